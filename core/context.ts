@@ -1,0 +1,30 @@
+import { Failure } from '#mesh/errors.ts'
+import { allows, type Scope } from '#mesh/scopes.ts'
+import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
+
+/** What every verb is given beside its input: `verb(ctx, input)`. */
+export interface Context {
+  /** Who is asking; everything done is inside this actor's workspace. */
+  readonly actor: Actor
+  readonly requestId: string
+  /** Milliseconds since 1970. */
+  readonly deadline: number
+  /** Aborts when the caller goes away or the deadline passes. */
+  readonly signal: AbortSignal
+}
+
+/** Opens a verb: the actor must hold the scope, for the resource of that name if there is one. */
+export function authorise(ctx: Context, needed: Scope, name?: string): void {
+  if (allows(ctx.actor.scopes, needed, name)) return
+  const scope = name === undefined ? needed : `${needed}:${name}`
+  throw new Failure('auth.scope', `This needs the scope ${scope}.`, {
+    hint: `Use a key that has ${scope}, or ask whoever made this one for another.`,
+  })
+}
+
+/** What is left of the deadline, in milliseconds; fails when nothing is. */
+export function remainingMs(ctx: Context): number {
+  const left = ctx.deadline - Date.now()
+  if (left <= 0) throw new Failure('limit.deadline', 'The deadline passed before the work was done.')
+  return left
+}

@@ -1,0 +1,76 @@
+/**
+ * The event log: topics of partitions of records, each with an offset that only grows. The vocabulary and the
+ * guarantees are Kafka's, so that Kafka can stand behind it; embedded, it is SQLite.
+ */
+export interface LogRecord {
+  /** A 16-byte digest of the event's identity, or undefined where the event has none and so cannot be a repeat. */
+  readonly key: Uint8Array | undefined
+  /** The record's text. */
+  readonly value: string
+  /** When it was appended, in milliseconds since 1970. */
+  readonly timestamp: number
+}
+
+export interface StoredRecord extends LogRecord {
+  readonly offset: number
+}
+
+export interface Append {
+  readonly topic: string
+  readonly partition: number
+  readonly records: readonly LogRecord[]
+}
+
+export interface Position {
+  readonly topic: string
+  readonly partition: number
+  /** For an append: of the last record written. For a commit: of the next record to read. */
+  readonly offset: number
+}
+
+export interface Commit extends Position {
+  /** Free text that is stored with the offset in the same durable write. */
+  readonly metadata: string
+}
+
+export interface PartitionRange {
+  readonly partition: number
+  /** The oldest offset that is still there. */
+  readonly start: number
+  /** One past the newest. */
+  readonly end: number
+}
+
+export interface TopicOptions {
+  readonly partitions: number
+  /** Records older than this may go, but never one that a group in `groups` has not passed. */
+  readonly retentionMs: number
+  readonly groups: readonly string[]
+}
+
+export interface Log {
+  /** Makes the topic if it is not there; its options are those of the first call. */
+  createTopic(topic: string, options: TopicOptions): Promise<void>
+  deleteTopic(topic: string): Promise<void>
+  topics(): Promise<readonly { readonly topic: string; readonly partitions: number }[]>
+  /** Resolves when all of it is durable (survives a power cut); all or nothing. */
+  append(appends: readonly Append[]): Promise<readonly Position[]>
+  /** Records in order from `from`; empty at the end. Stops at whichever bound is met first, but gives at least one. */
+  read(
+    topic: string,
+    partition: number,
+    from: number,
+    bounds: { maxRecords: number; maxBytes: number },
+  ): Promise<readonly StoredRecord[]>
+  ranges(topic: string): Promise<readonly PartitionRange[]>
+  /** What the group has committed; a partition it never committed is absent. */
+  committed(group: string, topic: string): Promise<readonly Commit[]>
+  /** Durable, all or nothing. */
+  commit(group: string, commits: readonly Commit[]): Promise<void>
+  /** Resolves when something was appended after the call began, or the signal aborts. */
+  appended(signal: AbortSignal): Promise<void>
+  /** Drops what retention allows. */
+  expire(now: number): Promise<void>
+  /** Waits for what was begun, then closes. */
+  close(): Promise<void>
+}

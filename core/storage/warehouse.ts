@@ -1,0 +1,66 @@
+/** What the core asks of the analytical store. ClickHouse's HTTP protocol stands behind it: a server, or chDB in a child process. */
+export interface WarehouseQuery {
+  readonly sql: string
+  /** The database that unqualified names are of. */
+  readonly database: string
+  /** Values of `{name:Type}`, as text in ClickHouse's own escaping rules for HTTP parameters; null is NULL. */
+  readonly params?: Readonly<Record<string, string | null>>
+  /** A ClickHouse format name: JSON, JSONEachRow, CSVWithNames, Parquet, ArrowStream, … */
+  readonly format?: string
+  readonly settings?: Readonly<Record<string, string | number>>
+  /** Milliseconds since 1970; `max_execution_time` is what is left. */
+  readonly deadline: number
+  readonly signal: AbortSignal
+}
+
+export interface Summary {
+  readonly rowsRead: number
+  readonly bytesRead: number
+  readonly resultRows: number
+  readonly elapsedUs: number
+}
+
+export interface WarehouseResult {
+  /** Resolved once the engine has begun to answer without an error. */
+  readonly body: AsyncIterable<Uint8Array>
+  /** After the body has ended. */
+  summary(): Summary
+}
+
+export interface Insert {
+  readonly database: string
+  readonly table: string
+  /** Newline-delimited JSON objects. */
+  readonly rows: string
+  /** `insert_deduplication_token`. */
+  readonly token: string
+  readonly settings?: Readonly<Record<string, string | number>>
+}
+
+/** An error of the engine itself, with ClickHouse's number, name and message as they came. */
+export class WarehouseError extends Error {
+  override readonly name = 'WarehouseError'
+  /** ClickHouse's error number: 62 is SYNTAX_ERROR. */
+  readonly number: number
+  /** ClickHouse's name of it. */
+  readonly kind: string
+
+  constructor(number: number, kind: string, message: string) {
+    super(message)
+    this.number = number
+    this.kind = kind
+  }
+}
+
+export interface Warehouse {
+  /** Streams a result in a format. Errors: WarehouseError; Failure `warehouse.restarted` when its process went away. */
+  stream(query: WarehouseQuery): Promise<WarehouseResult>
+  /** Small results as objects (64-bit integers as strings). */
+  rows<Row>(query: Omit<WarehouseQuery, 'format'>): Promise<Row[]>
+  /** DDL and other statements without a result. */
+  command(sql: string, options?: { readonly settings?: Readonly<Record<string, string | number>> }): Promise<void>
+  insert(insert: Insert): Promise<void>
+  /** Whether it answers. */
+  ping(): Promise<boolean>
+  close(): Promise<void>
+}

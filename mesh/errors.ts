@@ -1,0 +1,265 @@
+/**
+ * The one vocabulary of failure, from store to browser. A failure has one of the 16 gRPC codes, which decides how
+ * software reacts to it, and one of the problems below, which tells a person what it is and what to do.
+ * https://grpc.io/docs/guides/status-codes/ · RFC 9457
+ */
+export const codes = {
+  cancelled: { grpc: 1, http: 499, retryable: false },
+  unknown: { grpc: 2, http: 500, retryable: false },
+  invalid_argument: { grpc: 3, http: 400, retryable: false },
+  deadline_exceeded: { grpc: 4, http: 504, retryable: true },
+  not_found: { grpc: 5, http: 404, retryable: false },
+  already_exists: { grpc: 6, http: 409, retryable: false },
+  permission_denied: { grpc: 7, http: 403, retryable: false },
+  resource_exhausted: { grpc: 8, http: 429, retryable: true },
+  failed_precondition: { grpc: 9, http: 412, retryable: false },
+  aborted: { grpc: 10, http: 409, retryable: true },
+  out_of_range: { grpc: 11, http: 400, retryable: false },
+  unimplemented: { grpc: 12, http: 501, retryable: false },
+  internal: { grpc: 13, http: 500, retryable: false },
+  unavailable: { grpc: 14, http: 503, retryable: true },
+  data_loss: { grpc: 15, http: 500, retryable: false },
+  unauthenticated: { grpc: 16, http: 401, retryable: false },
+} as const
+
+export type Code = keyof typeof codes
+
+interface ProblemKind {
+  readonly code: Code
+  readonly title: string
+  /** The way out, in general; a failure may carry a better one of its own. */
+  readonly hint: string
+  /** Where HTTP has a more exact status than the code's. */
+  readonly http?: number
+}
+
+/** Every problem there is, by its stable code. `/problems/{code}` and the README's table are made from this. */
+export const problems = {
+  'auth.missing': {
+    code: 'unauthenticated',
+    title: 'No credential',
+    hint: 'Send `Authorization: Bearer <key>` or `X-API-Key: <key>`.',
+  },
+  'auth.invalid': {
+    code: 'unauthenticated',
+    title: 'Not a valid credential',
+    hint: 'Check that the whole key was copied, and that it was not revoked and has not expired.',
+  },
+  'auth.scope': {
+    code: 'permission_denied',
+    title: 'The credential lacks a scope',
+    hint: 'Use a key that has the scope, or ask whoever made this one for another.',
+  },
+  'auth.bound_parameter': {
+    code: 'permission_denied',
+    title: 'This parameter is bound by the key',
+    hint: 'Leave the parameter out: the key supplies it.',
+  },
+  'request.invalid': {
+    code: 'invalid_argument',
+    title: 'The request is not well formed',
+    hint: 'See `errors` for the place.',
+  },
+  'request.unknown_parameter': {
+    code: 'invalid_argument',
+    title: 'Unknown parameter',
+    hint: 'See the parameters of this operation at /docs.',
+  },
+  'request.missing_parameter': {
+    code: 'invalid_argument',
+    title: 'A parameter is missing',
+    hint: 'Add the parameter named in `errors`.',
+  },
+  'request.too_large': {
+    code: 'invalid_argument',
+    title: 'The request is too large',
+    hint: 'Send it in smaller parts.',
+    http: 413,
+  },
+  'request.unsupported_media_type': {
+    code: 'invalid_argument',
+    title: 'Unsupported media type',
+    hint: 'Send application/json, application/x-ndjson or text/csv, plain or gzip.',
+    http: 415,
+  },
+  'request.not_acceptable': {
+    code: 'invalid_argument',
+    title: 'No such representation',
+    hint: 'Ask for json, ndjson, csv, parquet or arrow.',
+    http: 406,
+  },
+  'request.precondition': {
+    code: 'failed_precondition',
+    title: 'It changed in the meantime',
+    hint: 'Read it again and repeat the change with the new ETag.',
+  },
+  'request.idempotency_conflict': {
+    code: 'already_exists',
+    title: 'This Idempotency-Key was used with another request',
+    hint: 'Use a new key for a new request.',
+  },
+  'request.route': { code: 'not_found', title: 'No such route', hint: 'See /docs for what there is.' },
+  'request.method': {
+    code: 'unimplemented',
+    title: 'The route does not have this method',
+    hint: 'See /docs for what there is.',
+    http: 405,
+  },
+  'request.cancelled': { code: 'cancelled', title: 'The caller went away', hint: 'Nothing to do.' },
+  'limit.rate': { code: 'resource_exhausted', title: 'Rate limit exceeded', hint: 'Wait for the time in Retry-After.' },
+  'limit.concurrency': {
+    code: 'resource_exhausted',
+    title: 'Too many at once',
+    hint: 'Retry with fewer requests in flight.',
+  },
+  'limit.queue_full': { code: 'unavailable', title: 'The queue is full', hint: 'Retry after the time in Retry-After.' },
+  'limit.deadline': { code: 'deadline_exceeded', title: 'It took too long', hint: 'Ask for less, or allow more time.' },
+  'resource.not_found': { code: 'not_found', title: 'Not found', hint: 'Check the name.' },
+  'resource.exists': { code: 'already_exists', title: 'It exists already', hint: 'Choose another name.' },
+  'resource.in_use': {
+    code: 'failed_precondition',
+    title: 'It is in use',
+    hint: 'First remove what uses it.',
+    http: 409,
+  },
+  'stream.not_found': {
+    code: 'not_found',
+    title: 'No such stream',
+    hint: 'Create it with PUT /v1/streams/{name}, or use a key with the scope streams:create.',
+  },
+  'stream.schema': {
+    code: 'invalid_argument',
+    title: 'The schema does not hold',
+    hint: 'See `errors` for the column.',
+  },
+  'stream.rejected': {
+    code: 'invalid_argument',
+    title: 'The batch was refused as a whole',
+    hint: 'Mend the rows in `errors`, or send without strict.',
+    http: 422,
+  },
+  'query.syntax': {
+    code: 'invalid_argument',
+    title: 'The SQL cannot be parsed',
+    hint: 'See `errors` for the line and column.',
+  },
+  'query.not_allowed': {
+    code: 'permission_denied',
+    title: 'This SQL is not allowed here',
+    hint: 'Read from the streams of your workspace with plain SELECTs.',
+    http: 403,
+  },
+  'query.unknown_table': {
+    code: 'not_found',
+    title: 'No such stream',
+    hint: 'GET /v1/streams lists what there is.',
+    http: 400,
+  },
+  'query.unknown_column': {
+    code: 'invalid_argument',
+    title: 'No such column',
+    hint: 'GET /v1/streams/{name} lists the columns.',
+  },
+  'query.unknown_function': {
+    code: 'invalid_argument',
+    title: 'No such function',
+    hint: 'See ClickHouse’s list of functions.',
+  },
+  'query.parameter': {
+    code: 'invalid_argument',
+    title: 'A parameter does not fit',
+    hint: 'See `errors` for the parameter and its type.',
+  },
+  'query.failed': {
+    code: 'invalid_argument',
+    title: 'The query failed',
+    hint: 'Read the message; it is the warehouse’s own.',
+  },
+  'query.too_expensive': {
+    code: 'invalid_argument',
+    title: 'The query reads or holds too much',
+    hint: 'Narrow it by time, select fewer columns, or aggregate.',
+    http: 422,
+  },
+  'query.result_too_large': {
+    code: 'invalid_argument',
+    title: 'The result is too large',
+    hint: 'Add a LIMIT, or aggregate.',
+    http: 422,
+  },
+  'query.timeout': {
+    code: 'deadline_exceeded',
+    title: 'The query took too long',
+    hint: 'Narrow it by time, or allow more with timeout_ms.',
+  },
+  'core.unavailable': {
+    code: 'unavailable',
+    title: 'The core does not answer',
+    hint: 'Retry; if it lasts, see /health/ready.',
+  },
+  'warehouse.restarted': { code: 'unavailable', title: 'The warehouse was restarted', hint: 'Retry.' },
+  'internal.error': {
+    code: 'internal',
+    title: 'Something broke',
+    hint: 'Quote the request id to whoever runs this installation.',
+  },
+  'internal.unimplemented': { code: 'unimplemented', title: 'Not offered', hint: 'See /docs for what there is.' },
+} as const satisfies Record<string, ProblemKind>
+
+export type ProblemCode = keyof typeof problems
+
+/** One place of a request that is wrong. */
+export interface Violation {
+  /** JSON pointer (RFC 6901), or the name of a parameter or header. */
+  readonly pointer?: string
+  /** For SQL: from 1. */
+  readonly line?: number
+  /** For SQL: in characters, from 1. */
+  readonly column?: number
+  readonly reason: string
+}
+
+export interface FailureOptions {
+  readonly hint?: string
+  readonly errors?: readonly Violation[]
+  readonly retryAfterMs?: number
+  /** For the log only; never shown. */
+  readonly cause?: unknown
+}
+
+/** An expected way for a call to fail. Anything else that is thrown is a bug and is answered as `internal.error`. */
+export class Failure extends Error {
+  override readonly name = 'Failure'
+  readonly problem: ProblemCode
+  readonly hint: string
+  readonly errors: readonly Violation[]
+  readonly retryAfterMs: number | undefined
+
+  constructor(problem: ProblemCode, detail: string, options: FailureOptions = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause })
+    this.problem = problem
+    this.hint = options.hint ?? problems[problem].hint
+    this.errors = options.errors ?? []
+    this.retryAfterMs = options.retryAfterMs
+  }
+
+  get code(): Code {
+    return problems[this.problem].code
+  }
+
+  /** The HTTP status that stands for it. */
+  get status(): number {
+    const kind: ProblemKind = problems[this.problem]
+    return kind.http ?? codes[kind.code].http
+  }
+
+  get retryable(): boolean {
+    return codes[this.code].retryable
+  }
+}
+
+/** What to answer for whatever was thrown: a failure as it is, a bug opaquely with the bug as its cause. */
+export function toFailure(thrown: unknown): Failure {
+  if (thrown instanceof Failure) return thrown
+  return new Failure('internal.error', 'An unexpected error occurred.', { cause: thrown })
+}

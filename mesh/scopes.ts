@@ -1,0 +1,45 @@
+/**
+ * Scopes read `resource:verb[:name]`; `*` stands for any name, and a scope without a name covers every name.
+ * This table is the whole list: `edgewise scopes` prints it, and a key cannot be given anything else.
+ */
+export const scopes = {
+  'events:write': 'send events to a stream; may be narrowed to one: events:write:orders',
+  'streams:read': 'see streams, their schema and statistics; may be narrowed to one',
+  'streams:create': 'declare streams and create them by sending events',
+  'streams:write': 'change, truncate and delete streams; may be narrowed to one',
+  'quarantine:read': 'see refused rows; may be narrowed to one stream',
+  'quarantine:write': 'mend, replay and discard refused rows; may be narrowed to one stream',
+  'sql:read': 'run SQL of one’s own',
+  'queries:read': 'see published queries',
+  'queries:write': 'publish and unpublish queries',
+  'endpoints:read': 'call published queries; may be narrowed to one: endpoints:read:top_pages',
+  'keys:admin': 'create, list and revoke API keys',
+  'workspace:admin': 'change the settings of the workspace',
+  'workspaces:admin': 'create and list workspaces of the installation',
+} as const
+
+export type Scope = keyof typeof scopes
+
+/** What an administrator of one workspace holds: everything but power over other workspaces. */
+export const workspaceScopes: readonly Scope[] = (Object.keys(scopes) as Scope[]).filter(
+  (scope) => scope !== 'workspaces:admin',
+)
+
+/** Whether `text` is a scope of the table, narrowed to a name or not. */
+export function isScope(text: string): boolean {
+  const [resource, verb, name, ...rest] = text.split(':')
+  return (
+    `${resource}:${verb}` in scopes &&
+    rest.length === 0 &&
+    (name === undefined || /^(\*|_?[a-z][a-z0-9_]{0,47})$/.test(name))
+  )
+}
+
+/** Whether the scopes held cover the one that is needed, for the resource of that name if it has one. */
+export function allows(held: readonly string[], needed: Scope, name?: string): boolean {
+  for (const scope of held) {
+    if (scope === needed || scope === `${needed}:*`) return true
+    if (name !== undefined && scope === `${needed}:${name}`) return true
+  }
+  return false
+}
