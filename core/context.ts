@@ -1,4 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
+import type { Call } from '#mesh/rpc/call.ts'
 import { allows, type Scope } from '#mesh/scopes.ts'
 import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
 
@@ -27,4 +28,10 @@ export function remainingMs(ctx: Context): number {
   const left = ctx.deadline - Date.now()
   if (left <= 0) throw new Failure('limit.deadline', 'The deadline passed before the work was done.')
   return left
+}
+
+/** The context of an authenticated call. */
+export function contextOf(call: Call): Context {
+  if (call.actor === undefined) throw new Failure('auth.missing', 'This call needs a credential.')
+  return { actor: call.actor, requestId: call.requestId, deadline: call.deadline, signal: call.signal }
 }

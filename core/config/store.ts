@@ -1,0 +1,43 @@
+import { and, asc, eq, gt, lt, max, min, sql } from 'drizzle-orm'
+import type { ControlDb, ControlTx } from '../storage/control.ts'
+import { changes, names } from './schema.ts'
+
+export type ChangeKind = (typeof changes.$inferSelect)['kind']
+export type NameKind = (typeof names.$inferSelect)['kind']
+export type ChangeRow = typeof changes.$inferSelect
+
+export async function insertChange(
+  tx: ControlTx,
+  change: { readonly kind: ChangeKind; readonly workspace: string; readonly name: string },
+): Promise<void> {
+  await tx.insert(changes).values(change)
+}
+
+export async function changesAfter(db: ControlDb, id: number, limit: number): Promise<ChangeRow[]> {
+  return db.select().from(changes).where(gt(changes.id, id)).orderBy(asc(changes.id)).limit(limit)
+}
+
+/** The ids between which the feed still has everything. */
+export async function changeBounds(db: ControlDb): Promise<{ readonly oldest: number; readonly newest: number }> {
+  const [row] = await db.select({ oldest: min(changes.id), newest: max(changes.id) }).from(changes)
+  return { oldest: row?.oldest ?? 0, newest: row?.newest ?? 0 }
+}
+
+/** Drops what is older than any edge may lag, but for the newest row, which holds the place. */
+export async function deleteChangesBefore(db: ControlDb, before: Date): Promise<void> {
+  await db.delete(changes).where(and(lt(changes.at, before), sql`${changes.id} < (select max(id) from config_changes)`))
+}
+
+/** The kind that holds the name now: the one that was there, or else the one given. */
+export async function insertName(tx: ControlTx, workspace: string, name: string, kind: NameKind): Promise<NameKind> {
+  await tx.insert(names).values({ workspace, name, kind }).onConflictDoNothing()
+  const [row] = await tx
+    .select({ kind: names.kind })
+    .from(names)
+    .where(and(eq(names.workspace, workspace), eq(names.name, name)))
+  return row?.kind ?? kind
+}
+
+export async function deleteName(tx: ControlTx, workspace: string, name: string): Promise<void> {
+  await tx.delete(names).where(and(eq(names.workspace, workspace), eq(names.name, name)))
+}

@@ -1,0 +1,31 @@
+import { fileURLToPath } from 'node:url'
+import { PGlite } from '@electric-sql/pglite'
+import { drizzle } from 'drizzle-orm/pglite'
+import { migrate } from 'drizzle-orm/pglite/migrator'
+import type { ControlDb } from '../control.ts'
+
+/** A domain's own migrations: a folder made by drizzle-kit, applied in order and remembered under the domain's name. */
+export interface Migrations {
+  readonly domain: string
+  readonly folder: URL
+}
+
+/**
+ * Opens PostgreSQL in process, its files in `directory`, and brings every domain's tables up to date.
+ * It has one connection, and no lock on its directory: the caller holds the data directory's.
+ */
+export async function openPglite(
+  directory: string,
+  migrations: readonly Migrations[],
+): Promise<{ readonly db: ControlDb; close(): Promise<void> }> {
+  const client = await PGlite.create({ dataDir: directory })
+  const db = drizzle({ client })
+  for (const { domain, folder } of migrations) {
+    await migrate(db, {
+      migrationsFolder: fileURLToPath(folder),
+      migrationsSchema: 'migrations',
+      migrationsTable: domain,
+    })
+  }
+  return { db: db as unknown as ControlDb, close: () => client.close() }
+}
