@@ -1,0 +1,32 @@
+import { z } from 'zod'
+
+const bytes = (value: number) => z.coerce.number().int().min(1).default(value)
+const port = (value: number) => z.coerce.number().int().min(0).max(65_535).default(value)
+
+const schema = z.object({
+  EDGEWISE_DATA: z.string().min(1).default('.edgewise'),
+  ROLES: z.literal('all', 'the embedded engines serve one process: ROLES must be `all`').default('all'),
+  CORE_HOST: z.string().min(1).default('127.0.0.1'),
+  CORE_HTTP_PORT: port(8788),
+  CORE_GRPC_PORT: port(8789),
+  EDGE_TOKEN: z.string().min(32, 'must have at least 32 characters').optional(),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+  LOG_PARTITIONS: z.coerce.number().int().min(1).max(64).default(4),
+  LOG_RETENTION_HOURS: z.coerce.number().min(24).default(168),
+  WAREHOUSE_MEMORY_BYTES: bytes(2 * 1024 ** 3),
+  WAREHOUSE_READ_SLOTS: z.coerce.number().int().min(1).max(64).default(4),
+  WAREHOUSE_WRITE_SLOTS: z.coerce.number().int().min(1).max(64).default(2),
+  DEFAULT_PLAN_REQUESTS: z.coerce.number().int().min(0).default(6_000),
+  DEFAULT_PLAN_WINDOW_SECONDS: z.coerce.number().int().min(1).max(86_400).default(60),
+})
+
+export type Env = z.infer<typeof schema>
+
+/** The environment, parsed once. Throws an error that names each variable that does not hold. */
+export function parseEnv(environment: Readonly<Record<string, string | undefined>> = process.env): Env {
+  const set = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined && value !== ''))
+  const result = schema.safeParse(set)
+  if (result.success) return result.data
+  const lines = result.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
+  throw new Error(`The configuration does not hold:\n${lines.join('\n')}`)
+}

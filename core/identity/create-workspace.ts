@@ -1,0 +1,62 @@
+import { Failure } from '#mesh/errors.ts'
+import { scopes, type Scope, workspaceScopes } from '#mesh/scopes.ts'
+import { checkName } from '../config/index.ts'
+import { authorise, type Context } from '../context.ts'
+import type { Deps } from './deps.ts'
+import { mintKey } from './mint.ts'
+import { insertKey, insertWorkspace, type KeyRow, workspacesAfter, type WorkspaceRow } from './store.ts'
+
+export interface NewWorkspace {
+  readonly workspace: WorkspaceRow
+  readonly key: { readonly row: KeyRow; readonly text: string }
+}
+
+/** Names that a database of the warehouse has already. */
+const reserved = new Set(['default', 'system', 'information_schema'])
+
+/** Makes a tenant and its administrator's key, which has every scope inside the workspace and none outside. */
+export async function createWorkspace(deps: Deps, ctx: Context, name: string): Promise<NewWorkspace> {
+  authorise(ctx, 'workspaces:admin')
+  checkName(name, '/name')
+  return addWorkspace(deps, name, workspaceScopes)
+}
+
+/** The first workspace of an installation, whose key also administers the others. Undefined when there is one already. */
+export async function bootstrap(deps: Deps): Promise<NewWorkspace | undefined> {
+  if ((await workspacesAfter(deps.db, 1, '', undefined)).length > 0) return undefined
+  return addWorkspace(deps, 'main', Object.keys(scopes) as Scope[])
+}
+
+async function addWorkspace(deps: Deps, name: string, held: readonly Scope[]): Promise<NewWorkspace> {
+  if (reserved.has(name)) throw new Failure('resource.exists', `\`${name}\` is reserved.`)
+  // First the database: if what follows fails, the same request can be repeated.
+  await deps.createDatabase(name)
+  return deps.db.transaction(async (tx) => {
+    const workspace = await insertWorkspace(tx, name)
+    if (workspace === undefined) throw new Failure('resource.exists', `There is a workspace \`${name}\` already.`)
+    return { workspace, key: await addAdministratorKey({ ...deps, db: tx }, name, held) }
+  })
+}
+
+/** Another administrator's key, for whoever has the machine itself. */
+export async function recoverKey(deps: Deps): Promise<{ readonly row: KeyRow; readonly text: string }> {
+  return addAdministratorKey(deps, 'main', Object.keys(scopes) as Scope[])
+}
+
+async function addAdministratorKey(
+  deps: { readonly db: Parameters<typeof insertKey>[0]; readonly now: () => number },
+  workspace: string,
+  held: readonly Scope[],
+): Promise<{ readonly row: KeyRow; readonly text: string }> {
+  const { text, row } = mintKey(deps.now())
+  const stored = await insertKey(deps.db, {
+    ...row,
+    workspace,
+    name: 'administrator',
+    scopes: [...held],
+    plan: { name: 'unlimited', requests: 0, windowSeconds: 0 },
+    params: {},
+    filters: [],
+  })
+  return { row: stored, text }
+}

@@ -1,0 +1,87 @@
+import { and, asc, desc, eq, gt, inArray, lt } from 'drizzle-orm'
+import type { ControlDb, ControlTx } from '../storage/control.ts'
+import { keys, workspaces } from './schema.ts'
+
+export type KeyRow = typeof keys.$inferSelect
+export type NewKeyRow = typeof keys.$inferInsert
+export type WorkspaceRow = typeof workspaces.$inferSelect
+
+type Db = ControlDb | ControlTx
+
+export async function insertKey(db: Db, row: NewKeyRow): Promise<KeyRow> {
+  const [stored] = await db.insert(keys).values(row).returning()
+  if (stored === undefined) throw new Error('the key was not stored')
+  return stored
+}
+
+export async function keyByHash(
+  db: Db,
+  hash: string,
+): Promise<{ readonly key: KeyRow; readonly workspace: WorkspaceRow } | undefined> {
+  const [row] = await db
+    .select({ key: keys, workspace: workspaces })
+    .from(keys)
+    .innerJoin(workspaces, eq(workspaces.name, keys.workspace))
+    .where(eq(keys.hash, hash))
+  return row
+}
+
+export async function keyById(db: Db, workspace: string, id: string): Promise<KeyRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(keys)
+    .where(and(eq(keys.workspace, workspace), eq(keys.id, id)))
+  return row
+}
+
+/** Newest first; `after` is the last id of the page before. */
+export async function keysOf(db: Db, workspace: string, limit: number, after: string): Promise<KeyRow[]> {
+  return db
+    .select()
+    .from(keys)
+    .where(and(eq(keys.workspace, workspace), after === '' ? undefined : lt(keys.id, after)))
+    .orderBy(desc(keys.id))
+    .limit(limit)
+}
+
+export async function setRevoked(db: Db, workspace: string, id: string, at: Date): Promise<KeyRow | undefined> {
+  const [row] = await db
+    .update(keys)
+    .set({ revokedAt: at })
+    .where(and(eq(keys.workspace, workspace), eq(keys.id, id)))
+    .returning()
+  return row
+}
+
+export async function insertWorkspace(db: Db, name: string): Promise<WorkspaceRow | undefined> {
+  const [row] = await db.insert(workspaces).values({ name }).onConflictDoNothing().returning()
+  return row
+}
+
+/** By name; `only` bounds them to those named. */
+export async function workspacesAfter(
+  db: Db,
+  limit: number,
+  after: string,
+  only: readonly string[] | undefined,
+): Promise<WorkspaceRow[]> {
+  return db
+    .select()
+    .from(workspaces)
+    .where(and(gt(workspaces.name, after), only === undefined ? undefined : inArray(workspaces.name, [...only])))
+    .orderBy(asc(workspaces.name))
+    .limit(limit)
+}
+
+export async function setCorsOrigins(
+  db: Db,
+  workspace: string,
+  origins: readonly string[],
+): Promise<WorkspaceRow | undefined> {
+  const [row] = await db
+    .update(workspaces)
+    .set({ corsOrigins: [...origins] })
+    .where(eq(workspaces.name, workspace))
+    .returning()
+  return row
+}
