@@ -9,8 +9,10 @@ import { keyHash } from './mint.ts'
 const freshMs = 5_000
 const maxCached = 10_000
 
-/** The edge of this installation: may verify keys, read the change feed and report usage, and nothing else. */
-const edgeActor = create(ActorSchema, { id: 'svc_edge', scopes: ['internal:edge'] })
+/** An edge of this installation: may verify keys, read the change feed and report usage, and nothing else. */
+const edge = create(ActorSchema, { id: 'svc_edge', scopes: ['internal:edge'] })
+/** Whoever holds the machine itself: may recover a lost administrator's key, and nothing else. */
+const operator = create(ActorSchema, { id: 'svc_operator', scopes: ['internal:operator'] })
 
 /**
  * Turns a call's credential into an actor. Verified keys are remembered for at most five seconds, never past their
@@ -18,11 +20,14 @@ const edgeActor = create(ActorSchema, { id: 'svc_edge', scopes: ['internal:edge'
  */
 export function createAuthenticator(deps: {
   readonly verify: (key: string) => Promise<Actor>
-  /** The edge's own credential. */
   readonly edgeToken: string
+  readonly operatorToken: string
   readonly now: () => number
 }): { authenticate(call: Call): Promise<Actor | undefined>; forget(): void } {
-  const edgeDigest = Buffer.from(keyHash(deps.edgeToken))
+  const services = [
+    { actor: edge, digest: Buffer.from(keyHash(deps.edgeToken)) },
+    { actor: operator, digest: Buffer.from(keyHash(deps.operatorToken)) },
+  ]
   const known = new Map<string, { readonly actor: Actor; readonly until: number }>()
   let generation = 0
 
@@ -31,7 +36,8 @@ export function createAuthenticator(deps: {
       const text = credential(call)
       if (text === undefined) return undefined
       const digest = keyHash(text)
-      if (timingSafeEqual(Buffer.from(digest), edgeDigest)) return edgeActor
+      const service = services.find((known) => timingSafeEqual(known.digest, Buffer.from(digest)))
+      if (service !== undefined) return service.actor
       const cached = known.get(digest)
       const now = deps.now()
       if (cached !== undefined && now < cached.until) return cached.actor

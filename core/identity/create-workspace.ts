@@ -39,7 +39,10 @@ async function addWorkspace(deps: Deps, name: string, held: readonly Scope[]): P
 }
 
 /** Another administrator's key, for whoever has the machine itself. */
-export async function recoverKey(deps: Deps): Promise<{ readonly row: KeyRow; readonly text: string }> {
+export async function recoverKey(deps: Deps, ctx: Context): Promise<{ readonly row: KeyRow; readonly text: string }> {
+  if (!ctx.actor.scopes.includes('internal:operator')) {
+    throw new Failure('auth.scope', 'Only the operator of the installation may recover its key.')
+  }
   return addAdministratorKey(deps, 'main', Object.keys(scopes) as Scope[])
 }
 

@@ -1,7 +1,7 @@
 import type { Call, Service } from '#mesh/rpc/call.ts'
 import type { Actor, IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { createAuthenticator } from './authenticate.ts'
-import { bootstrap, recoverKey } from './create-workspace.ts'
+import { bootstrap } from './create-workspace.ts'
 import type { Deps } from './deps.ts'
 import { identityService } from './rpc.ts'
 import { verifyKey } from './verify-key.ts'
@@ -14,14 +14,15 @@ export interface Identity {
   authenticate(call: Call): Promise<Actor | undefined>
   /** Makes the first workspace; answers its administrator's key, or undefined when there was one already. */
   bootstrap(): Promise<string | undefined>
-  /** Another administrator's key, for whoever has the machine itself. */
-  recoverKey(): Promise<string>
 }
 
-export function createIdentity(options: Omit<Deps, 'forget'> & { readonly edgeToken: string }): Identity {
+export function createIdentity(
+  options: Omit<Deps, 'forget'> & { readonly edgeToken: string; readonly operatorToken: string },
+): Identity {
   const authenticator = createAuthenticator({
     verify: (key) => verifyKey(options, key),
     edgeToken: options.edgeToken,
+    operatorToken: options.operatorToken,
     now: options.now,
   })
   const deps: Deps = { ...options, forget: authenticator.forget }
@@ -29,6 +30,5 @@ export function createIdentity(options: Omit<Deps, 'forget'> & { readonly edgeTo
     service: identityService(deps),
     authenticate: authenticator.authenticate,
     bootstrap: async () => (await bootstrap(deps))?.key.text,
-    recoverKey: async () => (await recoverKey(deps)).text,
   }
 }

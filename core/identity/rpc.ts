@@ -14,7 +14,7 @@ import {
 } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { contextOf } from '../context.ts'
 import { createKey } from './create-key.ts'
-import { createWorkspace } from './create-workspace.ts'
+import { createWorkspace, recoverKey } from './create-workspace.ts'
 import type { Deps } from './deps.ts'
 import { getKey } from './get-key.ts'
 import { listKeys } from './list-keys.ts'
@@ -55,6 +55,10 @@ export function identityService(deps: Deps): Service<typeof IdentityService> {
     },
     async revokeKey(request, call) {
       return keyMessage(await revokeKey(deps, contextOf(call), request.id))
+    },
+    async recoverKey(_, call) {
+      const made = await recoverKey(deps, contextOf(call))
+      return create(CreateKeyResponseSchema, { key: keyMessage(made.row), text: made.text })
     },
     async createWorkspace(request, call) {
       const made = await createWorkspace(deps, contextOf(call), request.name)

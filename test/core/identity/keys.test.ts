@@ -8,6 +8,7 @@ import {
   CreateWorkspaceRequestSchema,
   GetKeyRequestSchema,
   ListKeysRequestSchema,
+  RecoverKeyRequestSchema,
   RevokeKeyRequestSchema,
   UpdateWorkspaceRequestSchema,
 } from '#proto/edgewise/identity/v1/identity_pb.ts'
@@ -19,6 +20,7 @@ import { callBy } from '../../support/call.ts'
 import { memoryControl } from '../../support/control.ts'
 
 const edgeToken = 'edge-token-that-is-long-enough-for-tests'
+const operatorToken = 'operator-token-that-is-long-enough-too'
 const admin = { scopes: [...workspaceScopes], plan: { requests: 0 } }
 const edge = { workspace: '', id: 'svc_edge', scopes: ['internal:edge'] }
 
@@ -43,6 +45,7 @@ beforeAll(async () => {
   identity = createIdentity({
     db: store.db,
     edgeToken,
+    operatorToken,
     defaultPlan: { name: 'standard', requests: 100, windowSeconds: 60 },
     now: () => now,
     createDatabase: async (name) => void databases.push(name),
@@ -62,7 +65,11 @@ describe('the first start', () => {
   })
 
   test('a lost administrator’s key is recovered by making another', async () => {
-    expect(await asKey(await identity.recoverKey())).toMatchObject({ workspace: 'main' })
+    const operator = await asKey(operatorToken)
+    const recover = (by: Parameters<typeof callBy>[0]) =>
+      identity.service.recoverKey(create(RecoverKeyRequestSchema), callBy(by))
+    expect(await asKey((await recover({ scopes: operator?.scopes ?? [] })).text)).toMatchObject({ workspace: 'main' })
+    await expect(recover(admin)).rejects.toMatchObject({ problem: 'auth.scope' })
   })
 })
 

@@ -1,0 +1,34 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client'
+
+/** The core's metrics in Prometheus's text format. Labels are bounded: methods, codes and stages, never names of tenants. */
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const calls = new Counter({
+    name: 'edgewise_rpc_calls_total',
+    help: 'Calls by service, method and code.',
+    labelNames: ['service', 'method', 'code'],
+    registers: [registry],
+  })
+  const seconds = new Histogram({
+    name: 'edgewise_rpc_seconds',
+    help: 'Time from the first byte of a call to its last.',
+    labelNames: ['service', 'method'],
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
+    registers: [registry],
+  })
+  return {
+    call(service: string, method: string, code: string, durationMs: number): void {
+      calls.inc({ service, method, code })
+      seconds.observe({ service, method }, durationMs / 1_000)
+    },
+    /** A number that is read when the metrics are asked for. */
+    gauge(name: string, help: string, read: () => number): void {
+      const gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) })
+    },
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+  }
+}
+
+export type Metrics = ReturnType<typeof createMetrics>
