@@ -18,9 +18,9 @@ export function createMetrics() {
     registers: [registry],
   })
   return {
-    call(service: string, method: string, code: string, durationMs: number): void {
-      calls.inc({ service, method, code })
-      seconds.observe({ service, method }, durationMs / 1_000)
+    observe(call: { service: string; method: string; code: string; seconds: number }): void {
+      calls.inc({ service: call.service, method: call.method, code: call.code })
+      seconds.observe({ service: call.service, method: call.method }, call.seconds)
     },
     /** A number that is read when the metrics are asked for. */
     gauge(name: string, help: string, read: () => number): void {

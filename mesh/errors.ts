@@ -106,6 +106,7 @@ export const problems = {
     http: 405,
   },
   'request.cancelled': { code: 'cancelled', title: 'The caller went away', hint: 'Nothing to do.' },
+  'request.aborted': { code: 'aborted', title: 'It collided with another change', hint: 'Retry.' },
   'limit.rate': { code: 'resource_exhausted', title: 'Rate limit exceeded', hint: 'Wait for the time in Retry-After.' },
   'limit.concurrency': {
     code: 'resource_exhausted',
@@ -113,6 +114,12 @@ export const problems = {
     hint: 'Retry with fewer requests in flight.',
   },
   'limit.queue_full': { code: 'unavailable', title: 'The queue is full', hint: 'Retry after the time in Retry-After.' },
+  'limit.response': {
+    code: 'out_of_range',
+    title: 'The answer is too large',
+    hint: 'Ask for less at a time.',
+    http: 422,
+  },
   'limit.deadline': { code: 'deadline_exceeded', title: 'It took too long', hint: 'Ask for less, or allow more time.' },
   'resource.not_found': { code: 'not_found', title: 'Not found', hint: 'Check the name.' },
   'resource.exists': { code: 'already_exists', title: 'It exists already', hint: 'Choose another name.' },

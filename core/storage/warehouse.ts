@@ -32,6 +32,8 @@ export interface Insert {
   readonly table: string
   /** Newline-delimited JSON objects. */
   readonly rows: string
+  /** MATERIALIZED columns that the rows carry too. ClickHouse drops what is not named here without a word. */
+  readonly hidden?: readonly string[]
   /** `insert_deduplication_token`. */
   readonly token: string
   readonly settings?: Readonly<Record<string, string | number>>

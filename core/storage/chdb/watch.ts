@@ -1,0 +1,74 @@
+/** Ends queries: by KILL QUERY, which chDB obeys between two blocks, and by `onStuck` when it does not. */
+import type { Engine } from './engine.ts'
+import { quoteString } from './settings.ts'
+
+export interface Watch {
+  /** Ends the query that carries the mark when its time is over, unless `done` comes first. */
+  start(mark: string, timeoutMs: number): Watched
+  cancelAll(): void
+}
+
+export interface Watched {
+  /** Ends it now. */
+  cancel(): void
+  /** Aborts when the query was told to end; its reason is `timeout` or `gone`. */
+  readonly signal: AbortSignal
+  done(): void
+}
+
+export interface WatchOptions {
+  /** How long a query may go on after it was told to end. */
+  readonly graceMs: number
+  /** Called for a query that is still there after that. */
+  readonly onStuck: () => void
+}
+
+/** A setting that changes nothing and is listed with each running query. */
+export const markSetting = 'log_comment'
+
+export function createWatch(engine: Engine, { graceMs, onStuck }: WatchOptions): Watch {
+  const running = new Set<Watched>()
+
+  function start(mark: string, timeoutMs: number): Watched {
+    const told = new AbortController()
+    const sql = `KILL QUERY WHERE Settings['${markSetting}'] = ${quoteString(mark)} ASYNC`
+    let killing: NodeJS.Timeout | undefined
+    let stuck: NodeJS.Timeout | undefined
+    let over = false
+
+    /** Again and again, because a query that is not in the list yet cannot be killed. */
+    async function kill(): Promise<void> {
+      await engine.withConnection((connection) => engine.query(connection, sql, 'Null')).catch(() => undefined)
+      if (!over) killing = setTimeout(() => void kill(), 50)
+    }
+
+    function end(reason: 'timeout' | 'gone'): void {
+      if (told.signal.aborted || over) return
+      told.abort(reason)
+      void kill()
+      stuck = setTimeout(onStuck, graceMs)
+    }
+
+    const deadline = setTimeout(() => end('timeout'), timeoutMs)
+    const watched: Watched = {
+      cancel: () => end('gone'),
+      signal: told.signal,
+      done() {
+        over = true
+        running.delete(watched)
+        clearTimeout(deadline)
+        clearTimeout(stuck)
+        clearTimeout(killing)
+      },
+    }
+    running.add(watched)
+    return watched
+  }
+
+  return {
+    start,
+    cancelAll() {
+      for (const watched of running) watched.cancel()
+    },
+  }
+}

@@ -1,0 +1,156 @@
+import type { DescMethod, DescService } from '@bufbuild/protobuf'
+import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
+import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
+
+/** How a method is called: by every client that calls it, and by every server that answers it. */
+export interface MethodPolicy {
+  /** Where the caller states no deadline. */
+  readonly timeoutMs: number
+  /** A longer one is cut to this. */
+  readonly maxTimeoutMs: number
+  /** Doing it twice is doing it once, so a call that nothing was heard of may be sent again. */
+  readonly idempotent: boolean
+  readonly maxRequestBytes: number
+  /** Of one message; a stream may have any number of them. */
+  readonly maxResponseBytes: number
+}
+
+interface ServicePolicy<S extends DescService> extends Omit<MethodPolicy, 'idempotent'> {
+  readonly idempotent: readonly (keyof S['method'])[]
+  readonly methods?: { readonly [M in keyof S['method']]?: Partial<Omit<MethodPolicy, 'idempotent'>> }
+}
+
+const MiB = 1 << 20
+
+/**
+ * The one table. WriteEvents is not idempotent here: only the edge knows whether the request has an Idempotency-Key.
+ */
+const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
+  ...service(ConfigService, {
+    timeoutMs: 3_000,
+    maxTimeoutMs: 10_000,
+    maxRequestBytes: MiB,
+    maxResponseBytes: 4 * MiB,
+    idempotent: ['watch'],
+  }),
+  ...service(IdentityService, {
+    timeoutMs: 5_000,
+    maxTimeoutMs: 30_000,
+    maxRequestBytes: MiB,
+    maxResponseBytes: 4 * MiB,
+    idempotent: ['verifyKey', 'listKeys', 'getKey', 'revokeKey', 'listWorkspaces', 'updateWorkspace'],
+  }),
+  ...service(IngestService, {
+    timeoutMs: 30_000,
+    maxTimeoutMs: 120_000,
+    maxRequestBytes: MiB,
+    maxResponseBytes: 16 * MiB,
+    idempotent: ['getStream', 'listStreams', 'listQuarantine'],
+    methods: {
+      writeEvents: { maxRequestBytes: 33 * MiB },
+      writeUsage: { maxRequestBytes: 8 * MiB },
+      replayQuarantine: { maxRequestBytes: 33 * MiB },
+    },
+  }),
+  ...service(QueryService, {
+    timeoutMs: 30_000,
+    maxTimeoutMs: 300_000,
+    maxRequestBytes: MiB,
+    maxResponseBytes: 16 * MiB,
+    idempotent: ['runSql', 'callQuery', 'describeQuery', 'listQueries', 'listQueryVersions'],
+  }),
+])
+
+/** For a service that the table does not have. */
+const standard: MethodPolicy = {
+  timeoutMs: 10_000,
+  maxTimeoutMs: 60_000,
+  idempotent: false,
+  maxRequestBytes: MiB,
+  maxResponseBytes: 4 * MiB,
+}
+
+/** A call that may be sent again is sent at most this often, and not while more than half of recent calls failed. */
+export const retries = {
+  maxAttempts: 3,
+  initialBackoffMs: 50,
+  maxBackoffMs: 1_000,
+  backoffMultiplier: 2,
+  /** gRPC's throttle: a failure takes one token, a success gives `tokenRatio` back; at half the tokens, no retries. */
+  maxTokens: 10,
+  tokenRatio: 0.1,
+} as const
+
+export function policyOf(method: DescMethod): MethodPolicy {
+  return table.get(method) ?? standard
+}
+
+/** How long a call may take, given what its caller asked for. */
+export function timeoutOf(method: DescMethod, askedMs: number | undefined): number {
+  const policy = policyOf(method)
+  return askedMs === undefined ? policy.timeoutMs : Math.min(askedMs, policy.maxTimeoutMs)
+}
+
+/** The largest message that any of the methods takes and gives: transports that have one limit use it. */
+export function largestMessage(methods: Iterable<DescMethod>): { requestBytes: number; responseBytes: number } {
+  const largest = { requestBytes: 0, responseBytes: 0 }
+  for (const method of methods) {
+    const policy = policyOf(method)
+    largest.requestBytes = Math.max(largest.requestBytes, policy.maxRequestBytes)
+    largest.responseBytes = Math.max(largest.responseBytes, policy.maxResponseBytes)
+  }
+  return largest
+}
+
+/**
+ * The table as gRPC service config, which grpc-js puts in force. https://grpc.io/docs/guides/service-config/
+ * Its timeouts are the policy's maximum, because service config can shorten a caller's deadline but not lengthen it.
+ * `balanced`: the address stands for several instances, so calls are spread and failing instances are left out for a while.
+ */
+export function serviceConfig({ balanced }: { readonly balanced: boolean }): object {
+  const methodConfig = []
+  for (const [method, policy] of table) {
+    methodConfig.push({
+      name: [{ service: method.parent.typeName, method: method.name }],
+      timeout: `${Math.ceil(policy.maxTimeoutMs / 1000)}s`,
+      ...(policy.idempotent && {
+        retryPolicy: {
+          maxAttempts: retries.maxAttempts,
+          initialBackoff: `${retries.initialBackoffMs / 1000}s`,
+          maxBackoff: `${retries.maxBackoffMs / 1000}s`,
+          backoffMultiplier: retries.backoffMultiplier,
+          retryableStatusCodes: ['UNAVAILABLE'],
+        },
+      }),
+    })
+  }
+  return {
+    loadBalancingConfig: balanced ? [{ outlier_detection: outlierDetection }] : [{ pick_first: {} }],
+    methodConfig,
+    retryThrottling: { maxTokens: retries.maxTokens, tokenRatio: retries.tokenRatio },
+  }
+}
+
+/** gRFC A50. An instance that failed half of its calls is left out for ten seconds, at most half of them at once. */
+const outlierDetection = {
+  interval: { seconds: 5, nanos: 0 },
+  base_ejection_time: { seconds: 10, nanos: 0 },
+  max_ejection_percent: 50,
+  failure_percentage_ejection: {
+    threshold: 50,
+    enforcement_percentage: 100,
+    minimum_hosts: 2,
+    request_volume: 20,
+  },
+  child_policy: [{ round_robin: {} }],
+}
+
+function* service<S extends DescService>(desc: S, policy: ServicePolicy<S>): Iterable<[DescMethod, MethodPolicy]> {
+  const { idempotent, methods, ...rest } = policy
+  for (const method of desc.methods) {
+    const name = method.localName as keyof S['method']
+    yield [method, { ...rest, ...methods?.[name], idempotent: idempotent.includes(name) }]
+  }
+}
