@@ -67,8 +67,8 @@ export interface Log {
   committed(group: string, topic: string): Promise<readonly Commit[]>
   /** Durable, all or nothing. */
   commit(group: string, commits: readonly Commit[]): Promise<void>
-  /** Resolves when something was appended after the call began, or the signal aborts. */
-  appended(signal: AbortSignal): Promise<void>
+  /** Calls the listener after each append to a partition; answers how to stop that. */
+  onAppend(listener: (topic: string, partition: number) => void): () => void
   /** Drops what retention allows. */
   expire(now: number): Promise<void>
   /** Waits for what was begun, then closes. */

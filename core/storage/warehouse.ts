@@ -57,7 +57,7 @@ export class WarehouseError extends Error {
 export interface Warehouse {
   /** Streams a result in a format. Errors: WarehouseError; Failure `warehouse.restarted` when its process went away. */
   stream(query: WarehouseQuery): Promise<WarehouseResult>
-  /** Small results as objects (64-bit integers as strings). */
+  /** Small results as objects (64-bit integers and decimals as strings). */
   rows<Row>(query: Omit<WarehouseQuery, 'format'>): Promise<Row[]>
   /** DDL and other statements without a result. */
   command(sql: string, options?: { readonly settings?: Readonly<Record<string, string | number>> }): Promise<void>

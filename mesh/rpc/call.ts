@@ -17,10 +17,12 @@ export interface Call {
   requestId: string
   /** W3C trace context to pass on. */
   traceparent: string
-  /** Milliseconds since 1970; no call is without one. */
+  /** When it arrived, by `performance.now()`. */
+  readonly startedAt?: number
+  /** Milliseconds since 1970; no call is without one. On a running call, setting it sets the clock that aborts the signal. */
   deadline: number
   /** Aborts when the caller goes away or the deadline passes. */
-  signal: AbortSignal
+  readonly signal: AbortSignal
   /** Who is asking. Absent only for methods that the authentication interceptor lists as open. */
   actor: Actor | undefined
   /** Sent back after the answer. */

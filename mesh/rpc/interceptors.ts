@@ -3,10 +3,11 @@ import { timeoutOf } from '../policy.ts'
 import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import type { Call, Interceptor } from './call.ts'
 import { pathOf } from './mount.ts'
-import { abortReason } from './run.ts'
+import { deadlinePassed } from './run.ts'
 
 /** A pino Logger is one. */
 export interface Log {
+  isLevelEnabled?(level: 'debug'): boolean
   debug(fields: object, message: string): void
   info(fields: object, message: string): void
   error(fields: object, message: string): void
@@ -28,26 +29,24 @@ export interface InterceptorPorts {
 
 /** What surrounds every call on every transport, in this order. */
 export function interceptors({ authenticate, open = [], log, metrics }: InterceptorPorts): readonly Interceptor[] {
-  const startedAt = new WeakMap<Call, number>()
   return [
-    requestId(startedAt),
+    requestId(),
     traceContext(),
     deadline(),
     authentication(authenticate, new Set(open)),
     errors(log),
-    ...(metrics === undefined ? [] : [measure(metrics, startedAt)]),
-    accessLog(log, startedAt),
+    ...(metrics === undefined ? [] : [measure(metrics)]),
+    accessLog(log),
   ]
 }
 
 /** The caller's `x-request-id` if it is one that can be logged and sent on as it is, else one of our own. */
-function requestId(startedAt: WeakMap<Call, number>): Interceptor {
+function requestId(): Interceptor {
   const prefix = `req_${randomHex(6)}`
   let count = 0
   return {
     name: 'request id',
     begin(call) {
-      startedAt.set(call, performance.now())
       const given = call.metadata.get('x-request-id')
       if (given !== undefined && /^[\w.:+/=~@-]{1,64}$/.test(given)) {
         call.requestId = given
@@ -66,8 +65,11 @@ function traceContext(): Interceptor {
   return {
     name: 'trace context',
     begin(call) {
-      const given = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-|$)/.exec(call.metadata.get('traceparent') ?? '')
-      const valid = given !== null && !/^ff/.test(given[0]) && !/^0+$/.test(given[1] ?? '') && !/^0+$/.test(given[2] ?? '')
+      const given = /^[\da-f]{2}-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-|$)/.exec(
+        call.metadata.get('traceparent') ?? '',
+      )
+      const valid =
+        given !== null && !/^ff/.test(given[0]) && !/^0+$/.test(given[1] ?? '') && !/^0+$/.test(given[2] ?? '')
       count = (count + 1) >>> 0
       const id = `${span}${count.toString(16).padStart(8, '0')}`
       call.traceparent = valid ? `00-${given[1]}-${id}-${given[3]}` : `00-${randomHex(16)}-${id}-00`
@@ -77,28 +79,13 @@ function traceContext(): Interceptor {
 
 /** No call is without a deadline, and none has a longer one than the policy allows. */
 function deadline(): Interceptor {
-  const release = new WeakMap<Call, () => void>()
   return {
     name: 'deadline',
     begin(call) {
-      const asked = call.deadline === Infinity ? undefined : call.deadline - Date.now()
-      const ms = timeoutOf(call.method, asked)
-      if (ms <= 0) throw passed()
-      call.deadline = Date.now() + ms
-      const caller = call.signal
-      const controller = new AbortController()
-      const leave = (): void => controller.abort(abortReason(caller))
-      if (caller.aborted) leave()
-      caller.addEventListener('abort', leave, { once: true })
-      const timer = setTimeout(() => controller.abort(passed()), ms)
-      release.set(call, () => {
-        clearTimeout(timer)
-        caller.removeEventListener('abort', leave)
-      })
-      call.signal = controller.signal
-    },
-    end(call) {
-      release.get(call)?.()
+      const now = Date.now()
+      const ms = timeoutOf(call.method, call.deadline === Infinity ? undefined : call.deadline - now)
+      if (ms <= 0) throw deadlinePassed()
+      call.deadline = now + ms
     },
   }
 }
@@ -126,7 +113,7 @@ function errors(log: Log): Interceptor {
   }
 }
 
-function measure(metrics: CallMetrics, startedAt: WeakMap<Call, number>): Interceptor {
+function measure(metrics: CallMetrics): Interceptor {
   return {
     name: 'metrics',
     end(call, failure) {
@@ -134,17 +121,18 @@ function measure(metrics: CallMetrics, startedAt: WeakMap<Call, number>): Interc
         service: call.method.parent.typeName,
         method: call.method.name,
         code: failure?.code ?? 'ok',
-        seconds: (performance.now() - (startedAt.get(call) ?? performance.now())) / 1000,
+        seconds: elapsedMs(call) / 1000,
       })
     },
   }
 }
 
 /** One line a call, without payload and without metadata: neither a secret nor a person's data can be in it. */
-function accessLog(log: Log, startedAt: WeakMap<Call, number>): Interceptor {
+function accessLog(log: Log): Interceptor {
   return {
     name: 'access log',
     end(call, failure) {
+      if (failure === undefined && log.isLevelEnabled?.('debug') === false) return
       const line = {
         requestId: call.requestId,
         trace: call.traceparent.slice(3, 35),
@@ -153,7 +141,7 @@ function accessLog(log: Log, startedAt: WeakMap<Call, number>): Interceptor {
         problem: failure?.problem,
         workspace: call.actor?.workspace,
         actor: call.actor?.id,
-        durationMs: Math.round((performance.now() - (startedAt.get(call) ?? performance.now())) * 1000) / 1000,
+        durationMs: Math.round(elapsedMs(call) * 1000) / 1000,
       }
       if (failure === undefined) log.debug(line, 'call')
       else log.info(line, 'call failed')
@@ -161,8 +149,9 @@ function accessLog(log: Log, startedAt: WeakMap<Call, number>): Interceptor {
   }
 }
 
-function passed(): Failure {
-  return new Failure('limit.deadline', 'The deadline passed before the work was done.')
+function elapsedMs(call: Call): number {
+  const now = performance.now()
+  return now - (call.startedAt ?? now)
 }
 
 /** At most 16 bytes, of which 122 bits are random. */

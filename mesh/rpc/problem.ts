@@ -82,14 +82,12 @@ export function fromStatus(code: number, message: string, details: Uint8Array | 
   return new Failure(isKnown(problem.code) ? problem.code : general[name], problem.detail, {
     ...(problem.hint !== '' && { hint: problem.hint }),
     ...(problem.retryAfterMs > 0 && { retryAfterMs: problem.retryAfterMs }),
-    errors: problem.errors.map(
-      ({ pointer, line, column, reason }): Violation => ({
-        ...(pointer !== '' && { pointer }),
-        ...(line > 0 && { line }),
-        ...(column > 0 && { column }),
-        reason,
-      }),
-    ),
+    errors: problem.errors.map(({ pointer, line, column, reason }): Violation => ({
+      ...(pointer !== '' && { pointer }),
+      ...(line > 0 && { line }),
+      ...(column > 0 && { column }),
+      reason,
+    })),
   })
 }
 

@@ -3,29 +3,78 @@ import { Failure, toFailure } from '../errors.ts'
 import { policyOf } from '../policy.ts'
 import type { Call, Interceptor } from './call.ts'
 
-/** A call at the moment it arrives, before the interceptors have filled it in. */
+/** A call on its way, as transports and the runners below hold it. */
 export interface OpenCall {
   readonly call: Call
-  /** To be called by the transport when the caller goes away. */
+  /** Ends the call: to be called by the transport when the caller goes away. The first reason stays. */
   cancel(reason: Failure): void
+  /** Settles with the work or with the end of the call, whichever is first: no handler outlives its caller's patience. */
+  race<T>(work: Promise<T>): Promise<T>
+  /** Why the call was ended, if it was. */
+  readonly reason: Failure | undefined
+  /** Stops the clock. */
+  close(): void
 }
 
-/** `deadline` is what the caller asked for, in milliseconds since 1970. */
-export function openCall(method: DescMethod, metadata: ReadonlyMap<string, string>, deadline = Infinity): OpenCall {
-  const caller = new AbortController()
+/**
+ * Opens a call. `asked` is the caller's deadline in milliseconds since 1970. There is one of these a call, at thousands of
+ * calls a second: so the signal is made when it is first looked at, and nothing here listens to it.
+ */
+export function openCall(method: DescMethod, metadata: ReadonlyMap<string, string>, asked = Infinity): OpenCall {
+  let controller: AbortController | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let reason: Failure | undefined
+  let interrupt: ((reason: Failure) => void) | undefined
+  let deadline = asked
+
+  function cancel(why: Failure): void {
+    if (reason !== undefined) return
+    reason = why
+    controller?.abort(why)
+    interrupt?.(why)
+  }
+
   return {
     call: {
       method,
       metadata,
+      startedAt: performance.now(),
       requestId: '',
       traceparent: '',
-      deadline,
-      signal: caller.signal,
+      get deadline() {
+        return deadline
+      },
+      set deadline(at) {
+        deadline = at
+        clearTimeout(timer)
+        timer = setTimeout(() => cancel(deadlinePassed()), at - Date.now())
+      },
+      get signal() {
+        if (controller === undefined) {
+          controller = new AbortController()
+          if (reason !== undefined) controller.abort(reason)
+        }
+        return controller.signal
+      },
       actor: undefined,
       trailers: new Map(),
     },
-    cancel: (reason) => caller.abort(reason),
+    cancel,
+    race: (work) =>
+      new Promise((resolve, reject) => {
+        if (reason !== undefined) reject(reason)
+        interrupt = reject
+        work.then(resolve, reject)
+      }),
+    get reason() {
+      return reason
+    },
+    close: () => clearTimeout(timer),
   }
+}
+
+export function deadlinePassed(): Failure {
+  return new Failure('limit.deadline', 'The deadline passed before the work was done.')
 }
 
 interface Run<H, T> {
@@ -43,14 +92,14 @@ export async function runUnary<T>(run: Run<(request: Message, call: Call) => Pro
   const { call } = run.open
   let answer: T
   try {
-    await begin(run.interceptors, call)
+    await begin(run.interceptors, run.open)
     const request = run.request()
-    const message = request instanceof Promise ? await unlessAborted(call.signal, request) : request
-    answer = run.answer(await unlessAborted(call.signal, run.handler(message, call)))
+    const message = request instanceof Promise ? await run.open.race(request) : request
+    answer = run.answer(await run.open.race(run.handler(message, call)))
   } catch (thrown) {
-    throw end(run.interceptors, call, failureOf(thrown, call))
+    throw end(run.interceptors, run.open, failureOf(thrown, run.open))
   }
-  end(run.interceptors, call, undefined)
+  end(run.interceptors, run.open, undefined)
   return answer
 }
 
@@ -65,27 +114,27 @@ export async function* runStream<T>(
   let source: AsyncIterator<Message> | undefined
   let ended = false
   try {
-    await begin(run.interceptors, call)
+    await begin(run.interceptors, run.open)
     const request = run.request()
-    const message = request instanceof Promise ? await unlessAborted(call.signal, request) : request
+    const message = request instanceof Promise ? await run.open.race(request) : request
     source = run.handler(message, call)[Symbol.asyncIterator]()
     for (;;) {
-      const next = await unlessAborted(call.signal, source.next())
+      const next = await run.open.race(source.next())
       if (next.done === true) break
       yield run.answer(next.value)
     }
     ended = true
-    end(run.interceptors, call, undefined)
+    end(run.interceptors, run.open, undefined)
   } catch (thrown) {
     ended = true
     stop(source)
-    throw end(run.interceptors, call, failureOf(thrown, call))
+    throw end(run.interceptors, run.open, failureOf(thrown, run.open))
   } finally {
     if (!ended) {
       const left = new Failure('request.cancelled', 'The caller stopped reading.')
       run.open.cancel(left)
       stop(source)
-      end(run.interceptors, call, left)
+      end(run.interceptors, run.open, left)
     }
   }
 }
@@ -106,60 +155,49 @@ export function encodeAnswer(method: DescMethod, message: Message): Uint8Array {
   const bytes = toBinary<DescMessage>(method.output, message)
   const { maxResponseBytes } = policyOf(method)
   if (bytes.byteLength > maxResponseBytes) {
-    throw new Failure('limit.response', `A message of the answer has ${bytes.byteLength} bytes; ${maxResponseBytes} fit.`)
+    throw new Failure(
+      'limit.response',
+      `A message of the answer has ${bytes.byteLength} bytes; ${maxResponseBytes} fit.`,
+    )
   }
   return bytes
 }
 
 export function requestTooLarge(method: DescMethod): Failure {
-  return new Failure('request.too_large', `A request to ${method.name} may have ${policyOf(method).maxRequestBytes} bytes.`)
+  return new Failure(
+    'request.too_large',
+    `A request to ${method.name} may have ${policyOf(method).maxRequestBytes} bytes.`,
+  )
 }
 
-async function begin(interceptors: readonly Interceptor[], call: Call): Promise<void> {
+async function begin(interceptors: readonly Interceptor[], open: OpenCall): Promise<void> {
   for (const interceptor of interceptors) {
-    const pending = interceptor.begin?.(call)
-    if (pending !== undefined) await unlessAborted(call.signal, pending)
+    const pending = interceptor.begin?.(open.call)
+    if (pending !== undefined) await open.race(pending)
   }
 }
 
 /** Every end runs, also of those whose begin was not reached: a refused call is counted and logged like any other. */
-function end(interceptors: readonly Interceptor[], call: Call, failure: Failure): Failure
-function end(interceptors: readonly Interceptor[], call: Call, failure: undefined): undefined
-function end(interceptors: readonly Interceptor[], call: Call, failure: Failure | undefined): Failure | undefined {
-  for (let i = interceptors.length - 1; i >= 0; i--) failure = interceptors[i]?.end?.(call, failure) ?? failure
+function end(interceptors: readonly Interceptor[], open: OpenCall, failure: Failure): Failure
+function end(interceptors: readonly Interceptor[], open: OpenCall, failure: undefined): undefined
+function end(interceptors: readonly Interceptor[], open: OpenCall, failure: Failure | undefined): Failure | undefined {
+  open.close()
+  for (let i = interceptors.length - 1; i >= 0; i--) failure = interceptors[i]?.end?.(open.call, failure) ?? failure
   return failure
 }
 
 /** A handler that dies of the abort (AbortError and its kin) fails for the abort's reason. */
-function failureOf(thrown: unknown, call: Call): Failure {
-  if (!(thrown instanceof Failure) && call.signal.aborted) return abortReason(call.signal)
+function failureOf(thrown: unknown, open: OpenCall): Failure {
+  if (!(thrown instanceof Failure) && open.reason !== undefined) return open.reason
   return toFailure(thrown)
 }
 
+/** Why a client's caller aborted, as a failure. */
 export function abortReason(signal: AbortSignal): Failure {
   const reason: unknown = signal.reason
   return reason instanceof Failure
     ? reason
     : new Failure('request.cancelled', 'The caller went away.', { cause: reason })
-}
-
-/** Settles with the work or with the abort, whichever is first: no handler can outlive its caller's patience. */
-export function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(abortReason(signal))
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-    work.then(
-      (value) => {
-        signal.removeEventListener('abort', abort)
-        resolve(value)
-      },
-      (error: unknown) => {
-        signal.removeEventListener('abort', abort)
-        reject(error instanceof Error ? error : new Error('Something other than an Error was thrown.', { cause: error }))
-      },
-    )
-  })
 }
 
 /** Not awaited: a generator that is busy returns only when it next yields. */

@@ -7,7 +7,7 @@ import { answerUnreadable, checkRequestSize, makeClient, type Metadata, metadata
 import { decodeTrailers, encodeFrame, frameParser, trailersFlag } from './frames.ts'
 import { pathOf } from './mount.ts'
 import { detailsKey, fromStatus } from './problem.ts'
-import { abortReason, unlessAborted } from './run.ts'
+import { abortReason } from './run.ts'
 
 export interface WebClientOptions {
   /** Where the services are: `http://127.0.0.1:8788`. */
@@ -64,7 +64,11 @@ export function connectWeb<S extends DescService>(
   }
 
   /** Sends again only what may be sent twice, nothing was received of, and the budget allows. */
-  async function withRetries<T>(method: DescMethod, options: CallOptions, attempt: (guard: Guard) => Promise<T>): Promise<T> {
+  async function withRetries<T>(
+    method: DescMethod,
+    options: CallOptions,
+    attempt: (guard: Guard) => Promise<T>,
+  ): Promise<T> {
     const deadline = Date.now() + timeoutOf(method, options.timeoutMs)
     for (let count = 1; ; count++) {
       const guard = watch(deadline, options.signal)
@@ -77,7 +81,10 @@ export function connectWeb<S extends DescService>(
         const failure = thrown instanceof Failure ? thrown : answerUnreadable(method, thrown)
         const again = failure.code === 'unavailable' && budget.failed() && policyOf(method).idempotent
         if (!again || failure.retryAfterMs !== undefined || count === retries.maxAttempts) throw failure
-        const ceiling = Math.min(retries.initialBackoffMs * retries.backoffMultiplier ** (count - 1), retries.maxBackoffMs)
+        const ceiling = Math.min(
+          retries.initialBackoffMs * retries.backoffMultiplier ** (count - 1),
+          retries.maxBackoffMs,
+        )
         await pause(Math.random() * ceiling, deadline, options.signal)
       }
     }
@@ -126,7 +133,11 @@ type Received =
   | { readonly trailers: ReadonlyMap<string, string> }
 
 /** The frames of an answer as they arrive. Without trailers it is not whole, whatever the connection says. */
-async function* framesOf(method: DescMethod, response: Response, guard: Guard): AsyncGenerator<Received, void, undefined> {
+async function* framesOf(
+  method: DescMethod,
+  response: Response,
+  guard: Guard,
+): AsyncGenerator<Received, void, undefined> {
   // An answer that failed before its first byte may have the status in its headers.
   if (response.headers.has('grpc-status')) {
     await response.body?.cancel()
@@ -144,7 +155,9 @@ async function* framesOf(method: DescMethod, response: Response, guard: Guard): 
       try {
         frames = parser.push(next.value)
       } catch (cause) {
-        throw new Failure('limit.response', `A message of the answer is larger than ${maxResponseBytes} bytes.`, { cause })
+        throw new Failure('limit.response', `A message of the answer is larger than ${maxResponseBytes} bytes.`, {
+          cause,
+        })
       }
       for (const { flags, bytes } of frames) {
         if (whole || (flags !== 0 && flags !== trailersFlag)) throw answerUnreadable(method)
@@ -205,7 +218,8 @@ function watch(deadline: number, caller: AbortSignal | undefined): Guard {
   if (caller?.aborted === true) leave()
   caller?.addEventListener('abort', leave, { once: true })
   const leftMs = (): number => Math.max(0, Math.ceil(deadline - Date.now()))
-  const passed = (): void => controller.abort(new Failure('limit.deadline', 'The deadline passed before the answer came.'))
+  const passed = (): void =>
+    controller.abort(new Failure('limit.deadline', 'The deadline passed before the answer came.'))
   if (leftMs() === 0) passed()
   const timer = setTimeout(passed, leftMs() + serverGraceMs)
   return {
@@ -223,6 +237,27 @@ function watch(deadline: number, caller: AbortSignal | undefined): Guard {
       caller?.removeEventListener('abort', leave)
     },
   }
+}
+
+/** Settles with the work or with the abort, whichever is first: also where `fetch` does not heed its signal. */
+function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(abortReason(signal))
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+    work.then(
+      (value) => {
+        signal.removeEventListener('abort', abort)
+        resolve(value)
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', abort)
+        reject(
+          error instanceof Error ? error : new Error('Something other than an Error was thrown.', { cause: error }),
+        )
+      },
+    )
+  })
 }
 
 /** gRPC's throttle (gRFC A6): while the core fails most calls, retries would only add to its load. */

@@ -4,10 +4,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Connection, Engine } from './engine.ts'
 import { LaneFull, type Lane } from './lane.ts'
-import { runInsert, runPiped, runWhole, type Run } from './run.ts'
+import { readBody, type Budget } from './receive.ts'
+import { isSelect, runInsert, runPiped, runWhole, type Run } from './run.ts'
 import { BadOption, parseQueryOptions, setStatement, type QueryOptions } from './settings.ts'
 import { markSetting, type Watch } from './watch.ts'
-import { exception, sendException, toException } from './wire.ts'
+import { exception, sendException, sendGone, toException } from './wire.ts'
 
 export interface AnswerDeps {
   readonly engine: Engine
@@ -19,6 +20,10 @@ export interface AnswerDeps {
   /** One named pipe for each reading slot. */
   readonly pipes: readonly string[]
   readonly bounds: Bounds
+  /** For the bodies that are held at a time. */
+  readonly budget: Budget
+  /** Aborts when the process is to end: what reads is cancelled, what writes is finished, nothing new begins. */
+  readonly stopping: AbortSignal
 }
 
 export interface Bounds {
@@ -37,19 +42,22 @@ const overrunMs = 250
 
 export async function answer(deps: AnswerDeps, req: IncomingMessage, res: ServerResponse): Promise<void> {
   try {
+    deps.stopping.throwIfAborted()
     const options = parseQueryOptions(new URL(req.url ?? '/', 'http://localhost').searchParams)
     const deadline = Date.now() + (options.timeoutMs ?? deps.bounds.defaultTimeoutMs)
     const insert = options.statement !== undefined
-    const body = await readBody(req, insert ? deps.bounds.maxInsertBytes : deps.bounds.maxStatementBytes)
-    const sql = options.statement ?? body.toString('utf8')
+    const maxBytes = insert ? deps.bounds.maxInsertBytes : deps.bounds.maxStatementBytes
+    using body = await readBody(req, maxBytes, deps.budget)
+    const sql = options.statement ?? body.bytes.toString('utf8')
     await deps.engine.withConnection(async (connection) => {
       const reads = await deps.parse.run(() => inspect(deps.engine, connection, sql))
       const request = { connection, options, sql, deadline, res }
       if (reads) await deps.read.run((slot) => read(deps, request, deps.pipes[slot] ?? ''))
-      else await deps.write.run(() => write(deps, request, insert ? body : undefined))
+      else await deps.write.run(() => write(deps, request, insert ? body.bytes : undefined))
     })
   } catch (thrown) {
-    refuse(res, thrown)
+    if (deps.stopping.aborted) sendGone(res)
+    else refuse(res, thrown)
   }
 }
 
@@ -72,8 +80,11 @@ async function inspect(engine: Engine, connection: Connection, sql: string): Pro
 /** A reader who goes away ends the query. */
 async function read(deps: AnswerDeps, request: Request, pipe: string): Promise<void> {
   await watched(deps, request, async (run, prepare) => {
-    const cancel = () => run.watched.cancel()
-    run.res.once('close', cancel)
+    const gone = () => run.watched.cancel('gone')
+    const stop = () => run.watched.cancel('stopping')
+    deps.stopping.throwIfAborted()
+    deps.stopping.addEventListener('abort', stop)
+    run.res.once('close', gone)
     try {
       // INTO OUTFILE can follow SELECTs only; the others (EXPLAIN, SHOW, DESCRIBE) are small. Taking one for the other
       // is no danger: the text is one reading statement either way.
@@ -87,7 +98,8 @@ async function read(deps: AnswerDeps, request: Request, pipe: string): Promise<v
         await runWhole({ ...run, connection })
       })
     } finally {
-      run.res.off('close', cancel)
+      run.res.off('close', gone)
+      deps.stopping.removeEventListener('abort', stop)
     }
   })
 }
@@ -131,21 +143,6 @@ async function watched(
   } finally {
     done()
   }
-}
-
-function isSelect(sql: string): boolean {
-  return /^(?:\s|\(|--[^\n]*\n|#[!\s][^\n]*\n|\/\*[\s\S]*?\*\/)*(?:SELECT|WITH|FROM)\b/i.test(sql)
-}
-
-async function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes <= maxBytes) chunks.push(chunk)
-  }
-  if (bytes > maxBytes) throw new BadOption(`The body is ${bytes} bytes; at most ${maxBytes} are taken.`)
-  return Buffer.concat(chunks)
 }
 
 function refuse(res: ServerResponse, thrown: unknown): void {

@@ -70,10 +70,13 @@ export interface EngineOptions {
   readonly memoryBytes: number
 }
 
+/** Where chDB differs from a ClickHouse server; arguments of every connection, so that a query's settings go over them. */
+const serverDefaults = ['--implicit_select=0', '--allow_introspection_functions=0', '--session_timezone=UTC']
+
 /** Opens the data directory and holds its lock until closed. Throws while another process holds it. */
 export function openEngine({ directory, memoryBytes }: EngineOptions): Engine {
   const addon = loadAddon()
-  const args = [`--max_server_memory_usage=${memoryBytes}`]
+  const args = [`--max_server_memory_usage=${memoryBytes}`, ...serverDefaults]
   // The first connection holds the directory; without it the engine would stop between two queries.
   const holder = addon.CreateConnection(directory, args)
   return {

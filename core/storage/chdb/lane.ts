@@ -2,8 +2,6 @@
 export interface Lane {
   /** Runs `work` in a free slot, whose number it is given. Rejects with `LaneFull` when the queue is full. */
   run<T>(work: (slot: number) => Promise<T>): Promise<T>
-  /** Resolves when nothing runs and nothing waits. */
-  idle(): Promise<void>
 }
 
 export class LaneFull extends Error {
@@ -13,7 +11,6 @@ export class LaneFull extends Error {
 export function createLane({ slots, queue }: { slots: number; queue: number }): Lane {
   const free = Array.from({ length: slots }, (_, slot) => slot)
   const waiting: ((slot: number) => void)[] = []
-  const idlers: (() => void)[] = []
 
   async function acquire(): Promise<number> {
     const slot = free.pop()
@@ -26,7 +23,6 @@ export function createLane({ slots, queue }: { slots: number; queue: number }): 
     const next = waiting.shift()
     if (next !== undefined) return next(slot)
     free.push(slot)
-    if (free.length === slots) for (const idle of idlers.splice(0)) idle()
   }
 
   return {
@@ -37,10 +33,6 @@ export function createLane({ slots, queue }: { slots: number; queue: number }): 
       } finally {
         release(slot)
       }
-    },
-    async idle() {
-      if (free.length === slots) return
-      await new Promise<void>((resolve) => idlers.push(resolve))
     },
   }
 }

@@ -5,7 +5,7 @@ import type { Connection, Engine } from './engine.ts'
 import { openPipe } from './pipe.ts'
 import { quoteString, type QueryOptions } from './settings.ts'
 import type { Watched } from './watch.ts'
-import { exception, openAnswer, sendWhole, toException, type OpenAnswer, type Progress } from './wire.ts'
+import { exception, openAnswer, sendGone, sendWhole, toException, type OpenAnswer, type Progress } from './wire.ts'
 
 export interface Run {
   readonly engine: Engine
@@ -57,6 +57,10 @@ export async function runPiped(run: Run, path: string, holdBytes: number): Promi
     const failed = toException(ended.thrown)
     if (open === undefined && failed.number === 62) return false
     if (open === undefined) throw ended.thrown
+    if (watched.signal.reason === 'stopping') {
+      sendGone(res)
+      return true
+    }
     const late = failed.number === 394 && watched.signal.reason === 'timeout'
     open.fail(late ? exception(159, 'TIMEOUT_EXCEEDED', 'Timeout exceeded.') : failed)
     return true
@@ -76,6 +80,16 @@ export async function runInsert({ engine, connection, sql, options, queryId, res
   const result = await engine.insert(connection, sql, rows)
   const progress = { rowsRead: 0, bytesRead: 0, rowsWritten: result.rowsWritten, elapsedSeconds: result.elapsed }
   sendWhole(res, { body: Buffer.alloc(0), format: options.format, queryId, progress })
+}
+
+/** Whether INTO OUTFILE can follow it. */
+export function isSelect(sql: string): boolean {
+  const blank = /\s+|\(|--[^\n]*|#[!\s][^\n]*|\/\*[^]*?\*\//y
+  let at = 0
+  while (blank.test(sql)) at = blank.lastIndex
+  const word = /(?:SELECT|WITH|FROM)\b/iy
+  word.lastIndex = at
+  return word.test(sql)
 }
 
 function progressOf(result: { rowsRead: number; bytesRead: number; elapsed: number }): Progress {

@@ -13,6 +13,7 @@ import { answer, type Bounds } from './answer.ts'
 import { openEngine, type Engine } from './engine.ts'
 import { createLane } from './lane.ts'
 import { makePipes } from './pipe.ts'
+import { createBudget } from './receive.ts'
 import { createWatch } from './watch.ts'
 import { exception, sendException } from './wire.ts'
 
@@ -49,6 +50,9 @@ const bounds: Bounds = {
   defaultTimeoutMs: 600_000,
 }
 
+/** Bodies of all requests that wait or run. */
+const maxHeldBytes = 4 * bounds.maxInsertBytes
+
 process.once('message', (message: ToServer) => {
   if (message.kind === 'start') void serve(message.options).catch(dieFor)
 })
@@ -66,14 +70,21 @@ async function serve(options: ServerOptions): Promise<void> {
   const lane = (slots: number) => createLane({ slots, queue: options.queue })
   const [parse, read, write] = [lane(2), lane(options.readSlots), lane(options.writeSlots)]
   const watch = createWatch(engine, { graceMs: 2000, onStuck: () => dieFor('a query did not end when it was told to') })
-  const deps = { engine, watch, parse, read, write, pipes, bounds }
+  const stopping = new AbortController()
+  const budget = createBudget(maxHeldBytes)
+  const deps = { engine, watch, parse, read, write, pipes, bounds, budget, stopping: stopping.signal }
+  const answering = new Set<Promise<unknown>>()
   const expected = Buffer.from(`Basic ${Buffer.from(`${options.username}:${options.password}`).toString('base64')}`)
 
   const server = createServer({ maxHeaderSize: 1024 * 1024, keepAliveTimeout: 60_000 }, (req, res) => {
     if (req.url === '/ping') return void res.end('Ok.\n')
     if (!authenticated(req, expected))
       return sendException(res, 401, exception(516, 'AUTHENTICATION_FAILED', 'Authentication failed.'))
-    void answer(deps, req, res)
+    res.on('error', () => undefined)
+    const closed = new Promise((resolve) => res.once('close', resolve))
+    const answered = Promise.all([answer(deps, req, res), closed])
+    answering.add(answered)
+    void answered.finally(() => answering.delete(answered))
   })
   server.on('error', dieFor)
   server.listen(options.port, '127.0.0.1', () => {
@@ -89,9 +100,9 @@ async function serve(options: ServerOptions): Promise<void> {
     if (message.kind === 'ping') tell({ kind: 'pong' })
     if (message.kind !== 'stop') return
     server.close()
-    watch.cancelAll()
-    // What is being written is finished, unless it does not obey either; then the parent ends the process.
-    void Promise.all([write.idle(), read.idle()]).then(() => {
+    stopping.abort()
+    // Should one of them not end, the parent ends the process.
+    void Promise.all(answering).then(() => {
       engine.close()
       process.exit(0)
     })
@@ -105,7 +116,8 @@ async function openLocked({ directory, memoryBytes, lockTimeoutMs }: ServerOptio
     try {
       return openEngine({ directory, memoryBytes })
     } catch (thrown) {
-      if (Date.now() > giveUp) throw new Error(`Another process may hold ${directory}: ${String(thrown)}`, { cause: thrown })
+      if (Date.now() > giveUp)
+        throw new Error(`Another process may hold ${directory}: ${String(thrown)}`, { cause: thrown })
       await sleep(50)
     }
   }

@@ -34,15 +34,8 @@ const serverOnly = new Set([
   'query_id',
 ])
 
-/** What chDB sets differently from a ClickHouse server. */
-const serverDefaults: readonly (readonly [string, string])[] = [
-  ['implicit_select', '0'],
-  ['allow_introspection_functions', '0'],
-  ['session_timezone', 'UTC'],
-]
-
 export function parseQueryOptions(search: URLSearchParams): QueryOptions {
-  const settings = new Map(serverDefaults)
+  const settings = new Map<string, string>()
   for (const [name, value] of search) {
     if (serverOnly.has(name)) continue
     if (!/^[A-Za-z_][A-Za-z0-9_]{0,127}$/.test(name)) throw new BadOption('The name of a setting is not an identifier.')

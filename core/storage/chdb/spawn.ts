@@ -16,7 +16,7 @@ export interface EmbeddedWarehouseOptions {
   readonly writeSlots?: number
   /** Requests that may wait for a slot, for each kind. */
   readonly queue?: number
-  /** Bound of all queries together; the process ends itself at a quarter and 512 MiB more. */
+  /** Bound of all queries together; the process ends itself at twice this and 512 MiB. */
   readonly memoryBytes?: number
   readonly log: Logger
 }
@@ -54,8 +54,8 @@ export async function startEmbeddedWarehouse({
     writeSlots,
     queue,
     memoryBytes,
-    // What the engine does not count (its code, its caches, V8) comes on top of what it does.
-    maxRssBytes: memoryBytes * 1.25 + 512 * 2 ** 20,
+    // An array that grows is there twice for a moment, and the allocator gives pages back after seconds only.
+    maxRssBytes: memoryBytes * 2 + 512 * 2 ** 20,
     lockTimeoutMs: 30_000,
   }
   const closing = new AbortController()

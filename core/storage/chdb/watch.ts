@@ -5,13 +5,15 @@ import { quoteString } from './settings.ts'
 export interface Watch {
   /** Ends the query that carries the mark when its time is over, unless `done` comes first. */
   start(mark: string, timeoutMs: number): Watched
-  cancelAll(): void
 }
+
+/** Its time is over; its reader has gone; the process is to end. */
+export type EndReason = 'timeout' | 'gone' | 'stopping'
 
 export interface Watched {
   /** Ends it now. */
-  cancel(): void
-  /** Aborts when the query was told to end; its reason is `timeout` or `gone`. */
+  cancel(reason: EndReason): void
+  /** Aborts when the query was told to end, with an `EndReason`. */
   readonly signal: AbortSignal
   done(): void
 }
@@ -27,8 +29,6 @@ export interface WatchOptions {
 export const markSetting = 'log_comment'
 
 export function createWatch(engine: Engine, { graceMs, onStuck }: WatchOptions): Watch {
-  const running = new Set<Watched>()
-
   function start(mark: string, timeoutMs: number): Watched {
     const told = new AbortController()
     const sql = `KILL QUERY WHERE Settings['${markSetting}'] = ${quoteString(mark)} ASYNC`
@@ -42,7 +42,7 @@ export function createWatch(engine: Engine, { graceMs, onStuck }: WatchOptions):
       if (!over) killing = setTimeout(() => void kill(), 50)
     }
 
-    function end(reason: 'timeout' | 'gone'): void {
+    function end(reason: EndReason): void {
       if (told.signal.aborted || over) return
       told.abort(reason)
       void kill()
@@ -50,25 +50,17 @@ export function createWatch(engine: Engine, { graceMs, onStuck }: WatchOptions):
     }
 
     const deadline = setTimeout(() => end('timeout'), timeoutMs)
-    const watched: Watched = {
-      cancel: () => end('gone'),
+    return {
+      cancel: end,
       signal: told.signal,
       done() {
         over = true
-        running.delete(watched)
         clearTimeout(deadline)
         clearTimeout(stuck)
         clearTimeout(killing)
       },
     }
-    running.add(watched)
-    return watched
   }
 
-  return {
-    start,
-    cancelAll() {
-      for (const watched of running) watched.cancel()
-    },
-  }
+  return { start }
 }

@@ -71,6 +71,13 @@ export function sendException(res: ServerResponse, status: number, failed: Engin
   res.end(body)
 }
 
+/** Answers as if nobody were there: with nothing that could be taken for the engine's word. */
+export function sendGone(res: ServerResponse): void {
+  if (res.headersSent) return void res.destroy()
+  res.writeHead(503)
+  res.end('The warehouse is stopping.\n')
+}
+
 export interface OpenAnswer {
   /** Resolves when more may be written, the connection is gone, or the signal aborts. */
   write(chunk: Buffer, signal: AbortSignal): Promise<void>

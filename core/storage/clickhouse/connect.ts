@@ -20,6 +20,23 @@ export interface ConnectOptions {
   readonly log: Logger
 }
 
+/** So that every engine behaves alike, whatever its profile says. */
+const everywhere: Settings = {
+  session_timezone: 'UTC',
+  // A caller who has gone away stops costing anything.
+  cancel_http_readonly_queries_on_client_close: 1,
+  http_write_exception_in_output_format: 0,
+}
+
+/** An insert is one block, so that it becomes one part in each partition: it is there as a whole or not at all. */
+const insertSettings: Settings = {
+  async_insert: 0,
+  insert_allow_materialized_columns: 1,
+  max_insert_block_size: 10_000_000,
+  min_insert_block_size_rows: 10_000_000,
+  min_insert_block_size_bytes: 2 ** 30,
+}
+
 type Settings = Readonly<Record<string, string | number>>
 
 interface Request {
@@ -45,6 +62,8 @@ interface Answer {
 const commandTimeoutMs = 600_000
 /** How long past its deadline a query's own error is waited for. */
 const graceMs = 5000
+/** Parameters and settings travel in the URL, percent-encoded, where ClickHouse takes 1 MiB. */
+const maxOptionBytes = 300_000
 /** What `rows` holds at most. */
 const maxRowsBytes = 64 * 1024 * 1024
 
@@ -61,20 +80,24 @@ export function connectWarehouse({ url, username, password, maxConnections, log 
 
   async function send({ sql, settings, rows, deadline, signal }: Request): Promise<Answer> {
     if (signal?.aborted) throw new Failure('request.cancelled', 'The caller went away.', { cause: signal.reason })
+    const options = Object.entries(settings).reduce((sum, entry) => sum + Buffer.byteLength(entry.join()), 0)
+    if (options > maxOptionBytes)
+      throw new Failure('request.too_large', `Parameters and row filters are ${options} bytes; ${maxOptionBytes} fit.`)
     const leftMs = deadline - Date.now()
     if (leftMs <= 0) throw new Failure('limit.deadline', 'The deadline passed before the warehouse was asked.')
     const stop = new AbortController()
     let stream: Readable | undefined
     function end(): void {
+      release()
       stop.abort()
       stream?.destroy()
     }
-    const timer = setTimeout(end, Math.min(leftMs + graceMs, 2 ** 31 - 1))
-    signal?.addEventListener('abort', end)
     function release(): void {
       clearTimeout(timer)
       signal?.removeEventListener('abort', end)
     }
+    const timer = setTimeout(end, Math.min(leftMs + graceMs, 2 ** 31 - 1))
+    signal?.addEventListener('abort', end)
     function explain(thrown: unknown): unknown {
       if (thrown instanceof Failure || thrown instanceof WarehouseError) return thrown
       if (signal?.aborted) return new Failure('request.cancelled', 'The caller went away.', { cause: thrown })
@@ -85,12 +108,14 @@ export function connectWarehouse({ url, username, password, maxConnections, log 
       const answer = await client.exec({
         query: sql,
         ...(rows === undefined ? {} : { values: Readable.from([Buffer.from(rows)]) }),
-        clickhouse_settings: { max_execution_time: Math.max(0.001, leftMs / 1000), ...settings },
+        clickhouse_settings: { ...everywhere, max_execution_time: Math.max(0.001, leftMs / 1000), ...settings },
         abort_signal: stop.signal,
         decompress_response_stream: false,
         ignore_error_response: true,
       })
       stream = answer.stream
+      // Errors are met by whoever reads it; before that, and after, they are no reason to end the process.
+      stream.on('error', () => undefined)
       if (stop.signal.aborted) stream.destroy()
       if (!(stream instanceof IncomingMessage)) throw new TypeError('The client no longer gives its response away.')
       const headers = answer.response_headers ?? {}
@@ -132,7 +157,11 @@ export function connectWarehouse({ url, username, password, maxConnections, log 
       const result = await stream({
         ...query,
         format: 'JSONEachRow',
-        settings: { ...query.settings, output_format_json_quote_64bit_integers: 1 },
+        settings: {
+          ...query.settings,
+          output_format_json_quote_64bit_integers: 1,
+          output_format_json_quote_decimals: 1,
+        },
       })
       const chunks: Uint8Array[] = []
       let bytes = 0
@@ -153,7 +182,7 @@ export function connectWarehouse({ url, username, password, maxConnections, log 
       await perform({
         sql: `INSERT INTO ${quoteName(database)}.${quoteName(table)} (${columns}) FORMAT JSONEachRow`,
         rows,
-        settings: { insert_allow_materialized_columns: 1, ...settings, insert_deduplication_token: token },
+        settings: { ...insertSettings, ...settings, insert_deduplication_token: token },
         deadline: Date.now() + commandTimeoutMs,
       })
     },

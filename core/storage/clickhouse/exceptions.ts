@@ -4,19 +4,31 @@ import { Failure } from '#mesh/errors.ts'
 import { WarehouseError } from '../warehouse.ts'
 
 /**
- * `Code: 62. DB::Exception: the message. (SYNTAX_ERROR) (version 26.7.2.1 …)`. A rethrown one repeats the frame around
- * itself; the innermost message is the one that says something, the last name is the one that counts.
+ * `Code: 62. DB::Exception: the message. (SYNTAX_ERROR) (version 26.7.2.1 …)`. A rethrown one repeats this frame around
+ * itself; the last name is the one that counts. The text may hold what a user wrote, so nothing here looks at it twice.
  */
 export function parseException(text: string, number?: number): WarehouseError {
   const code = number ?? Number(/^\s*Code: (\d+)/.exec(text)?.[1] ?? 1002)
-  const kind = [...text.matchAll(/\(([A-Z][A-Z0-9]*_[A-Z0-9_]+|[A-Z]{6,})\)/g)].at(-1)?.[1] ?? 'UNKNOWN_EXCEPTION'
-  let message = text.trim().replace(/^(?:Code: \d+\. DB::Exception: )+/, '')
-  let before: string
-  do {
-    before = message
-    message = message.replace(/\s*\((?:version [^()]*(?:\([^()]*\))?[^()]*|[A-Z][A-Z0-9_]{5,})\)\.?\s*$/, '')
-  } while (message !== before)
-  return new WarehouseError(code, kind, message)
+  let message = text.trim()
+  while (frame.test(message)) message = message.replace(frame, '')
+  let kind: string | undefined
+  for (;;) {
+    const version = message.lastIndexOf(' (version ')
+    if (version >= 0 && message.length - version < maxVersionLength) message = message.slice(0, version).trimEnd()
+    const name = lastName(message)
+    if (name === undefined) return new WarehouseError(code, kind ?? 'UNKNOWN_EXCEPTION', message)
+    kind ??= name
+    message = message.slice(0, message.lastIndexOf('(')).trimEnd()
+  }
+}
+
+const frame = /^Code: \d+\. DB::Exception: /
+const maxVersionLength = 100
+
+/** The name at the very end: `… (SYNTAX_ERROR)`. */
+function lastName(message: string): string | undefined {
+  const at = message.lastIndexOf('(')
+  return /^\(([A-Z][A-Z0-9_]{2,79})\)\.?$/.exec(message.slice(Math.max(at, message.length - 100)))?.[1]
 }
 
 /** What an answer other than 2xx means. */

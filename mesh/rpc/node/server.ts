@@ -16,7 +16,7 @@ import { largestMessage } from '../../policy.ts'
 import type { Interceptor } from '../call.ts'
 import { type Mounted, type MountedMethod, pathOf } from '../mount.ts'
 import { detailsKey, toStatus } from '../problem.ts'
-import { decodeRequest, encodeAnswer, openCall, type OpenCall, runStream, runUnary } from '../run.ts'
+import { deadlinePassed, decodeRequest, encodeAnswer, openCall, type OpenCall, runStream, runUnary } from '../run.ts'
 import { reflectionOf } from './reflection.ts'
 
 export interface GrpcLimits {
@@ -180,11 +180,7 @@ function arrive(method: MountedMethod['method'], surface: Surface): { open: Open
   surface.on('cancelled', () => {
     // grpc-js also says so after every answer, and when it has enforced the deadline itself.
     if (settled) return
-    open.cancel(
-      Date.now() >= deadline
-        ? new Failure('limit.deadline', 'The deadline passed before the work was done.')
-        : new Failure('request.cancelled', 'The caller went away.'),
-    )
+    open.cancel(Date.now() >= deadline ? deadlinePassed() : new Failure('request.cancelled', 'The caller went away.'))
   })
   return { open, settle: () => void (settled = true) }
 }
@@ -205,6 +201,7 @@ function drained(surface: ServerWritableStream<Buffer, Buffer>): Promise<void> {
 
 function trailersOf({ call }: OpenCall): Metadata {
   const trailers = new Metadata()
+  if (call.trailers.size === 0) return trailers
   for (const [name, value] of call.trailers) trailers.set(name, value)
   return trailers
 }

@@ -1,0 +1,70 @@
+import { Failure } from '#mesh/errors.ts'
+import type { Column, Schema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { quoteName } from './names.ts'
+
+/** How many inserts a table remembers the tokens of. */
+const deduplicationWindow = 1_000
+
+/** The statement that makes a stream's table. Types have been checked; names and expressions are quoted or checked here. */
+export function createTableSql(workspace: string, stream: string, schema: Schema): string {
+  const columns = [
+    ...schema.columns.map(columnSql),
+    '`_partition` UInt16 MATERIALIZED 0',
+    '`_offset` UInt64 MATERIALIZED 0',
+  ]
+  const orderBy = schema.orderBy.length > 0 ? schema.orderBy : schema.time === '' ? [] : [schema.time]
+  return [
+    `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.${quoteName(stream)} (${columns.join(', ')})`,
+    'ENGINE = MergeTree',
+    ...partitionSql(schema),
+    `ORDER BY (${orderBy.map(quoteName).join(', ')})`,
+    ...ttlSql(schema),
+    `SETTINGS non_replicated_deduplication_window = ${deduplicationWindow}, allow_nullable_key = 1`,
+  ].join(' ')
+}
+
+export function columnSql({ name, type }: Pick<Column, 'name' | 'type'>): string {
+  return `${quoteName(name)} ${type}`
+}
+
+/** The system's own tables. `_quarantine` keeps the newest version of each row. */
+export function systemTablesSql(workspace: string): readonly string[] {
+  const hidden = '`_partition` UInt16 MATERIALIZED 0, `_offset` UInt64 MATERIALIZED 0'
+  const settings = `SETTINGS non_replicated_deduplication_window = ${deduplicationWindow}`
+  return [
+    `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.\`_quarantine\` (id String, stream LowCardinality(String),
+     time DateTime64(3), \`column\` String, reason String, text String, state LowCardinality(String), version UInt64,
+     ${hidden}) ENGINE = ReplacingMergeTree(version) ORDER BY (stream, id) ${settings}`,
+    `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.\`_requests\` (time DateTime64(3), request_id String,
+     method LowCardinality(String), route LowCardinality(String), resource String, status UInt16, duration_ms Float64,
+     actor String, cache LowCardinality(String), request_bytes UInt64, response_bytes UInt64, cost UInt32, ${hidden})
+     ENGINE = MergeTree PARTITION BY toYYYYMM(time) ORDER BY time TTL toDateTime(time) + INTERVAL 90 DAY ${settings}`,
+  ]
+}
+
+const partitionFunctions = ['toYYYYMM', 'toYYYYMMDD', 'toYear', 'toStartOfMonth', 'toStartOfWeek', 'toMonday', 'toDate']
+
+/** By month of the time column unless said otherwise; otherwise a column, or one of a few functions of one. */
+function partitionSql(schema: Schema): string[] {
+  const text = schema.partitionBy.trim()
+  if (text === '') return schema.time === '' ? [] : [`PARTITION BY toYYYYMM(${quoteName(schema.time)})`]
+  const names = new Set(schema.columns.map((column) => column.name))
+  if (names.has(text)) return [`PARTITION BY ${quoteName(text)}`]
+  const match = /^(\w+)\((.+)\)$/.exec(text)
+  const [, call = '', argument = ''] = match ?? []
+  if (partitionFunctions.includes(call) && names.has(argument)) return [`PARTITION BY ${call}(${quoteName(argument)})`]
+  throw new Failure('stream.schema', 'partition_by is neither a column nor a known function of one.', {
+    hint: `Write a column, or one of ${partitionFunctions.join(', ')} of a column, such as toYYYYMM(time).`,
+    errors: [{ pointer: '/partition_by', reason: 'is not understood' }],
+  })
+}
+
+function ttlSql(schema: Schema): string[] {
+  if (schema.ttl === '') return []
+  const match = /^(\d{1,6}) (SECOND|MINUTE|HOUR|DAY|WEEK|MONTH|YEAR)S?$/i.exec(schema.ttl.trim())
+  if (match === null || schema.time === '') {
+    const reason = match === null ? 'must be such as `90 DAY`' : 'needs a time column'
+    throw new Failure('stream.schema', `ttl ${reason}.`, { errors: [{ pointer: '/ttl', reason }] })
+  }
+  return [`TTL toDateTime(${quoteName(schema.time)}) + INTERVAL ${match[1]} ${match[2]?.toUpperCase()}`]
+}

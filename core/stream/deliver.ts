@@ -1,0 +1,148 @@
+import type { Logger } from 'pino'
+import type { Log, StoredRecord } from '../storage/log.ts'
+import { type Warehouse, WarehouseError } from '../storage/warehouse.ts'
+import { hiddenColumns, quoteName, streamOf, topicOf } from './names.ts'
+import { quarantineRecord, quarantineStream } from './quarantine.ts'
+import { rowsOf } from './rows.ts'
+
+/** Moments at which a test may end the process, to see what survives. */
+export type FailPoint = 'after-plan' | 'during-insert' | 'before-commit'
+
+export interface DeliverDeps {
+  readonly log: Log
+  readonly warehouse: Warehouse
+  readonly logger: Logger
+  readonly failPoint?: (at: FailPoint) => void | Promise<void>
+}
+
+export interface Batch {
+  readonly topic: string
+  readonly partition: number
+  /** The range of offsets `[from, to)` that the batch was planned as; its rows are inserted under a token made of it. */
+  readonly from: number
+  readonly to: number
+  readonly records: readonly StoredRecord[]
+}
+
+/** ClickHouse's numbers for a table or database that is not there. */
+const gone = new Set([60, 81])
+/** … for a state that passes: too many parts, queries or bytes now, time-outs, a full disk, a server going away. */
+const passing = new Set([159, 160, 202, 209, 210, 236, 241, 242, 243, 252, 279, 285, 319, 394, 439, 459, 999, 1002])
+
+const settings = {
+  date_time_input_format: 'best_effort',
+  input_format_skip_unknown_fields: 1,
+  input_format_null_as_default: 1,
+  // A batch may reach over years.
+  max_partitions_per_insert_block: 0,
+}
+
+/**
+ * Inserts a batch. Rows that the engine cannot read go to quarantine and the rest is inserted, so that one row never
+ * blocks those behind it. Whatever passes by itself is thrown, to be tried again.
+ */
+export async function deliver(deps: DeliverDeps, batch: Batch): Promise<void> {
+  if (batch.records.length === 0) return
+  try {
+    await insert(deps, batch, batch.records)
+  } catch (error) {
+    if (!(error instanceof WarehouseError) || passing.has(error.number)) throw error
+    if (gone.has(error.number)) {
+      deps.logger.warn({ topic: batch.topic, from: batch.from, to: batch.to }, 'rows of a dropped stream left out')
+      return
+    }
+    const bad = await findUnreadable(deps, batch)
+    if (bad.length === 0) throw error
+    await quarantine(deps, batch, bad)
+    const offsets = new Set(bad.map(({ record }) => record.offset))
+    await insert(
+      deps,
+      batch,
+      batch.records.filter((record) => !offsets.has(record.offset)),
+    )
+  }
+}
+
+async function insert(deps: DeliverDeps, batch: Batch, records: readonly StoredRecord[]): Promise<void> {
+  const { workspace, stream } = streamOf(batch.topic)
+  await deps.failPoint?.('during-insert')
+  await deps.warehouse.insert({
+    database: workspace,
+    table: stream,
+    rows: rowsOf(batch.partition, records),
+    hidden: hiddenColumns,
+    token: `${batch.topic}/${batch.partition}/${batch.from}-${batch.to}/${records.length}`,
+    settings,
+  })
+}
+
+interface Unreadable {
+  readonly record: StoredRecord
+  readonly reason: string
+}
+
+/** Finds the rows that the engine refuses, by halves, on a table that has the same columns and keeps nothing. */
+async function findUnreadable(deps: DeliverDeps, batch: Batch): Promise<Unreadable[]> {
+  const { workspace, stream } = streamOf(batch.topic)
+  const probe = `_probe_${stream}_${batch.partition}`
+  const name = `${quoteName(workspace)}.${quoteName(probe)}`
+  await deps.warehouse.command(`DROP TABLE IF EXISTS ${name} SYNC`)
+  await deps.warehouse.command(`CREATE TABLE ${name} AS ${quoteName(workspace)}.${quoteName(stream)} ENGINE = Null`)
+  const tryRows = async (records: readonly StoredRecord[]): Promise<Unreadable[]> => {
+    const [record] = records
+    if (record === undefined) return []
+    try {
+      const rows = rowsOf(batch.partition, records)
+      await deps.warehouse.insert({
+        database: workspace,
+        table: probe,
+        rows,
+        hidden: hiddenColumns,
+        token: '',
+        settings,
+      })
+      return []
+    } catch (error) {
+      if (!(error instanceof WarehouseError) || passing.has(error.number)) throw error
+      if (records.length === 1) return [{ record, reason: readable(error.message) }]
+      const middle = records.length >> 1
+      return [...(await tryRows(records.slice(0, middle))), ...(await tryRows(records.slice(middle)))]
+    }
+  }
+  try {
+    return await tryRows(batch.records)
+  } finally {
+    await deps.warehouse.command(`DROP TABLE IF EXISTS ${name} SYNC`)
+  }
+}
+
+/** The engine's message without what only its authors need. */
+function readable(message: string): string {
+  return message
+    .replace(/: ?\(at row \d+\)[\s\S]*$/, '')
+    .replace(/\s+/g, ' ')
+    .slice(0, 500)
+}
+
+/** Ids are made of places in the log, so doing this again after a crash makes the same rows. */
+export async function quarantine(
+  deps: Pick<DeliverDeps, 'log'>,
+  { topic, partition }: Pick<Batch, 'topic' | 'partition'>,
+  bad: readonly { readonly record: StoredRecord; readonly column?: string; readonly reason: string }[],
+): Promise<void> {
+  if (bad.length === 0) return
+  const { workspace, stream } = streamOf(topic)
+  const records = bad.map(({ record, column = '', reason }) =>
+    quarantineRecord({
+      id: `${partition}-${record.offset}`,
+      stream,
+      time: record.timestamp,
+      column,
+      reason,
+      text: record.value,
+      state: 'waiting',
+      version: 1,
+    }),
+  )
+  await deps.log.append([{ topic: topicOf(workspace, quarantineStream), partition: 0, records }])
+}

@@ -1,0 +1,68 @@
+import { Failure } from '#mesh/errors.ts'
+import type { Context } from '../context.ts'
+import type { Position } from '../storage/log.ts'
+import type { DeliverDeps } from './deliver.ts'
+import type { StreamLimits } from './limits.ts'
+import { topicOf, warehouseGroup } from './names.ts'
+import { startSink } from './sink.ts'
+import { createTables, type Tables } from './tables.ts'
+
+export { streamLimits, type StreamLimits } from './limits.ts'
+export { topicOf } from './names.ts'
+export { quarantineRecord, quarantineStream, type Quarantined } from './quarantine.ts'
+
+export interface StreamDomain {
+  readonly tables: Tables
+  /** Events in the log that are not in the table yet. */
+  lag(workspace: string, stream: string): Promise<number>
+  /** Repeats of an event's id that were dropped so far. */
+  repeated(workspace: string, stream: string): Promise<number>
+  /** Resolves when the records at these positions can be queried; fails at the deadline. */
+  waitUntilQueryable(positions: readonly Position[], ctx: Pick<Context, 'signal'>): Promise<void>
+  close(): Promise<void>
+}
+
+/** The stream domain: the tables that streams land in, and the sink that takes them there from the log, exactly once. */
+export function createStream(deps: DeliverDeps & { readonly limits: StreamLimits }): StreamDomain {
+  const sink = startSink(deps)
+  const tables = createTables(deps)
+
+  async function commits(workspace: string, stream: string) {
+    return deps.log.committed(warehouseGroup, topicOf(workspace, stream))
+  }
+
+  return {
+    tables: {
+      ...tables,
+      async drop(workspace, stream) {
+        await sink.forget(topicOf(workspace, stream))
+        await tables.drop(workspace, stream)
+      },
+    },
+    async lag(workspace, stream) {
+      const [ranges, done] = await Promise.all([
+        deps.log.ranges(topicOf(workspace, stream)),
+        commits(workspace, stream),
+      ])
+      const offsets = new Map(done.map((commit) => [commit.partition, commit.offset]))
+      return ranges.reduce((sum, { partition, end }) => sum + end - (offsets.get(partition) ?? 0), 0)
+    },
+    async repeated(workspace, stream) {
+      const done = await commits(workspace, stream)
+      return done.reduce((sum, { metadata }) => sum + (JSON.parse(metadata) as { repeated: number }).repeated, 0)
+    },
+    async waitUntilQueryable(positions, { signal }) {
+      const behind = ({ topic, partition, offset }: Position) => sink.position(topic, partition).next <= offset
+      while (positions.some(behind)) {
+        if (signal.aborted) {
+          throw new Failure('limit.deadline', 'The events are durable, but could not be queried before the deadline.', {
+            hint: 'They will be; do not send them again.',
+            cause: signal.reason,
+          })
+        }
+        await sink.progressed(signal)
+      }
+    },
+    close: () => sink.close(),
+  }
+}

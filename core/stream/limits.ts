@@ -1,0 +1,23 @@
+/** Bounds of the stream domain. */
+export const streamLimits = {
+  /** Records of one insert. */
+  batchRows: 50_000,
+  /** Bytes read from the log for one insert. */
+  batchBytes: 16 * 1024 * 1024,
+  /** How long a first event waits for others before it is inserted. */
+  lingerMs: 25,
+  /** The least time between two inserts from one partition, so that tables do not fall into too many parts. */
+  pauseMs: 250,
+  /** Inserts at once. */
+  inserts: 2,
+  /** Records in which a repeated event is recognised: at least this many before it, in its partition. */
+  repeatsWindow: 100_000,
+  /** … and only within this time. */
+  repeatsMs: 86_400_000,
+  /** Partitions of a system stream. */
+  systemPartitions: 1,
+  /** How long the log keeps a record that every consumer has passed. */
+  retentionMs: 168 * 3_600_000,
+}
+
+export type StreamLimits = typeof streamLimits

@@ -1,0 +1,20 @@
+/** The consumer group that fills the warehouse. */
+export const warehouseGroup = 'warehouse'
+
+/** Columns that `SELECT *` does not show: where in the log a row came from. They make the sink exactly-once. */
+export const hiddenColumns = ['_partition', '_offset'] as const
+
+/** A stream's topic. Neither part can hold a dot. */
+export function topicOf(workspace: string, stream: string): string {
+  return `${workspace}.${stream}`
+}
+
+export function streamOf(topic: string): { readonly workspace: string; readonly stream: string } {
+  const dot = topic.indexOf('.')
+  return { workspace: topic.slice(0, dot), stream: topic.slice(dot + 1) }
+}
+
+/** An identifier as ClickHouse reads it, whatever is in it. */
+export function quoteName(name: string): string {
+  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
+}

@@ -1,0 +1,172 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DeliverDeps } from './deliver.ts'
+import { type Lane, openLane } from './lane.ts'
+import type { StreamLimits } from './limits.ts'
+import { streamOf } from './names.ts'
+
+const maxBackoffMs = 5_000
+
+/** What the sink knows of one partition. */
+interface Entry {
+  readonly topic: string
+  readonly partition: number
+  lane: Lane | undefined
+  /** Something may be there to do. */
+  dirty: boolean
+  /** Waiting, queued or being worked on. */
+  busy: boolean
+  /** Its topic was deleted. */
+  gone: boolean
+  lastInsertAt: number
+  failures: number
+}
+
+/**
+ * Takes every topic into the warehouse: a bounded number of partitions at a time, one batch each, workspaces in turn,
+ * so that one with a long way to go does not hold up the others.
+ */
+export function startSink(deps: DeliverDeps & { readonly limits: StreamLimits }) {
+  const { log, limits, logger } = deps
+  const entries = new Map<string, Entry>()
+  /** Entries ready to be worked on, by workspace; the Map's order is whose turn it is. */
+  const queues = new Map<string, Entry[]>()
+  const stopped = new AbortController()
+  const waiters = new Set<() => void>()
+  const running = new Map<Entry, Promise<void>>()
+
+  function kick(topic: string, partition: number): void {
+    const key = `${topic}/${partition}`
+    let entry = entries.get(key)
+    if (entry === undefined) {
+      entry = {
+        topic,
+        partition,
+        lane: undefined,
+        dirty: false,
+        busy: false,
+        gone: false,
+        lastInsertAt: 0,
+        failures: 0,
+      }
+      entries.set(key, entry)
+    }
+    entry.dirty = true
+    if (!entry.busy) wait(entry)
+  }
+
+  /** Lets events gather before they are inserted; longer where an insert has just been, and longer still after a failure. */
+  function wait(entry: Entry): void {
+    entry.busy = true
+    const backoff = entry.failures === 0 ? 0 : Math.min(100 * 2 ** entry.failures, maxBackoffMs)
+    const pause = entry.lastInsertAt + limits.pauseMs - Date.now()
+    sleep(Math.max(limits.lingerMs, pause, backoff), undefined, { signal: stopped.signal }).then(
+      () => {
+        if (!entry.gone) enqueue(entry)
+      },
+      () => (entry.busy = false),
+    )
+  }
+
+  function enqueue(entry: Entry): void {
+    const { workspace } = streamOf(entry.topic)
+    const queue = queues.get(workspace)
+    if (queue === undefined) queues.set(workspace, [entry])
+    else queue.push(entry)
+    pump()
+  }
+
+  function pump(): void {
+    while (running.size < limits.inserts) {
+      const entry = takeNext()
+      if (entry === undefined) return
+      running.set(entry, run(entry))
+    }
+  }
+
+  async function run(entry: Entry): Promise<void> {
+    await work(entry)
+    running.delete(entry)
+    for (const tell of waiters) tell()
+    if (entry.dirty && !entry.gone && !stopped.signal.aborted) wait(entry)
+    else entry.busy = false
+    pump()
+  }
+
+  function takeNext(): Entry | undefined {
+    const [first] = queues
+    if (first === undefined) return undefined
+    const [workspace, queue] = first
+    const entry = queue.shift()
+    // To the end of the line, or out of it.
+    queues.delete(workspace)
+    if (queue.length > 0) queues.set(workspace, queue)
+    return entry
+  }
+
+  async function work(entry: Entry): Promise<void> {
+    entry.dirty = false
+    try {
+      entry.lane ??= await openLane(deps, entry.topic, entry.partition)
+      if (await entry.lane.advance()) {
+        entry.lastInsertAt = Date.now()
+        // There may be more than one batch; looking again is cheap.
+        entry.dirty = true
+      }
+      entry.failures = 0
+    } catch (error) {
+      entry.failures++
+      entry.dirty = true
+      const { topic, partition, failures } = entry
+      logger.error(
+        { err: error, topic, partition, failures },
+        'a batch did not get into the warehouse; it is tried again',
+      )
+    }
+  }
+
+  const unsubscribe = log.onAppend(kick)
+  const started = (async () => {
+    for (const { topic, partitions } of await log.topics()) {
+      for (let partition = 0; partition < partitions; partition++) kick(topic, partition)
+    }
+  })()
+  started.catch((error: unknown) => logger.fatal({ err: error }, 'the sink cannot read the log'))
+
+  return {
+    /** How far a partition has come; 0 where nothing is known yet. */
+    position(topic: string, partition: number): { readonly next: number; readonly repeated: number } {
+      const lane = entries.get(`${topic}/${partition}`)?.lane
+      return { next: lane?.next ?? 0, repeated: lane?.repeated ?? 0 }
+    },
+    /** Lets go of a topic that is about to be deleted. */
+    async forget(topic: string): Promise<void> {
+      const mine = [...entries].filter(([, entry]) => entry.topic === topic)
+      for (const [key] of mine) entries.delete(key)
+      for (const [, entry] of mine) {
+        entry.gone = true
+        await running.get(entry)
+      }
+    },
+    /** Resolves when any batch has been committed, or the signal aborts. */
+    progressed(signal: AbortSignal): Promise<void> {
+      return new Promise((resolve) => {
+        const done = (): void => {
+          waiters.delete(done)
+          signal.removeEventListener('abort', done)
+          resolve()
+        }
+        waiters.add(done)
+        signal.addEventListener('abort', done)
+        if (signal.aborted) done()
+      })
+    },
+    /** Lets batches that were begun end, and begins no other. */
+    async close(): Promise<void> {
+      unsubscribe()
+      stopped.abort()
+      queues.clear()
+      await started.catch(() => undefined)
+      await Promise.all(running.values())
+    },
+  }
+}

@@ -1,0 +1,56 @@
+import type { Column, Schema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import type { Log } from '../storage/log.ts'
+import type { Warehouse } from '../storage/warehouse.ts'
+import { columnSql, createTableSql, systemTablesSql } from './ddl.ts'
+import type { StreamLimits } from './limits.ts'
+import { quoteName, topicOf, warehouseGroup } from './names.ts'
+
+/** The tables and topics of streams: made, widened, emptied and dropped together. */
+export function createTables(deps: {
+  readonly log: Log
+  readonly warehouse: Warehouse
+  readonly limits: StreamLimits
+}) {
+  const { log, warehouse, limits } = deps
+  const topic = (workspace: string, stream: string, partitions: number) =>
+    log.createTopic(topicOf(workspace, stream), {
+      partitions,
+      retentionMs: limits.retentionMs,
+      groups: [warehouseGroup],
+    })
+  const nameOf = (workspace: string, stream: string) => `${quoteName(workspace)}.${quoteName(stream)}`
+
+  return {
+    /** The database of a workspace, with its system streams. Repeating it changes nothing. */
+    async createDatabase(workspace: string): Promise<void> {
+      await warehouse.command(`CREATE DATABASE IF NOT EXISTS ${quoteName(workspace)}`)
+      for (const sql of systemTablesSql(workspace)) await warehouse.command(sql)
+      await topic(workspace, '_quarantine', limits.systemPartitions)
+      await topic(workspace, '_requests', limits.systemPartitions)
+    },
+    /** The table first: nothing may be in the log that has nowhere to go. */
+    async create(workspace: string, stream: string, schema: Schema, partitions: number): Promise<void> {
+      await warehouse.command(createTableSql(workspace, stream, schema))
+      await topic(workspace, stream, partitions)
+    },
+    async addColumns(
+      workspace: string,
+      stream: string,
+      columns: readonly Pick<Column, 'name' | 'type'>[],
+    ): Promise<void> {
+      if (columns.length === 0) return
+      const added = columns.map((column) => `ADD COLUMN IF NOT EXISTS ${columnSql(column)}`)
+      await warehouse.command(`ALTER TABLE ${nameOf(workspace, stream)} ${added.join(', ')}`)
+    },
+    /** The log first: what the sink still finds there has nowhere to go. */
+    async drop(workspace: string, stream: string): Promise<void> {
+      await log.deleteTopic(topicOf(workspace, stream))
+      await warehouse.command(`DROP TABLE IF EXISTS ${nameOf(workspace, stream)} SYNC`)
+    },
+    async truncate(workspace: string, stream: string): Promise<void> {
+      await warehouse.command(`TRUNCATE TABLE ${nameOf(workspace, stream)}`)
+    },
+  }
+}
+
+export type Tables = ReturnType<typeof createTables>
