@@ -24,7 +24,7 @@ export function createMetrics() {
     },
     /** A number that is read when the metrics are asked for. */
     gauge(name: string, help: string, read: () => number): void {
-      const gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) })
+      const gauge: Gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) })
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,

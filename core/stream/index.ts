@@ -18,7 +18,7 @@ export interface StreamDomain {
   /** Repeats of an event's id that were dropped so far. */
   repeated(workspace: string, stream: string): Promise<number>
   /** Resolves when the records at these positions can be queried; fails at the deadline. */
-  waitUntilQueryable(positions: readonly Position[], ctx: Pick<Context, 'signal'>): Promise<void>
+  waitUntilQueryable(positions: readonly Position[], ctx: Pick<Context, 'signal' | 'deadline'>): Promise<void>
   close(): Promise<void>
 }
 

@@ -55,7 +55,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseEng
         ['UInt64', '18446744073709551615', '18446744073709551615'],
         ['Int64', '-9223372036854775808', '-9223372036854775808'],
         ['Int128', '-170141183460469231731687303715884105728', '-170141183460469231731687303715884105728'],
-        ['Decimal(38, 10)', '"12345678901234567890.0123456789"', 12345678901234567890.012],
+        ['Decimal(38, 10)', '"12345678901234567890.0123456789"', '12345678901234567890.0123456789'],
         ['DateTime64(6)', '"2026-02-28 23:59:59.123456"', '2026-02-28 23:59:59.123456'],
         ['Nullable(String)', 'null', null],
         ['Array(Nullable(Int8))', '[1,null,-3]', [1, null, -3]],
@@ -122,6 +122,11 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseEng
       test('a large one is taken', async () => {
         const text = 'x'.repeat(200_000)
         expect(await one('SELECT length({v:String}) AS v', { params: { v: text } })).toBe('200000')
+      })
+
+      test('one that is too large is refused as such', async () => {
+        const error = await errorOf(one('SELECT {v:String} AS v', { params: { v: 'x'.repeat(400_000) } }))
+        expect(error).toMatchObject({ problem: 'request.too_large', status: 413 })
       })
 
       test('one that is not given is an error that names it', async () => {
@@ -194,6 +199,7 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseEng
         '(SELECT 1 AS v)',
         'WITH 1 AS v SELECT v',
         '\n\tselect 1 v',
+        `${'/* a */ -- b\n'.repeat(20_000)}SELECT 1 AS v`,
       ])('the text %j is a query', async (sql) => {
         expect(await one(sql)).toBe(1)
       })
@@ -201,10 +207,10 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseEng
 
     describe('errors', () => {
       test('a syntax error has its number, its name, and the line and column in what was sent', async () => {
-        const error = await errorOf(warehouse.rows(query('SELECT 1,\n  FROM FROM x')))
+        const error = await errorOf(warehouse.rows(query('SELECT 1\nFROM numbers(3)\n  WHERE number = = 1')))
         expect(error).toBeInstanceOf(WarehouseError)
         expect(error).toMatchObject({ number: 62, kind: 'SYNTAX_ERROR' })
-        expect((error as Error).message).toContain('line 2, col 8')
+        expect((error as Error).message).toContain('line 3, col 18')
         expect((error as Error).message).not.toMatch(/OUTFILE|\.pipe|DB::Exception|version/)
       })
 
@@ -320,8 +326,8 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseEng
         for (const { on, row } of answers) {
           expect(row).toMatchObject(
             on
-              ? { n: '1', z: 'Asia/Tokyo', d: workspace, m: '123456789', r: '1', u: '2026-01-01T00:00:00Z' }
-              : { n: '10', z: 'UTC', d: 'default', m: '0', r: '0', u: '2026-01-01 00:00:00' },
+              ? { n: '1', z: 'Asia/Tokyo', d: workspace, m: 123456789, r: 1, u: '2026-01-01T00:00:00Z' }
+              : { n: '10', z: 'UTC', d: 'default', m: 0, r: 0, u: '2026-01-01 00:00:00' },
           )
         }
       })
@@ -335,8 +341,8 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseEng
           ),
         )
         for (const [at, value] of answers.entries()) {
-          if (at % 3 === 0) expect(value).toMatchObject({ number: 456 })
-          else expect(value).toBe(at)
+          const number = value instanceof WarehouseError ? value.number : value
+          expect(number).toBe(at % 3 === 0 ? 456 : at)
         }
       })
 
@@ -381,9 +387,24 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseEng
         await warehouse.insert({ database: workspace, table: 'data', rows: `\n${rows}\n\n`, token: 'a' })
         const back = await warehouse.rows<{ s: string }>(query(`SELECT s FROM ${workspace}.data`))
         expect(back.map(({ s }) => s).toSorted()).toEqual(nasty.toSorted())
+        for (const rows of [`;${drop}`, `;\n\n${drop}`, drop, `\n\n;\n${drop};`, `SETTINGS a = 1 ${drop}`])
+          await errorOf(warehouse.insert({ database: workspace, table: 'data', rows, token: rows }))
         for (const rest of [`\n\n${drop}`, `\n;${drop}`, `;\n\n${drop}\n`, `\r\n\r\n${drop}`, `\n\n${drop};`])
           await errorOf(warehouse.insert({ database: workspace, table: 'data', rows: `{"s":"x"}${rest}`, token: rest }))
         expect(await one('SELECT count() AS v FROM data')).toBe(String(nasty.length))
+      })
+
+      test('a large insert is one part in each partition, so it is there as a whole or not at all', async () => {
+        await warehouse.command(
+          `CREATE TABLE ${workspace}.large (a UInt32, p UInt8) ENGINE = MergeTree PARTITION BY p ORDER BY a`,
+        )
+        const rows = Array.from({ length: 1_500_000 }, (_, a) => `{"a":${a},"p":${a % 2}}`).join('\n')
+        await warehouse.insert({ database: workspace, table: 'large', rows, token: 'a' })
+        const parts = `SELECT level, rows FROM system.parts WHERE database = '${workspace}' AND table = 'large'`
+        expect(await warehouse.rows(query(parts))).toEqual([
+          { level: 0, rows: '750000' },
+          { level: 0, rows: '750000' },
+        ])
       })
 
       test('a row that does not fit fails the whole insert and names the row', async () => {
@@ -396,7 +417,8 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseEng
       })
 
       test('no rows are no insert', async () => {
-        await warehouse.insert({ database: workspace, table: 'absent', rows: '', token: 'a' })
+        const nothing = warehouse.insert({ database: workspace, table: 'absent', rows: '', token: 'a' })
+        await expect(nothing).resolves.toBeUndefined()
       })
     })
 

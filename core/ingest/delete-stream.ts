@@ -1,0 +1,15 @@
+import { authorise, type Context } from '../context.ts'
+import { isVisible, noSuchStream, refuseSystem } from './access.ts'
+import type { Deps } from './deps.ts'
+
+/** Drops a stream, its rows and what its log still holds. Writes that are under way end first. */
+export async function deleteStream(deps: Deps, ctx: Context, name: string): Promise<void> {
+  authorise(ctx, 'streams:write', name)
+  refuseSystem(name)
+  const { workspace } = ctx.actor
+  await deps.locks.alone(`${workspace}.${name}`, async () => {
+    const stream = isVisible(ctx, name) ? await deps.streams.find(workspace, name) : undefined
+    if (stream === undefined) throw noSuchStream(name)
+    await deps.streams.remove(stream)
+  })
+}

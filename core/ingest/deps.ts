@@ -1,0 +1,55 @@
+import type { Logger } from 'pino'
+import type { Schema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import type { Context } from '../context.ts'
+import type { ControlDb } from '../storage/control.ts'
+import type { Log, Position } from '../storage/log.ts'
+import type { Warehouse } from '../storage/warehouse.ts'
+import type { Answers } from './answers.ts'
+import type { IngestLimits } from './limits.ts'
+import type { Locks } from './locks.ts'
+import type { Room } from './room.ts'
+import type { Streams } from './streams.ts'
+
+/** What ingest needs of the stream domain. Everything under `tables` can be done twice. */
+export interface StreamDomain {
+  readonly tables: {
+    /** The workspace's database with the system's streams, their tables and topics. */
+    createDatabase(workspace: string): Promise<void>
+    /** Makes table and topic where they are not there. */
+    create(workspace: string, name: string, schema: Schema, partitions: number): Promise<void>
+    /** Adds those that are not there. */
+    addColumns(
+      workspace: string,
+      name: string,
+      columns: readonly { readonly name: string; readonly type: string }[],
+    ): Promise<void>
+    /** Table and topic. */
+    drop(workspace: string, name: string): Promise<void>
+    truncate(workspace: string, name: string): Promise<void>
+  }
+  /** Records in the log that are not in the table yet. */
+  lag(workspace: string, name: string): Promise<number>
+  /** Repeats that the sink dropped. */
+  repeated(workspace: string, name: string): Promise<number>
+  /** Resolves when everything up to the positions is in the tables; fails with `limit.deadline` when the signal aborts. */
+  waitUntilQueryable(positions: readonly Position[], ctx: Pick<Context, 'signal'>): Promise<void>
+}
+
+export interface IngestOptions {
+  readonly db: ControlDb
+  readonly log: Log
+  readonly warehouse: Warehouse
+  readonly stream: StreamDomain
+  readonly logger: Logger
+  readonly limits: IngestLimits
+  /** Of each new topic. */
+  readonly partitions: number
+}
+
+/** What every verb is given. */
+export interface Deps extends IngestOptions {
+  readonly streams: Streams
+  readonly answers: Answers
+  readonly locks: Locks
+  readonly room: Room
+}

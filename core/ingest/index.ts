@@ -1,0 +1,30 @@
+import type { Service } from '#mesh/rpc/call.ts'
+import type { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { createAnswers } from './answers.ts'
+import type { Deps, IngestOptions } from './deps.ts'
+import { createLocks } from './locks.ts'
+import { createRoom } from './room.ts'
+import { ingestService } from './rpc.ts'
+import { createStreams } from './streams.ts'
+
+export { ingestLimits, type IngestLimits } from './limits.ts'
+export type { IngestOptions, StreamDomain } from './deps.ts'
+
+export const migrations = { domain: 'ingest', folder: new URL('./migrations', import.meta.url) }
+
+export interface Ingest {
+  readonly service: Service<typeof IngestService>
+  /** Forgets answers that no Idempotency-Key can ask for any more. Called on a schedule. */
+  prune(now: number): Promise<void>
+}
+
+export function createIngest(options: IngestOptions): Ingest {
+  const deps: Deps = {
+    ...options,
+    streams: createStreams(options),
+    answers: createAnswers(options.db, options.limits),
+    locks: createLocks(),
+    room: createRoom(options.limits.maxInFlightBytes),
+  }
+  return { service: ingestService(deps), prune: deps.answers.prune }
+}

@@ -1,0 +1,90 @@
+import { Failure, type Violation } from '#mesh/errors.ts'
+import { checkName } from '../config/index.ts'
+import { authorise, type Context } from '../context.ts'
+import { isVisible, noSuchStream, refuseSystem } from './access.ts'
+import { type Declaration, defineStream } from './declare.ts'
+import type { Definition } from './definition.ts'
+import type { Deps } from './deps.ts'
+import type { Stream } from './streams.ts'
+
+export interface PutStream {
+  readonly name: string
+  readonly schema: Declaration
+  /** 0 for any. */
+  readonly ifVersion: number
+  readonly dryRun: boolean
+}
+
+/** A stream, or what one would be. */
+export type StreamView = Pick<Stream, 'name' | 'definition' | 'version'> & { readonly createdAt: Date | undefined }
+
+/** Declares a stream, or changes it where that only adds. */
+export async function putStream(deps: Deps, ctx: Context, input: PutStream): Promise<StreamView> {
+  const { name } = input
+  const { workspace } = ctx.actor
+  refuseSystem(name)
+  const known = await deps.streams.find(workspace, name)
+  if (!isVisible(ctx, name)) throw noSuchStream(name)
+  if (known === undefined) authorise(ctx, 'streams:create')
+  else authorise(ctx, 'streams:write', name)
+  checkName(name, '/name')
+  const definition = defineStream(input.schema, deps.limits)
+  return deps.locks.alone(`${workspace}.${name}`, async () => {
+    const now = await deps.streams.find(workspace, name)
+    if (input.ifVersion !== 0 && input.ifVersion !== (now?.version ?? 0)) {
+      throw new Failure('request.precondition', `\`${name}\` has version ${now?.version ?? 0}, not ${input.ifVersion}.`)
+    }
+    if (now === undefined) {
+      if (ctx.actor.filters.length > 0) throw noSuchStream(name)
+      authorise(ctx, 'streams:create')
+      if (input.dryRun) return { name, definition, version: 1, createdAt: undefined }
+      return deps.streams.create(workspace, name, definition)
+    }
+    authorise(ctx, 'streams:write', name)
+    const changed = merge(now.definition, definition, input.schema)
+    if (changed === undefined) return now
+    if (input.dryRun) return { name, definition: changed, version: now.version + 1, createdAt: now.createdAt }
+    return deps.streams.change(now, changed)
+  })
+}
+
+/**
+ * The definition after the change, or undefined where there is none. In place are: more columns, marking a column as
+ * personal, and what happens to unknown fields. What the declaration leaves to its default stays as it is.
+ */
+function merge(now: Definition, next: Definition, declared: Declaration): Definition | undefined {
+  const errors: Violation[] = []
+  const columns = [...now.columns]
+  for (const column of next.columns) {
+    const at = columns.findIndex(({ name }) => name === column.name)
+    const there = columns[at]
+    if (there === undefined) columns.push(column)
+    else if (there.type !== column.type) {
+      errors.push({ pointer: `/columns/${column.name}/type`, reason: `is ${there.type} and cannot become ${column.type} in place` })
+    } else columns[at] = column
+  }
+  for (const { name } of now.columns) {
+    if (!next.columns.some((column) => column.name === name)) {
+      errors.push({ pointer: `/columns/${name}`, reason: 'is a column of the stream and cannot be left out' })
+    }
+  }
+  const fixed = (pointer: string, given: boolean, before: string, after: string) => {
+    if (given && before !== after) {
+      errors.push({ pointer, reason: `is \`${before}\` and cannot become \`${after}\` in place` })
+    }
+  }
+  fixed('/order_by', declared.orderBy.length > 0, now.orderBy.join(', '), next.orderBy.join(', '))
+  fixed('/partition_by', declared.partitionBy !== '', now.partitionBy, next.partitionBy)
+  fixed('/ttl', declared.ttl !== '', now.ttl, next.ttl)
+  fixed('/time', declared.time !== '', now.time, next.time)
+  fixed('/id', declared.id !== '', now.id, next.id)
+  if (errors.length > 0) {
+    throw new Failure('stream.schema', 'A stream is changed in place only by adding to it.', {
+      hint: 'Declare a new stream with this schema and send its events there.',
+      errors,
+    })
+  }
+  const onUnknown = declared.onUnknown === '' ? now.onUnknown : next.onUnknown
+  const changed = { ...now, columns, onUnknown }
+  return JSON.stringify(changed) === JSON.stringify(now) ? undefined : changed
+}

@@ -1,0 +1,95 @@
+import { create } from '@bufbuild/protobuf'
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
+import type { Service } from '#mesh/rpc/call.ts'
+import {
+  DeleteStreamResponseSchema,
+  DiscardQuarantineResponseSchema,
+  type IngestService,
+  ListQuarantineResponseSchema,
+  ListStreamsResponseSchema,
+  ReplayQuarantineResponseSchema,
+  TruncateStreamResponseSchema,
+  WriteEventsResponseSchema,
+  WriteUsageResponseSchema,
+} from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { contextOf } from '../context.ts'
+import { deleteStream } from './delete-stream.ts'
+import type { Deps } from './deps.ts'
+import { discardQuarantine } from './discard-quarantine.ts'
+import { getStream } from './get-stream.ts'
+import { listQuarantine } from './list-quarantine.ts'
+import { listStreams } from './list-streams.ts'
+import { declarationOf, schemaMessage, streamMessage } from './message.ts'
+import { putStream } from './put-stream.ts'
+import { replayQuarantine } from './replay-quarantine.ts'
+import { truncateStream } from './truncate-stream.ts'
+import { writeEvents } from './write-events.ts'
+import { writeUsage } from './write-usage.ts'
+
+export function ingestService(deps: Deps): Service<typeof IngestService> {
+  return {
+    async writeEvents(request, call) {
+      const { inferred, offsets, changed: _, ...written } = await writeEvents(deps, contextOf(call), request)
+      return create(WriteEventsResponseSchema, {
+        ...written,
+        errors: [...written.errors],
+        offsets: offsets.map(({ partition, offset }) => ({ partition, offset: BigInt(offset) })),
+        ...(inferred === undefined ? {} : { inferred: schemaMessage(inferred) }),
+      })
+    },
+    async writeUsage(request, call) {
+      await writeUsage(deps, contextOf(call), request.events)
+      return create(WriteUsageResponseSchema)
+    },
+    async putStream(request, call) {
+      return streamMessage(
+        await putStream(deps, contextOf(call), {
+          name: request.name,
+          schema: declarationOf(request.schema),
+          ifVersion: request.ifVersion,
+          dryRun: request.dryRun,
+        }),
+      )
+    },
+    async getStream(request, call) {
+      const stream = await getStream(deps, contextOf(call), request.name)
+      return streamMessage(stream, stream.statistics)
+    },
+    async listStreams(request, call) {
+      const page = await listStreams(deps, contextOf(call), request)
+      return create(ListStreamsResponseSchema, {
+        streams: page.streams.map((stream) => streamMessage(stream)),
+        nextCursor: page.nextCursor,
+      })
+    },
+    async deleteStream(request, call) {
+      await deleteStream(deps, contextOf(call), request.name)
+      return create(DeleteStreamResponseSchema)
+    },
+    async truncateStream(request, call) {
+      await truncateStream(deps, contextOf(call), request.name)
+      return create(TruncateStreamResponseSchema)
+    },
+    async listQuarantine(request, call) {
+      const page = await listQuarantine(deps, contextOf(call), request)
+      return create(ListQuarantineResponseSchema, {
+        rows: page.rows.map(({ id, time, column, reason, text }) => ({
+          id,
+          time: timestampFromDate(new Date(time)),
+          column,
+          reason,
+          text,
+        })),
+        nextCursor: page.nextCursor,
+      })
+    },
+    async replayQuarantine(request, call) {
+      const { accepted, errors } = await replayQuarantine(deps, contextOf(call), request)
+      return create(ReplayQuarantineResponseSchema, { accepted, errors: [...errors] })
+    },
+    async discardQuarantine(request, call) {
+      const discarded = await discardQuarantine(deps, contextOf(call), request)
+      return create(DiscardQuarantineResponseSchema, { discarded })
+    },
+  }
+}

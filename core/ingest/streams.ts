@@ -1,0 +1,177 @@
+import { claimName, recordChange, releaseName } from '../config/index.ts'
+import type { ControlTx } from '../storage/control.ts'
+import type { Definition } from './definition.ts'
+import type { IngestOptions } from './deps.ts'
+import { schemaMessage } from './message.ts'
+import {
+  deleteStreamRow,
+  insertStream,
+  type StreamRow,
+  streamByName,
+  updateStream,
+} from './store.ts'
+import { parseType } from './types.ts'
+import { compileValidator, type Validator } from './validate.ts'
+
+/** A stream as it is now. Never changed: a change of the stream is another entry. */
+export interface Stream {
+  readonly workspace: string
+  readonly name: string
+  readonly topic: string
+  readonly partitions: number
+  readonly definition: Definition
+  readonly version: number
+  readonly createdAt: Date
+  readonly validate: Validator
+}
+
+/** The streams of all workspaces. Whoever changes one holds its lock alone; whoever writes to it shares it. */
+export interface Streams {
+  find(workspace: string, name: string): Promise<Stream | undefined>
+  create(workspace: string, name: string, definition: Definition): Promise<Stream>
+  /** Puts the definition in the place of the one that is there; its columns may only have become more. */
+  change(stream: Stream, definition: Definition): Promise<Stream>
+  remove(stream: Stream): Promise<void>
+  /** The topic of one of the system's own streams, with the workspace's database made where it is not there. */
+  system(workspace: string, name: '_quarantine' | '_requests'): Promise<{ readonly topic: string; readonly partitions: number }>
+}
+
+export function createStreams({ db, log, stream: { tables }, limits, partitions }: IngestOptions): Streams {
+  const cache = new Map<string, Stream>()
+  const topics = new Map<string, number>()
+  const making = new Map<string, Promise<void>>()
+
+  /** How many partitions a topic really has: those of its first creation. */
+  async function partitionsOf(topic: string): Promise<number | undefined> {
+    if (!topics.has(topic)) for (const found of await log.topics()) topics.set(found.topic, found.partitions)
+    return topics.get(topic)
+  }
+
+  function definitionOf(row: StreamRow): Definition {
+    const { columns, orderBy, partitionBy, ttl, id, time, onUnknown } = row
+    return { columns, orderBy, partitionBy, ttl, id, time, onUnknown }
+  }
+
+  async function hold(row: StreamRow): Promise<Stream> {
+    const definition = definitionOf(row)
+    const topic = `${row.workspace}.${row.name}`
+    const columns = definition.columns.map(({ name, type }) => ({ name, type: parseType(type) }))
+    const stream: Stream = {
+      workspace: row.workspace,
+      name: row.name,
+      topic,
+      partitions: (await partitionsOf(topic)) ?? partitions,
+      definition,
+      version: row.version,
+      createdAt: row.createdAt,
+      validate: compileValidator({ columns, id: definition.id, onUnknown: definition.onUnknown }, limits),
+    }
+    const oldest = cache.keys().next().value
+    if (cache.size >= limits.maxCachedStreams && oldest !== undefined) cache.delete(oldest)
+    cache.set(topic, stream)
+    return stream
+  }
+
+  /** Brings table and topic to what the row says, then says that they are. Everything here can be done twice. */
+  async function finish(row: StreamRow): Promise<Stream | undefined> {
+    const { workspace, name } = row
+    if (row.state === 'deleting') {
+      await tables.drop(workspace, name)
+      topics.delete(`${workspace}.${name}`)
+      await db.transaction(async (tx) => {
+        await deleteStreamRow(tx, workspace, name)
+        await releaseName(tx, workspace, name)
+        await announce(tx, workspace, name)
+      })
+      return undefined
+    }
+    await tables.createDatabase(workspace)
+    await tables.create(workspace, name, schemaMessage(definitionOf(row)), partitions)
+    if (row.version > 1) await tables.addColumns(workspace, name, row.columns)
+    const ready = await updateStream(db, workspace, name, { state: 'ready' })
+    return ready && hold(ready)
+  }
+
+  /** Two that find the same unfinished stream finish it once. */
+  async function finishOnce(row: StreamRow): Promise<Stream | undefined> {
+    const topic = `${row.workspace}.${row.name}`
+    let work = making.get(topic)
+    if (work === undefined) {
+      work = finish(row).then(() => {}).finally(() => making.delete(topic))
+      making.set(topic, work)
+    }
+    await work
+    return cache.get(topic)
+  }
+
+  async function announce(tx: ControlTx, workspace: string, name: string): Promise<void> {
+    await recordChange(tx, { kind: 'stream', workspace, name })
+  }
+
+  return {
+    async find(workspace, name) {
+      const held = cache.get(`${workspace}.${name}`)
+      if (held !== undefined) return held
+      const row = await streamByName(db, workspace, name)
+      if (row === undefined) return undefined
+      return row.state === 'ready' ? hold(row) : finishOnce(row)
+    },
+
+    async create(workspace, name, definition) {
+      const row = await db.transaction(async (tx) => {
+        await claimName(tx, workspace, name, 'stream')
+        const inserted = await insertStream(tx, {
+          workspace,
+          name,
+          ...definition,
+          columns: [...definition.columns],
+          orderBy: [...definition.orderBy],
+          version: 1,
+          state: 'making',
+        })
+        if (inserted === undefined) throw new Error(`the stream ${workspace}.${name} exists`)
+        await announce(tx, workspace, name)
+        return inserted
+      })
+      try {
+        const made = await finishOnce(row)
+        if (made === undefined) throw new Error(`the stream ${workspace}.${name} was not made`)
+        return made
+      } catch (error) {
+        // What cannot be made is not left half made. If this fails too, the next to ask for the stream tries again.
+        await finishOnce({ ...row, state: 'deleting' })
+        throw error
+      }
+    },
+
+    async change(stream, definition) {
+      const { workspace, name } = stream
+      const row = await db.transaction(async (tx) => {
+        const updated = await updateStream(tx, workspace, name, {
+          ...definition,
+          columns: [...definition.columns],
+          orderBy: [...definition.orderBy],
+          version: stream.version + 1,
+          state: 'making',
+        })
+        await announce(tx, workspace, name)
+        return updated
+      })
+      const changed = row && (await finishOnce(row))
+      if (changed === undefined) throw new Error(`the stream ${workspace}.${name} is gone`)
+      return changed
+    },
+
+    async remove({ workspace, name, topic }) {
+      const row = await updateStream(db, workspace, name, { state: 'deleting' })
+      cache.delete(topic)
+      if (row !== undefined) await finishOnce(row)
+    },
+
+    async system(workspace, name) {
+      const topic = `${workspace}.${name}`
+      if (!topics.has(topic)) await tables.createDatabase(workspace)
+      return { topic, partitions: (await partitionsOf(topic)) ?? 1 }
+    },
+  }
+}

@@ -1,0 +1,153 @@
+import { Failure } from '#mesh/errors.ts'
+import { checkName } from '../config/index.ts'
+import { authorise, type Context } from '../context.ts'
+import { isVisible, mayCreate, noSuchStream, refuseSystem } from './access.ts'
+import { type Answer, requestDigest } from './answers.ts'
+import { appendBatch } from './append.ts'
+import { decode } from './decode.ts'
+import type { Definition } from './definition.ts'
+import type { Deps } from './deps.ts'
+import { type Plan, planBatch } from './plan.ts'
+import type { Stream } from './streams.ts'
+import { waitBriefly } from './wait.ts'
+
+export interface WriteEvents {
+  readonly stream: string
+  readonly body: Uint8Array
+  readonly contentType: string
+  readonly contentEncoding: string
+  readonly idempotencyKey: string
+  readonly wait: boolean
+  readonly strict: boolean
+  readonly dryRun: boolean
+}
+
+export interface Written extends Answer {
+  readonly queryable: boolean
+  readonly replayed: boolean
+  /** The stream's definition, where this batch made or widened it. */
+  readonly inferred: Definition | undefined
+}
+
+/** Validates a batch row by row: good rows go to the stream's log, bad ones to quarantine, in one durable write. */
+export async function writeEvents(deps: Deps, ctx: Context, input: WriteEvents): Promise<Written> {
+  const { stream: name, idempotencyKey: key } = input
+  authorise(ctx, 'events:write', name)
+  refuseSystem(name)
+  if (!isVisible(ctx, name)) throw noSuchStream(name)
+  checkKey(key, deps.limits.maxIdempotencyKeyLength)
+  const { workspace } = ctx.actor
+  return deps.room(input.body.byteLength, async () => {
+    if (input.dryRun) return preview(deps, ctx, input)
+    const work = () => write(deps, ctx, input)
+    const { body, contentType, contentEncoding, strict } = input
+    const digest = key === '' ? '' : requestDigest(body, contentType, contentEncoding, strict)
+    const { answer, replayed } =
+      key === ''
+        ? { answer: await work(), replayed: false }
+        : await deps.answers.once({ workspace, stream: name, key, digest }, work)
+    const positions = answer.offsets.map((position) => ({ topic: `${workspace}.${name}`, ...position }))
+    const queryable = input.wait && (await waitBriefly(deps, ctx, positions))
+    const inferred = answer.changed ? (await deps.streams.find(workspace, name))?.definition : undefined
+    return { ...answer, queryable, replayed, inferred }
+  })
+}
+
+function checkKey(key: string, maxLength: number): void {
+  if (key === '' || (key.length <= maxLength && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(key))) return
+  throw new Failure('request.invalid', 'The Idempotency-Key is not well formed.', {
+    hint: 'Use a UUID, or any text that is new for each request.',
+    errors: [{ pointer: 'Idempotency-Key', reason: `must be 1 to ${maxLength} printable ASCII characters` }],
+  })
+}
+
+/** Others may change the stream between plan and write; each time the batch is judged anew, against what there is then. */
+const maxAttempts = 10
+
+async function write(deps: Deps, ctx: Context, input: WriteEvents): Promise<Answer> {
+  const batch = await decode(input, deps.limits)
+  const { workspace } = ctx.actor
+  const topic = `${workspace}.${input.stream}`
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const base = await existing(deps, ctx, input.stream)
+    const plan = await planBatch(ctx, base, batch, deps.limits)
+    const { definition } = plan
+    if (definition === undefined || (input.strict && plan.bad.length > 0)) throw rejected(plan, definition)
+    const stream = plan.changed
+      ? await deps.locks.alone(topic, () => applyChange(deps, workspace, input.stream, base, definition))
+      : base
+    if (stream === undefined) continue
+    const offsets = await deps.locks.shared(topic, async () => {
+      const now = await deps.streams.find(workspace, input.stream)
+      // Dropped and perhaps made anew in the meantime: these rows were judged for another stream.
+      if (now === undefined || now.createdAt.getTime() !== stream.createdAt.getTime()) return undefined
+      return appendBatch(deps, now, plan, input.idempotencyKey)
+    })
+    if (offsets === undefined) continue
+    return { ...counts(plan, deps), offsets, changed: plan.changed }
+  }
+  throw new Failure('limit.concurrency', `\`${input.stream}\` is being changed too often to write to it.`, {
+    retryAfterMs: 1_000,
+  })
+}
+
+/** The stream, or undefined where the actor may make it. */
+async function existing(deps: Deps, ctx: Context, name: string): Promise<Stream | undefined> {
+  const stream = await deps.streams.find(ctx.actor.workspace, name)
+  if (stream === undefined) {
+    if (!mayCreate(ctx)) throw noSuchStream(name)
+    checkName(name, 'stream')
+  }
+  return stream
+}
+
+/** Undefined where the stream is no longer what the plan was made for. */
+async function applyChange(
+  deps: Deps,
+  workspace: string,
+  name: string,
+  base: Stream | undefined,
+  definition: Definition,
+): Promise<Stream | undefined> {
+  const now = await deps.streams.find(workspace, name)
+  if (base === undefined) return now === undefined ? deps.streams.create(workspace, name, definition) : undefined
+  if (now?.version !== base.version || now.createdAt.getTime() !== base.createdAt.getTime()) return undefined
+  return deps.streams.change(now, definition)
+}
+
+async function preview(deps: Deps, ctx: Context, input: WriteEvents): Promise<Written> {
+  const batch = await decode(input, deps.limits)
+  const plan = await planBatch(ctx, await existing(deps, ctx, input.stream), batch, deps.limits)
+  if (plan.definition === undefined || (input.strict && plan.bad.length > 0)) throw rejected(plan, plan.definition)
+  return {
+    ...counts(plan, deps),
+    offsets: [],
+    changed: plan.changed,
+    queryable: false,
+    replayed: false,
+    inferred: plan.changed ? plan.definition : undefined,
+  }
+}
+
+function counts({ good, bad }: Plan, { limits }: Deps): Pick<Answer, 'accepted' | 'quarantined' | 'errors'> {
+  const errors = bad.slice(0, limits.maxErrors).map(({ row, column, reason }) => ({ row, column, reason }))
+  return { accepted: good.length, quarantined: bad.length, errors }
+}
+
+function rejected({ good, bad }: Plan, definition: Definition | undefined): Failure {
+  const errors = bad.slice(0, 10).map(({ row, column, reason }) => ({
+    pointer: column === '' ? `/${row}` : `/${row}/${column}`,
+    reason,
+  }))
+  if (definition === undefined) {
+    const detail = bad.length === 0 ? 'There is no row with a value' : 'No row can be read'
+    return new Failure('stream.rejected', `${detail}, so the stream was not created and nothing was written.`, {
+      hint: 'A stream is created from the first batch that has a good row; or declare it with PUT /v1/streams/{name}.',
+      errors,
+    })
+  }
+  return new Failure('stream.rejected', `${bad.length} of ${good.length + bad.length} rows are bad, so nothing was written.`, {
+    errors,
+  })
+}
+

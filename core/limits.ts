@@ -1,0 +1,14 @@
+import { ingestLimits } from './ingest/index.ts'
+import { defaultQueryLimits } from './query/index.ts'
+import { streamLimits } from './stream/index.ts'
+
+/** Every bound of the core, in one place; README lists them. At a bound there is an error that says so. */
+export const limits = {
+  ingest: ingestLimits,
+  query: defaultQueryLimits,
+  stream: streamLimits,
+  warehouse: {
+    /** Connections to the warehouse; each carries one statement at a time. */
+    maxConnections: 32,
+  },
+} as const

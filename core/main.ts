@@ -1,0 +1,133 @@
+import { pino } from 'pino'
+import { createConfig, migrations as config } from './config/index.ts'
+import { type Env, parseEnv } from './env.ts'
+import { createIdentity, migrations as identity } from './identity/index.ts'
+import { createIngest, migrations as ingest } from './ingest/index.ts'
+import { createMetrics } from './metrics.ts'
+import { createQuery, migrations as query } from './query/index.ts'
+import { limits } from './limits.ts'
+import { secretFile } from './secrets.ts'
+import { startServer } from './server.ts'
+import { startEmbeddedWarehouse } from './storage/chdb/spawn.ts'
+import { connectWarehouse } from './storage/clickhouse/connect.ts'
+import { DirectoryError, openDataDirectory } from './storage/directory.ts'
+import { openPglite } from './storage/pglite/connect.ts'
+import { openSqliteLog } from './storage/sqlite/log.ts'
+import { createStream } from './stream/index.ts'
+
+/** The composition root of the core: everything it is made of, in the order in which it needs one another. */
+async function start(env: Env) {
+  const log = pino({ level: env.LOG_LEVEL, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2))
+  const directory = openDataDirectory(env.EDGEWISE_DATA)
+  const [control, engine, eventLog] = await Promise.all([
+    openPglite(directory.at('control'), [config, identity, ingest, query]),
+    startEmbeddedWarehouse({
+      directory: directory.at('warehouse'),
+      readSlots: env.WAREHOUSE_READ_SLOTS,
+      writeSlots: env.WAREHOUSE_WRITE_SLOTS,
+      memoryBytes: env.WAREHOUSE_MEMORY_BYTES,
+      log: log.child({ engine: 'warehouse' }),
+    }),
+    openSqliteLog({ directory: directory.at('log') }),
+  ])
+  const { db } = control
+  const warehouse = connectWarehouse({ ...engine, maxConnections: limits.warehouse.maxConnections, log })
+
+  const stream = createStream({
+    log: eventLog,
+    warehouse,
+    logger: log.child({ domain: 'stream' }),
+    limits: limits.stream,
+  })
+  const domains = {
+    config: createConfig({ db }),
+    identity: createIdentity({
+      db,
+      edgeToken: env.EDGE_TOKEN ?? secretFile(directory.at('edge.token')),
+      operatorToken: secretFile(directory.at('operator.token')),
+      defaultPlan: {
+        name: 'standard',
+        requests: env.DEFAULT_PLAN_REQUESTS,
+        windowSeconds: env.DEFAULT_PLAN_WINDOW_SECONDS,
+      },
+      now: Date.now,
+      createDatabase: (workspace) => stream.tables.createDatabase(workspace),
+    }),
+    ingest: createIngest({
+      db,
+      log: eventLog,
+      warehouse,
+      stream,
+      logger: log.child({ domain: 'ingest' }),
+      limits: limits.ingest,
+      partitions: env.LOG_PARTITIONS,
+    }),
+    query: createQuery({ db, warehouse, log: log.child({ domain: 'query' }), limits: limits.query }),
+  }
+  const adminKey = await domains.identity.bootstrap()
+
+  const server = await startServer({
+    host: env.CORE_HOST,
+    httpPort: env.CORE_HTTP_PORT,
+    grpcPort: env.CORE_GRPC_PORT,
+    services: {
+      identity: domains.identity.service,
+      config: domains.config.service,
+      ingest: domains.ingest.service,
+      query: domains.query.service,
+    },
+    ports: { authenticate: domains.identity.authenticate, log: log.child({ domain: 'rpc' }) },
+    metrics: createMetrics(),
+    unready: async () => ((await warehouse.ping()) ? [] : ['warehouse']),
+  })
+  const chores = setInterval(() => {
+    const now = Date.now()
+    Promise.all([domains.config.prune(now), domains.ingest.prune(now), eventLog.expire(now)]).catch((error: unknown) =>
+      log.error({ err: error }, 'a chore failed; it is tried again in a minute'),
+    )
+  }, 60_000)
+  log.info({ http: server.http, grpc: server.grpc, data: directory.path, roles: env.ROLES }, 'core ready')
+
+  return {
+    log,
+    ready: { http: server.http, grpc: server.grpc, data: directory.path, adminKey },
+    /** Doors first, then what they lead to: nothing acknowledged is in memory only when this ends. */
+    async stop(): Promise<void> {
+      clearInterval(chores)
+      await server.close()
+      await stream.close()
+      await warehouse.close()
+      await Promise.all([engine.close(), eventLog.close(), control.close()])
+      directory.release()
+    },
+  }
+}
+
+async function main(): Promise<void> {
+  const core = await start(parseEnv())
+  process.send?.({ ready: true, ...core.ready })
+  let stopping = false
+  const stop = (why: string): void => {
+    if (stopping) return
+    stopping = true
+    core.log.info({ why }, 'core stopping')
+    core.stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        core.log.error({ err: error }, 'core did not stop cleanly')
+        process.exit(1)
+      },
+    )
+  }
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  process.on('SIGINT', () => stop('SIGINT'))
+  // Whoever started the core over a channel is gone: an orphan would hold the data directory.
+  process.on('disconnect', () => stop('the parent is gone'))
+}
+
+main().catch((error: unknown) => {
+  // Before the log is up, and for people: one line, and an exit code that says what kind of trouble it is.
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  if (error instanceof DirectoryError) process.exit(error.exitCode)
+  process.exit(error instanceof Error && error.message.startsWith('The configuration') ? 78 : 70)
+})

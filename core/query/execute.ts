@@ -1,0 +1,112 @@
+import type { Logger } from 'pino'
+import { Failure } from '#mesh/errors.ts'
+import type { Context } from '../context.ts'
+import type { Summary, Warehouse } from '../storage/warehouse.ts'
+import type { Places } from './concurrency.ts'
+import { queryFailure } from './errors.ts'
+import { filterSettings, isFiltered } from './filters.ts'
+import type { ResultFormat } from './formats.ts'
+import type { Statement } from './gate/gate.ts'
+import type { QueryLimits } from './limits.ts'
+import type { Bound } from './params.ts'
+import { querySettings, type ResultOptions } from './settings.ts'
+
+/** A piece of a result: the head before the first row is known, then bytes, then the tail. */
+export type Piece =
+  | { readonly kind: 'head'; readonly contentType: string; readonly version: number }
+  | { readonly kind: 'body'; readonly bytes: Uint8Array }
+  | { readonly kind: 'tail'; readonly summary: Summary }
+
+export interface ExecuteDeps {
+  readonly warehouse: Warehouse
+  readonly limits: QueryLimits
+  readonly places: Places
+  readonly log: Logger
+}
+
+export interface Execution {
+  readonly statement: Statement
+  readonly bound: Bound
+  readonly format: ResultFormat
+  readonly options: ResultOptions
+  /** The published query, for the log. */
+  readonly name?: string
+  readonly version: number
+  /** As the caller wrote it, for places in errors. */
+  readonly sql: string
+}
+
+/** Runs a statement that the gate let through, with the rows that the actor may see, within the limits. */
+export async function* execute(deps: ExecuteDeps, ctx: Context, execution: Execution): AsyncGenerator<Piece> {
+  const { statement, bound, format, version } = execution
+  checkTimezone(execution.options.timezone)
+  const filters = filterSettings(ctx.actor, statement)
+  const failed = {
+    workspace: ctx.actor.workspace,
+    sql: execution.sql,
+    filtered: isFiltered(ctx.actor),
+    signal: ctx.signal,
+  }
+  const release = await deps.places.take(ctx)
+  const started = performance.now()
+  let summary: Summary | undefined
+  try {
+    const result = await deps.warehouse.stream({
+      sql: `${statement.explain?.prefix ?? ''}${bound.sql}`,
+      database: ctx.actor.workspace,
+      params: bound.params,
+      format: format.engine,
+      settings: { ...querySettings(deps.limits, ctx.deadline, execution.options), ...filters },
+      deadline: ctx.deadline,
+      signal: ctx.signal,
+    })
+    yield { kind: 'head', contentType: format.contentType, version }
+    for await (const bytes of result.body) yield { kind: 'body', bytes }
+    summary = result.summary()
+    yield { kind: 'tail', summary }
+  } catch (thrown) {
+    throw queryFailure(thrown, failed)
+  } finally {
+    release()
+    logSlow(deps, ctx, execution, performance.now() - started, summary)
+  }
+}
+
+/** Never with values: they may be what the key is trusted with. */
+function logSlow(
+  deps: ExecuteDeps,
+  ctx: Context,
+  { name, version }: Execution,
+  ms: number,
+  summary: Summary | undefined,
+): void {
+  if (ms < deps.limits.slowMs) return
+  deps.log.warn(
+    {
+      workspace: ctx.actor.workspace,
+      request_id: ctx.requestId,
+      query: name ?? 'sql',
+      version,
+      elapsed_ms: Math.round(ms),
+      rows_read: summary?.rowsRead,
+      bytes_read: summary?.bytesRead,
+      rows: summary?.resultRows,
+      complete: summary !== undefined,
+    },
+    'slow query',
+  )
+}
+
+function checkTimezone(timezone: string): void {
+  if (timezone === '') return
+  try {
+    if (!/^[A-Za-z][A-Za-z0-9_+/-]{0,63}$/.test(timezone)) throw new RangeError('not a name')
+    Intl.DateTimeFormat('en', { timeZone: timezone })
+  } catch (thrown) {
+    throw new Failure('request.invalid', `There is no time zone \`${timezone.slice(0, 64)}\`.`, {
+      hint: 'Use a name of the IANA database, as Europe/Berlin.',
+      errors: [{ pointer: 'timezone', reason: 'not a time zone' }],
+      cause: thrown,
+    })
+  }
+}

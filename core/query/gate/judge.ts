@@ -1,0 +1,211 @@
+import { Failure } from '#mesh/errors.ts'
+import { closest } from '../closest.ts'
+import type { Node } from './ast.ts'
+import { functionNames, isAllowedFunction, membershipFunctions, tableFunctions } from './functions.ts'
+import type { CommonTables, Scope } from './names.ts'
+import { visitSelect, visitUnion } from './scope.ts'
+import { parameterType } from './types.ts'
+
+/** What a statement reads. */
+export interface Reads {
+  /** Streams, by name. */
+  readonly streams: Set<string>
+  /** Names that it declares itself and then uses where a stream could stand: never a stream's own rows. */
+  readonly declared: Set<string>
+  /** Names that it declares, but uses where they might also mean a stream. */
+  readonly ambiguous: Set<string>
+}
+
+/** What may stand anywhere below a SELECT without a rule of its own. */
+const plainKinds = new Set([
+  'ArrayJoin',
+  'Asterisk',
+  'ColumnsExceptTransformer',
+  'ColumnsListMatcher',
+  'ColumnsRegexpMatcher',
+  'ColumnsReplaceTransformer',
+  'ColumnsReplaceTransformer::Replacement',
+  'ColumnsTransformerList',
+  'ExpressionList',
+  'Identifier',
+  'InterpolateElement',
+  'Literal',
+  'OrderByElement',
+  'QualifiedAsterisk',
+  'QualifiedColumnsListMatcher',
+  'QualifiedColumnsRegexpMatcher',
+  'SampleRatio',
+  'SelectIntersectExceptQuery',
+  'Subquery',
+  'TableJoin',
+  'TablesInSelectQuery',
+  'TablesInSelectQueryElement',
+  'WindowDefinition',
+  'WindowListElement',
+  'WithElement',
+])
+
+/** Every kind of node that may stand in a statement, those with a rule of their own included. */
+export const allowedKinds: ReadonlySet<string> = new Set([
+  ...plainKinds,
+  'Function',
+  'QueryParameter',
+  'SelectQuery',
+  'SelectWithUnionQuery',
+  'TableExpression',
+  'TableIdentifier',
+])
+
+const reasons: Readonly<Record<string, string>> = {
+  ASTStreamSettings: 'STREAM is not allowed.',
+  ColumnsApplyTransformer: 'APPLY is not allowed: write the function for each column.',
+  Set: 'SETTINGS are not allowed: limits and formats are set by the request.',
+}
+
+export interface Law {
+  readonly workspace: string
+  readonly tables: CommonTables
+  readonly reads: Reads
+}
+
+/** Fails unless every node of the tree is known to be harmless. Notes what it reads. */
+export function judge(law: Law, node: Node, scope: Scope): void {
+  if (!allowedKinds.has(node.kind)) throw notAllowed(reasons[node.kind] ?? `${node.kind} is not allowed here.`)
+  switch (node.kind) {
+    case 'SelectWithUnionQuery':
+      judgeUnion(law, node, scope)
+      return
+    case 'SelectQuery':
+      visitSelect(law.tables, node, scope, (child, inner) => judge(law, child, inner))
+      return
+    case 'TableExpression':
+      judgeTable(law, node, scope)
+      return
+    case 'TableIdentifier':
+      throw notAllowed('A table can only stand after FROM, JOIN or IN.')
+    case 'Identifier':
+      // A name made of a parameter: `{x:Identifier}`.
+      if (node.children.length > 0 || node.text === '') throw identifierParameter()
+      return
+    case 'QueryParameter':
+      judgeParameter(node)
+      return
+    case 'Function':
+      judgeFunction(law, node, scope)
+      return
+    default:
+      judgeAll(law, node.children, scope)
+  }
+}
+
+function judgeAll(law: Law, nodes: readonly Node[], scope: Scope): void {
+  for (const node of nodes) judge(law, node, scope)
+}
+
+/** Beside its list of SELECTs a union can have a file to write to, settings and a format: none may stay. */
+function judgeUnion(law: Law, node: Node, scope: Scope): void {
+  const [list, ...others] = node.children
+  const other = others[0]
+  if (other !== undefined)
+    throw notAllowed(reasons[other.kind] ?? 'INTO OUTFILE and other output clauses are not allowed.')
+  if (list?.kind !== 'ExpressionList') throw notAllowed('Only SELECT is allowed.')
+  visitUnion(list.children, scope, (select, inner) => judge(law, select, inner))
+}
+
+function judgeTable(law: Law, node: Node, scope: Scope): void {
+  for (const child of node.children) {
+    // A filter is found by the alias of a table too, so an alias must not look like the full name of one.
+    if (child.alias?.includes('.')) throw notAllowed(`\`${child.alias}\` cannot be the alias of a table: it has a dot.`)
+    if (child.kind === 'TableIdentifier') {
+      if (child.children.length > 0 || child.text === '') throw identifierParameter()
+      judgeTableName(law, child.text, scope)
+    } else if (child.kind === 'Function') {
+      if (!tableFunctions.has(child.text)) throw notAllowed(`The table function ${quoted(child.text)} is not allowed.`)
+      judgeAll(law, child.children, scope)
+    } else {
+      judge(law, child, scope)
+    }
+  }
+}
+
+function judgeTableName(law: Law, text: string, scope: Scope): void {
+  const [first = '', second, ...rest] = text.split('.')
+  if (second === undefined && scope.certain.has(first)) {
+    law.reads.declared.add(first)
+    return
+  }
+  if (second !== undefined && /^(system|information_schema)$/i.test(first)) {
+    throw notAllowed(`${quoted(first)} cannot be read.`)
+  }
+  const name = second ?? first
+  const own = second === undefined || first === law.workspace
+  if (!own || rest.length > 0 || !/^_?[a-z][a-z0-9_]{0,47}$/.test(name)) throw unknownTable(text)
+  // Declared elsewhere than where it is used: the engine might take one or the other. In its own declaration it is a stream.
+  if (law.tables.all.has(name) && second === undefined && !scope.defining.has(name)) law.reads.ambiguous.add(name)
+  law.reads.streams.add(name)
+}
+
+function judgeParameter(node: Node): void {
+  const colon = node.text.indexOf(':')
+  const type = node.text.slice(colon + 1)
+  if (type === 'Identifier') throw identifierParameter()
+  if (parameterType(type) !== undefined) return
+  const name = node.text.slice(0, colon)
+  throw new Failure('query.parameter', `The parameter ${quoted(name)} cannot have the type ${type.slice(0, 80)}.`, {
+    hint: 'Parameters are numbers, texts, dates, times, UUIDs, enumerations, or arrays of these.',
+    errors: [{ pointer: name, reason: 'type is not allowed' }],
+  })
+}
+
+function judgeFunction(law: Law, node: Node, scope: Scope): void {
+  if (!isAllowedFunction(node.text)) throw unknownFunction(node.text)
+  if (!membershipFunctions.has(node.text)) {
+    judgeAll(law, node.children, scope)
+    return
+  }
+  for (const list of node.children) {
+    judgeAll(law, list.children.slice(0, 1), scope)
+    for (const member of list.children.slice(1)) judgeMembers(law, member, scope)
+  }
+}
+
+/** The right side of IN: a name there may be a table, so it is judged as one unless it certainly is not. */
+function judgeMembers(law: Law, node: Node, scope: Scope): void {
+  if (node.kind === 'Function' && node.text === 'format') throw notAllowed('format is not allowed after IN.')
+  if (node.kind !== 'Identifier') {
+    judge(law, node, scope)
+    return
+  }
+  judge(law, node, scope)
+  if (scope.values.has(node.text)) {
+    law.reads.declared.add(node.text)
+    return
+  }
+  judgeTableName(law, node.text, scope)
+}
+
+export function notAllowed(detail: string): Failure {
+  return new Failure('query.not_allowed', detail)
+}
+
+export function unknownTable(name: string, known: readonly string[] = []): Failure {
+  const near = closest(name, known)
+  return new Failure('query.unknown_table', `There is no stream ${quoted(name)}.`, didYouMean(near))
+}
+
+function unknownFunction(name: string): Failure {
+  const near = closest(name, functionNames)
+  return new Failure('query.unknown_function', `There is no function ${quoted(name)} here.`, didYouMean(near))
+}
+
+function didYouMean(near: string | undefined): { readonly hint?: string } {
+  return near === undefined ? {} : { hint: `Did you mean \`${near}\`?` }
+}
+
+function identifierParameter(): Failure {
+  return notAllowed('A parameter cannot be an Identifier: it would name a table or a column.')
+}
+
+function quoted(name: string): string {
+  return `\`${name.slice(0, 80)}\``
+}

@@ -1,0 +1,31 @@
+import type { Logger } from 'pino'
+import type { Service } from '#mesh/rpc/call.ts'
+import type { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
+import type { ControlDb } from '../storage/control.ts'
+import type { Warehouse } from '../storage/warehouse.ts'
+import { createPlaces } from './concurrency.ts'
+import type { QueryLimits } from './limits.ts'
+import { createPublished } from './published.ts'
+import { queryService } from './rpc.ts'
+
+export { defaultQueryLimits, type QueryLimits } from './limits.ts'
+
+export const migrations = { domain: 'query', folder: new URL('./migrations', import.meta.url) }
+
+export interface QueryDeps {
+  readonly db: ControlDb
+  readonly warehouse: Warehouse
+  readonly log: Logger
+  readonly limits: QueryLimits
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+export interface QueryDomain {
+  readonly service: Service<typeof QueryService>
+}
+
+export function createQuery({ db, warehouse, log, limits, now = Date.now }: QueryDeps): QueryDomain {
+  const published = createPublished({ warehouse, limits })
+  return { service: queryService({ db, warehouse, log, limits, now, published, places: createPlaces(limits) }) }
+}

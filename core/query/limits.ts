@@ -1,0 +1,57 @@
+/** Every bound of a query, in one object: the composition root passes it, the README prints it. */
+export interface QueryLimits {
+  /** Of a text of SQL, and of what it becomes when the engine prints it back. */
+  readonly maxSqlBytes: number
+  /** How deep parentheses, subqueries and expressions may nest. */
+  readonly maxDepth: number
+  /** Nodes of the syntax tree. */
+  readonly maxElements: number
+  /** Common table expressions of a statement. */
+  readonly maxCommonTables: number
+  /** For the check of a text, before it runs. */
+  readonly maxCheckSeconds: number
+  readonly maxParameters: number
+  /** Of all values of one call, together. */
+  readonly maxParameterBytes: number
+  readonly maxRowsRead: number
+  readonly maxBytesRead: number
+  readonly maxResultRows: number
+  readonly maxResultBytes: number
+  readonly maxMemoryBytes: number
+  /** Time in the engine; less where the call's deadline is nearer. */
+  readonly maxSeconds: number
+  /** Queries at once in the installation, and of one workspace. */
+  readonly maxRunning: number
+  readonly maxRunningOfWorkspace: number
+  /** Queries of one workspace that wait for a place, and for how long. */
+  readonly maxWaitingOfWorkspace: number
+  readonly maxWaitMs: number
+  /** Queries that take longer are logged. */
+  readonly slowMs: number
+  readonly maxDescriptionLength: number
+  /** Versions of one query that are kept; the oldest go first. */
+  readonly maxVersions: number
+}
+
+export const defaultQueryLimits: QueryLimits = {
+  maxSqlBytes: 256 * 1024,
+  maxDepth: 200,
+  maxElements: 50_000,
+  maxCommonTables: 200,
+  maxCheckSeconds: 2,
+  maxParameters: 64,
+  maxParameterBytes: 16 * 1024,
+  maxRowsRead: 1_000_000_000,
+  maxBytesRead: 100 * 1024 ** 3,
+  maxResultRows: 10_000_000,
+  maxResultBytes: 1024 ** 3,
+  maxMemoryBytes: 1024 ** 3,
+  maxSeconds: 60,
+  maxRunning: 4,
+  maxRunningOfWorkspace: 4,
+  maxWaitingOfWorkspace: 64,
+  maxWaitMs: 5_000,
+  slowMs: 1_000,
+  maxDescriptionLength: 2_000,
+  maxVersions: 1_000,
+}

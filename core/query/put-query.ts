@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto'
+import { Failure } from '#mesh/errors.ts'
+import { checkName, claimName, recordChange } from '../config/index.ts'
+import { authorise, type Context } from '../context.ts'
+import type { ControlDb, ControlTx } from '../storage/control.ts'
+import type { Warehouse } from '../storage/warehouse.ts'
+import { describeResult } from './describe-result.ts'
+import { formatOf } from './formats.ts'
+import { checkSql } from './gate/gate.ts'
+import { notAllowed } from './gate/judge.ts'
+import type { QueryLimits } from './limits.ts'
+import { rulesOf, type DeclaredParameter } from './rules.ts'
+import type { QueryColumn, QueryDefinition } from './schema.ts'
+import { deleteVersionsUpTo, findDigest, insertVersion, lockName, setLive, type StoredQuery } from './store.ts'
+
+export interface PutQueryDeps {
+  readonly db: ControlDb
+  readonly warehouse: Warehouse
+  readonly limits: QueryLimits
+  now(): number
+}
+
+export interface PutQueryInput {
+  readonly name: string
+  readonly sql: string
+  readonly parameters: readonly DeclaredParameter[]
+  readonly cache: QueryDefinition['cache']
+  readonly limit: QueryDefinition['limit']
+  readonly description: string
+  /** The live version it must have now; 0 for any. */
+  readonly ifVersion: number
+  readonly dryRun: boolean
+}
+
+export interface Put {
+  readonly query: StoredQuery
+  readonly changed: boolean
+}
+
+/** Publishes. What is checked here is checked again for each caller's rows when it is called. */
+export async function putQuery(deps: PutQueryDeps, ctx: Context, input: PutQueryInput): Promise<Put> {
+  authorise(ctx, 'queries:write')
+  checkName(input.name, 'name')
+  if (input.description.length > deps.limits.maxDescriptionLength) throw tooLong(deps.limits)
+  const statement = await checkSql(deps, ctx, input.sql)
+  if (statement.explain !== undefined) throw notAllowed('An EXPLAIN cannot be published.')
+  formatOf(statement.format, 0)
+  const parameters = rulesOf(statement, input.parameters)
+  const { sql, cache, limit, description } = input
+  const definition: QueryDefinition = { sql, parameters, cache, limit, description }
+  const columns = await describeResult(deps, ctx, sql, statement, parameters)
+  try {
+    return await deps.db.transaction((tx) => publish(deps, tx, ctx.actor.workspace, input, definition, columns))
+  } catch (thrown) {
+    if (thrown instanceof DryRun) return thrown.put
+    throw thrown
+  }
+}
+
+async function publish(
+  deps: PutQueryDeps,
+  tx: ControlTx,
+  workspace: string,
+  input: PutQueryInput,
+  definition: QueryDefinition,
+  columns: readonly QueryColumn[],
+): Promise<Put> {
+  await claimName(tx, workspace, input.name, 'query')
+  const held = await lockName(tx, workspace, input.name)
+  if (input.ifVersion !== 0 && input.ifVersion !== held.live) throw changedMeanwhile(input, held.live)
+  const digest = digestOf(definition, columns)
+  const same = await findDigest(tx, workspace, input.name, digest)
+  if (same !== undefined && same.version === held.live) return { query: { ...same, live: true }, changed: false }
+  const version = same?.version ?? held.newest + 1
+  const row = same ?? {
+    workspace,
+    name: input.name,
+    version,
+    digest,
+    definition,
+    columns,
+    createdAt: new Date(deps.now()),
+  }
+  const put: Put = { query: { ...row, live: true }, changed: true }
+  // Nothing stays, not even the name.
+  if (input.dryRun) throw new DryRun(put)
+  if (same === undefined) await insertVersion(tx, row)
+  const live = { ...held, live: version, newest: Math.max(held.newest, version) }
+  await setLive(tx, live)
+  await deleteVersionsUpTo(tx, live, version - deps.limits.maxVersions)
+  await recordChange(tx, { kind: 'query', workspace, name: input.name })
+  return put
+}
+
+/** Carries the answer of a dry run out of the transaction that it rolls back. */
+class DryRun extends Error {
+  readonly put: Put
+
+  constructor(put: Put) {
+    super('dry run')
+    this.put = put
+  }
+}
+
+function digestOf(definition: QueryDefinition, columns: readonly QueryColumn[]): string {
+  return createHash('sha256')
+    .update(JSON.stringify([definition, columns]))
+    .digest('hex')
+}
+
+function changedMeanwhile({ name, ifVersion }: PutQueryInput, live: number | null): Failure {
+  const now = live === null ? 'is not published' : `is at version ${live}`
+  return new Failure('request.precondition', `\`${name}\` ${now}, not at version ${ifVersion}.`)
+}
+
+function tooLong({ maxDescriptionLength }: QueryLimits): Failure {
+  return new Failure('request.too_large', `A description has ${maxDescriptionLength} characters at most.`, {
+    errors: [{ pointer: 'description', reason: 'too long' }],
+  })
+}
