@@ -18,14 +18,20 @@ export interface DeliverDeps {
 export interface Batch {
   readonly topic: string
   readonly partition: number
-  /** The range of offsets `[from, to)` that the batch was planned as; its rows are inserted under a token made of it. */
+  /**
+   * The range of offsets `[from, to)` that the batch was planned as. Whatever of it is inserted, and however often, has
+   * the token made of it, so that an insert that was thought dead and lands late finds its parts there already.
+   */
   readonly from: number
   readonly to: number
   readonly records: readonly StoredRecord[]
 }
 
-/** ClickHouse's numbers for a table or database that is not there. */
-const gone = new Set([60, 81])
+/** Whether an error says that the table or its database is not there. */
+export function isGone(error: unknown): boolean {
+  return error instanceof WarehouseError && (error.number === 60 || error.number === 81)
+}
+
 /** … for a state that passes: too many parts, queries or bytes now, time-outs, a full disk, a server going away. */
 const passing = new Set([159, 160, 202, 209, 210, 236, 241, 242, 243, 252, 279, 285, 319, 394, 439, 459, 999, 1002])
 
@@ -47,7 +53,7 @@ export async function deliver(deps: DeliverDeps, batch: Batch): Promise<void> {
     await insert(deps, batch, batch.records)
   } catch (error) {
     if (!(error instanceof WarehouseError) || passing.has(error.number)) throw error
-    if (gone.has(error.number)) {
+    if (isGone(error)) {
       deps.logger.warn({ topic: batch.topic, from: batch.from, to: batch.to }, 'rows of a dropped stream left out')
       return
     }
@@ -71,7 +77,7 @@ async function insert(deps: DeliverDeps, batch: Batch, records: readonly StoredR
     table: stream,
     rows: rowsOf(batch.partition, records),
     hidden: hiddenColumns,
-    token: `${batch.topic}/${batch.partition}/${batch.from}-${batch.to}/${records.length}`,
+    token: `${batch.topic}/${batch.partition}/${batch.from}-${batch.to}`,
     settings,
   })
 }

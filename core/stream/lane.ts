@@ -72,12 +72,11 @@ export async function openLane(
         progress = { to, repeated: progress.repeated }
       }
       await deps.failPoint?.('after-plan')
-      const retry = doubtful
-      doubtful = true
       await quarantine(deps, { topic, partition }, sorted.bad)
       const whole = { topic, partition, from: next, to, records: sorted.good }
-      await deliver(deps, whole)
-      if (retry) await deliver(deps, { ...whole, records: await missingOf(deps.warehouse, whole) })
+      const missing = doubtful ? await missingOf(deps.warehouse, whole) : whole.records
+      doubtful = true
+      await deliver(deps, { ...whole, records: missing })
       await deps.failPoint?.('before-commit')
       await commit(to, { repeated })
       progress = { repeated }

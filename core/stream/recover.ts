@@ -1,6 +1,6 @@
 import type { StoredRecord } from '../storage/log.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
-import type { Batch } from './deliver.ts'
+import { type Batch, isGone } from './deliver.ts'
 import { quoteName, streamOf } from './names.ts'
 
 const timeoutMs = 60_000
@@ -11,14 +11,20 @@ const timeoutMs = 60_000
  */
 export async function missingOf(warehouse: Warehouse, batch: Batch): Promise<StoredRecord[]> {
   const { workspace, stream } = streamOf(batch.topic)
-  const there = await warehouse.rows<{ offset: string }>({
-    sql: `SELECT _offset AS offset FROM ${quoteName(workspace)}.${quoteName(stream)}
-          WHERE _partition = {partition:UInt16} AND _offset >= {from:UInt64} AND _offset < {to:UInt64}`,
-    database: workspace,
-    params: { partition: String(batch.partition), from: String(batch.from), to: String(batch.to) },
-    deadline: Date.now() + timeoutMs,
-    signal: AbortSignal.timeout(timeoutMs),
-  })
-  const offsets = new Set(there.map(({ offset }) => Number(offset)))
-  return batch.records.filter((record) => !offsets.has(record.offset))
+  try {
+    const there = await warehouse.rows<{ offset: string }>({
+      sql: `SELECT _offset AS offset FROM ${quoteName(workspace)}.${quoteName(stream)}
+            WHERE _partition = {partition:UInt16} AND _offset >= {from:UInt64} AND _offset < {to:UInt64}`,
+      database: workspace,
+      params: { partition: String(batch.partition), from: String(batch.from), to: String(batch.to) },
+      deadline: Date.now() + timeoutMs,
+      signal: AbortSignal.timeout(timeoutMs),
+    })
+    const offsets = new Set(there.map(({ offset }) => Number(offset)))
+    return batch.records.filter((record) => !offsets.has(record.offset))
+  } catch (error) {
+    // The stream was dropped: nothing of it can be missed.
+    if (isGone(error)) return []
+    throw error
+  }
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 import type { Logger } from 'pino'
 
+import { hasCrashed } from './crash.ts'
 import type { FromServer, ServerOptions, ToServer } from './server.ts'
 
 export interface Running {
@@ -19,7 +20,7 @@ export interface Running {
 }
 
 const startTimeoutMs = 60_000
-const heartbeatMs = 2000
+const heartbeatMs = 1000
 /** How long it may be silent. Its own loop does nothing that takes long; its queries run on other threads. */
 const silenceMs = 20_000
 
@@ -61,8 +62,9 @@ export async function launch(options: ServerOptions, log: Logger): Promise<Runni
     throw new Error(`The embedded warehouse did not start in ${options.directory}: ${first}`)
   }
   const heartbeat = setInterval(() => {
-    if (Date.now() - heardAt < silenceMs) return tell(child, { kind: 'ping' })
-    reason = 'it stopped responding'
+    if (hasCrashed(child.pid)) reason = 'it crashed'
+    else if (Date.now() - heardAt > silenceMs) reason = 'it stopped responding'
+    else return tell(child, { kind: 'ping' })
     child.kill('SIGKILL')
   }, heartbeatMs)
   heartbeat.unref()

@@ -1,0 +1,142 @@
+import { describe, expect, test } from 'vitest'
+import type { Log, LogRecord } from '../../core/storage/log.ts'
+
+const options = { partitions: 3, retentionMs: 1_000, groups: ['g'] }
+const everything = { maxRecords: 1_000_000, maxBytes: 1 << 30 }
+
+function records(count: number, of: Partial<LogRecord> = {}): LogRecord[] {
+  return Array.from({ length: count }, (_, i) => ({ key: undefined, value: `{"n":${i}}`, timestamp: 1_000, ...of }))
+}
+
+/**
+ * What every engine of the event log promises. `open` opens the same log again each time it is called with the same
+ * directory; `directory` is a new one.
+ */
+export function logContract(open: (directory: string) => Promise<Log>, newDirectory: () => string): void {
+  const withLog = async (use: (log: Log, reopen: () => Promise<Log>) => Promise<void>): Promise<void> => {
+    const directory = newDirectory()
+    let log = await open(directory)
+    await log.createTopic('w.s', options)
+    try {
+      await use(log, async () => {
+        await log.close()
+        return (log = await open(directory))
+      })
+    } finally {
+      await log.close()
+    }
+  }
+
+  describe('the event log', () => {
+    test('gives records back in order, by partition, with key, text and time as they came', () =>
+      withLog(async (log) => {
+        const key = crypto.getRandomValues(new Uint8Array(16))
+        const odd: LogRecord[] = [
+          { key, value: '{"n":9007199254740993,"s":"ü 🎉 \\u0000"}', timestamp: 5 },
+          { key: undefined, value: '', timestamp: 6 },
+          { key: undefined, value: 'x'.repeat(100_000), timestamp: 7 },
+        ]
+        await log.append([{ topic: 'w.s', partition: 1, records: odd }])
+        expect(await log.read('w.s', 1, 0, everything)).toEqual(odd.map((record, offset) => ({ ...record, offset })))
+        expect(await log.read('w.s', 0, 0, everything)).toEqual([])
+      }))
+
+    test('numbers offsets without gaps, whoever appends at the same time', () =>
+      withLog(async (log) => {
+        await Promise.all(
+          Array.from({ length: 40 }, (_, i) =>
+            log.append([{ topic: 'w.s', partition: i % 2, records: records(1 + (i % 7)) }]),
+          ),
+        )
+        for (const partition of [0, 1]) {
+          const read = await log.read('w.s', partition, 0, everything)
+          expect(read.map((record) => record.offset)).toEqual(read.map((_, i) => i))
+        }
+      }))
+
+    test('answers an append with the offset of its last record, and the range of each partition', () =>
+      withLog(async (log) => {
+        const append = { topic: 'w.s', partition: 2, records: records(10) }
+        expect(await log.append([append])).toEqual([{ topic: 'w.s', partition: 2, offset: 9 }])
+        expect(await log.append([append])).toEqual([{ topic: 'w.s', partition: 2, offset: 19 }])
+        expect(await log.ranges('w.s')).toEqual([
+          { partition: 0, start: 0, end: 0 },
+          { partition: 1, start: 0, end: 0 },
+          { partition: 2, start: 0, end: 20 },
+        ])
+      }))
+
+    test('appends to several partitions all or nothing', () =>
+      withLog(async (log) => {
+        const good = { topic: 'w.s', partition: 0, records: records(3) }
+        await expect(log.append([good, { ...good, topic: 'w.nowhere' }])).rejects.toThrow()
+        expect(await log.read('w.s', 0, 0, everything)).toEqual([])
+      }))
+
+    test('reads from any offset, within bounds, at least one record', () =>
+      withLog(async (log) => {
+        for (let i = 0; i < 5; i++) await log.append([{ topic: 'w.s', partition: 0, records: records(10) }])
+        const offsets = async (from: number, bounds: { maxRecords: number; maxBytes: number }) =>
+          (await log.read('w.s', 0, from, bounds)).map((record) => record.offset)
+        expect(await offsets(7, { maxRecords: 5, maxBytes: 1 << 20 })).toEqual([7, 8, 9])
+        expect(await offsets(10, { maxRecords: 25, maxBytes: 1 << 20 })).toHaveLength(20)
+        expect((await offsets(13, { maxRecords: 1, maxBytes: 1 }))[0]).toBe(13)
+        expect(await offsets(50, everything)).toEqual([])
+      }))
+
+    test('remembers commits and their metadata, by group', () =>
+      withLog(async (log, reopen) => {
+        expect(await log.committed('g', 'w.s')).toEqual([])
+        const commit = { topic: 'w.s', partition: 1, offset: 7, metadata: '{"to":9}' }
+        await log.commit('g', [commit])
+        const again = await reopen()
+        expect(await again.committed('g', 'w.s')).toEqual([commit])
+        expect(await again.committed('other', 'w.s')).toEqual([])
+      }))
+
+    test('keeps everything over a restart', () =>
+      withLog(async (log, reopen) => {
+        await log.append([{ topic: 'w.s', partition: 0, records: records(100) }])
+        const again = await reopen()
+        await again.append([{ topic: 'w.s', partition: 0, records: records(1) }])
+        expect(await again.ranges('w.s')).toContainEqual({ partition: 0, start: 0, end: 101 })
+        expect(await again.topics()).toEqual([{ topic: 'w.s', partitions: 3 }])
+      }))
+
+    test('expires what is old and what every group has passed, and nothing else', () =>
+      withLog(async (log) => {
+        for (let i = 0; i < 3; i++) await log.append([{ topic: 'w.s', partition: 0, records: records(10) }])
+        await log.append([{ topic: 'w.s', partition: 0, records: records(10, { timestamp: 5_000 }) }])
+        await log.expire(5_000)
+        expect(await log.ranges('w.s')).toContainEqual({ partition: 0, start: 0, end: 40 })
+        await log.commit('g', [{ topic: 'w.s', partition: 0, offset: 25, metadata: '' }])
+        await log.expire(5_000)
+        expect(await log.ranges('w.s')).toContainEqual({ partition: 0, start: 20, end: 40 })
+        await log.commit('g', [{ topic: 'w.s', partition: 0, offset: 40, metadata: '' }])
+        await log.expire(5_000)
+        expect(await log.ranges('w.s')).toContainEqual({ partition: 0, start: 30, end: 40 })
+        expect((await log.read('w.s', 0, 30, everything)).map((record) => record.offset)[0]).toBe(30)
+      }))
+
+    test('forgets a topic that is deleted, and begins at 0 when it is made again', () =>
+      withLog(async (log) => {
+        await log.append([{ topic: 'w.s', partition: 0, records: records(5) }])
+        await log.commit('g', [{ topic: 'w.s', partition: 0, offset: 5, metadata: '' }])
+        await log.deleteTopic('w.s')
+        await expect(log.append([{ topic: 'w.s', partition: 0, records: records(1) }])).rejects.toThrow()
+        await log.createTopic('w.s', options)
+        expect(await log.append([{ topic: 'w.s', partition: 0, records: records(1) }])).toMatchObject([{ offset: 0 }])
+        expect(await log.committed('g', 'w.s')).toEqual([])
+      }))
+
+    test('tells of appends', () =>
+      withLog(async (log) => {
+        const told: string[] = []
+        const stop = log.onAppend((topic, partition) => told.push(`${topic}/${partition}`))
+        await log.append([{ topic: 'w.s', partition: 1, records: records(1) }])
+        stop()
+        await log.append([{ topic: 'w.s', partition: 2, records: records(1) }])
+        expect(told).toEqual(['w.s/1'])
+      }))
+  })
+}

@@ -1,0 +1,217 @@
+import { create } from '@bufbuild/protobuf'
+import { hash } from 'node:crypto'
+import { pino } from 'pino'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { SchemaSchema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { startEmbeddedWarehouse } from '../../../core/storage/chdb/spawn.ts'
+import { connectWarehouse } from '../../../core/storage/clickhouse/connect.ts'
+import type { Log } from '../../../core/storage/log.ts'
+import { openSqliteLog } from '../../../core/storage/sqlite/log.ts'
+import type { Warehouse } from '../../../core/storage/warehouse.ts'
+import { createStream, streamLimits } from '../../../core/stream/index.ts'
+import type { FailPoint } from '../../../core/stream/deliver.ts'
+import { temporaryDirectory } from '../../support/directory.ts'
+
+const directory = temporaryDirectory()
+const logger = pino({ level: 'silent' })
+const limits = { ...streamLimits, lingerMs: 1, pauseMs: 1 }
+const schema = create(SchemaSchema, {
+  columns: [
+    { name: 'time', type: 'DateTime64(3)' },
+    { name: 'n', type: 'Int64' },
+  ],
+  time: 'time',
+})
+let engine: Awaited<ReturnType<typeof startEmbeddedWarehouse>>
+let warehouse: Warehouse
+let log: Log
+let streams = 0
+const opened: ReturnType<typeof createStream>[] = []
+
+beforeAll(async () => {
+  engine = await startEmbeddedWarehouse({ directory: `${directory.path}/warehouse`, log: logger })
+  warehouse = connectWarehouse({ ...engine, maxConnections: 8, log: logger })
+  log = await openSqliteLog({ directory: `${directory.path}/log` })
+  const first = open()
+  await first.tables.createDatabase('w')
+  await first.close()
+})
+// Two sinks on one log would both insert.
+afterEach(async () => {
+  await Promise.all(opened.splice(0).map((domain) => domain.close()))
+})
+afterAll(async () => {
+  await log.close()
+  await warehouse.close()
+  await engine.close()
+  directory.remove()
+})
+
+function open(failPoint?: (at: FailPoint) => void, over: Partial<typeof limits> = {}) {
+  const domain = createStream({
+    log,
+    warehouse,
+    logger,
+    limits: { ...limits, ...over },
+    ...(failPoint && { failPoint }),
+  })
+  opened.push(domain)
+  return domain
+}
+
+async function newStream(domain: ReturnType<typeof open>): Promise<string> {
+  const name = `s${streams++}`
+  await domain.tables.create('w', name, schema, 1)
+  return name
+}
+
+const event = (n: number | string, month = '10') => ({
+  key: hash('md5', String(n), 'buffer') as Uint8Array,
+  value: `{"time":"2026-${month}-11T10:00:00Z","n":${n}}`,
+  timestamp: Date.now(),
+})
+
+async function settle(domain: ReturnType<typeof open>, stream: string): Promise<void> {
+  const [range] = await log.ranges(`w.${stream}`)
+  await domain.waitUntilQueryable([{ topic: `w.${stream}`, partition: 0, offset: (range?.end ?? 0) - 1 }], {
+    signal: AbortSignal.timeout(20_000),
+    deadline: Date.now() + 20_000,
+  })
+}
+
+async function numbers(table: string): Promise<string[]> {
+  const rows = await warehouse.rows<{ n: string }>({
+    sql: `SELECT toString(n) AS n FROM ${table} ORDER BY ${table}.n`,
+    database: 'w',
+    deadline: Date.now() + 5_000,
+    signal: AbortSignal.timeout(5_000),
+  })
+  return rows.map((row) => row.n)
+}
+
+describe('the sink', () => {
+  test('takes rows into the table with integers exact, and drops and counts repeats', async () => {
+    const domain = open()
+    const stream = await newStream(domain)
+    const records = [event('9007199254740993'), event(1), event(1), event(-2)]
+    await log.append([{ topic: `w.${stream}`, partition: 0, records }])
+    await settle(domain, stream)
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1), event(3)] }])
+    await settle(domain, stream)
+    expect(await numbers(stream)).toEqual(['-2', '1', '3', '9007199254740993'])
+    expect(await domain.repeated('w', stream)).toBe(2)
+    expect(await domain.lag('w', stream)).toBe(0)
+    await domain.close()
+  })
+
+  test('recognises repeats across a restart', async () => {
+    const first = open()
+    const stream = await newStream(first)
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1)] }])
+    await settle(first, stream)
+    await first.close()
+    const second = open()
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1), event(2)] }])
+    await settle(second, stream)
+    expect(await numbers(stream)).toEqual(['1', '2'])
+    await second.close()
+  })
+
+  test('quarantines exactly the rows that the engine cannot read, and inserts the rest', async () => {
+    const domain = open()
+    const stream = await newStream(domain)
+    const bad = [
+      { ...event(100), value: '{"time":"2026-10-11T10:00:00Z","n":"many"}' },
+      { ...event(101), value: '{"time":"not a time","n":1}' },
+      { ...event(102), value: '[1]' },
+    ]
+    const records = [event(1), ...bad.slice(0, 1), event(2), event(3), ...bad.slice(1), event(4)]
+    await log.append([{ topic: `w.${stream}`, partition: 0, records }])
+    await settle(domain, stream)
+    await settle(domain, '_quarantine')
+    expect(await numbers(stream)).toEqual(['1', '2', '3', '4'])
+    const rows = await warehouse.rows<{ text: string; reason: string; state: string }>({
+      sql: `SELECT text, reason, state FROM _quarantine WHERE stream = '${stream}' ORDER BY id SETTINGS final = 1`,
+      database: 'w',
+      deadline: Date.now() + 5_000,
+      signal: AbortSignal.timeout(5_000),
+    })
+    expect(rows.map((row) => row.text).sort()).toEqual(bad.map((record) => record.value).sort())
+    expect(rows.every((row) => row.reason !== '' && row.state === 'waiting')).toBe(true)
+    await domain.close()
+  })
+
+  test.each(['after-plan', 'during-insert', 'before-commit'] as const)(
+    'ended %s, goes on where it was: every row once, though batches are cut differently',
+    async (at) => {
+      let armed = false
+      const first = open(
+        (point) => {
+          if (armed && point === at) throw new Error('ended here')
+        },
+        { batchRows: 7 },
+      )
+      const stream = await newStream(first)
+      const batch = (from: number) => Array.from({ length: 10 }, (_, i) => event(from + i, i % 2 ? '09' : '10'))
+      await log.append([{ topic: `w.${stream}`, partition: 0, records: batch(0) }])
+      await settle(first, stream)
+      armed = true
+      await log.append([{ topic: `w.${stream}`, partition: 0, records: batch(10) }])
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      await first.close()
+      const second = open(undefined, { batchRows: 11 })
+      await log.append([{ topic: `w.${stream}`, partition: 0, records: batch(20) }])
+      await settle(second, stream)
+      expect(await numbers(stream)).toEqual(Array.from({ length: 30 }, (_, i) => String(i)))
+      await second.close()
+    },
+  )
+
+  test('an insert that is half there is completed, not repeated', async () => {
+    const first = open((point) => {
+      if (point === 'during-insert') throw new Error('ended here')
+    })
+    const stream = await newStream(first)
+    const records = [event(1, '09'), event(2, '10'), event(3, '09'), event(4, '10')]
+    await log.append([{ topic: `w.${stream}`, partition: 0, records }])
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    await first.close()
+    await warehouse.insert({
+      database: 'w',
+      table: stream,
+      rows: '{"_partition":0,"_offset":1,"time":"2026-10-11T10:00:00Z","n":2}\n{"_partition":0,"_offset":3,"time":"2026-10-11T10:00:00Z","n":4}',
+      hidden: ['_partition', '_offset'],
+      token: 'the half that got there',
+      settings: { date_time_input_format: 'best_effort' },
+    })
+    const second = open()
+    await settle(second, stream)
+    expect(await numbers(stream)).toEqual(['1', '2', '3', '4'])
+    await second.close()
+  })
+
+  test('goes on after a dropped stream, and a stream of the same name begins anew', async () => {
+    const domain = open()
+    const stream = await newStream(domain)
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1)] }])
+    await settle(domain, stream)
+    await domain.tables.drop('w', stream)
+    await domain.tables.create('w', stream, schema, 1)
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1), event(2)] }])
+    await settle(domain, stream)
+    expect(await numbers(stream)).toEqual(['1', '2'])
+    await domain.close()
+  })
+
+  test('survives the end of the warehouse’s process', async () => {
+    const domain = open()
+    const stream = await newStream(domain)
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1)] }])
+    await settle(domain, stream)
+    process.kill(engine.pid ?? 0, 'SIGKILL')
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(2), event(3)] }])
+    await settle(domain, stream)
+    expect(await numbers(stream)).toEqual(['1', '2', '3'])
+    await domain.close()
+  })
+})
