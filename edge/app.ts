@@ -1,0 +1,71 @@
+import { OpenAPIHono } from '@hono/zod-openapi'
+import type { ExecutionContext } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { authenticate } from './auth/authenticate.ts'
+import type { Deps } from './deps.ts'
+import { limit } from './limit/enforce.ts'
+import { observe } from './observe/observe.ts'
+import type { AppEnv } from './routes/context.ts'
+import { maxJsonBytes, tooLarge } from './routes/body.ts'
+import { cors } from './routes/cors.ts'
+import { docs } from './routes/docs.ts'
+import { endpoints } from './routes/endpoints/endpoints.ts'
+import { createHit } from './routes/endpoints/hit.ts'
+import { events } from './routes/events.ts'
+import { health } from './routes/health.ts'
+import { keys } from './routes/keys.ts'
+import { metrics } from './routes/metrics.ts'
+import { invalid, methodsOf, notFound, onError } from './routes/problems.ts'
+import { quarantine } from './routes/quarantine.ts'
+import { queries } from './routes/queries.ts'
+import { sql } from './routes/sql.ts'
+import { streams } from './routes/streams.ts'
+import { workspaces } from './routes/workspaces.ts'
+
+export interface App {
+  fetch(request: Request, context: ExecutionContext): Response | Promise<Response>
+}
+
+export function createApp(deps: Deps): App {
+  const app = new OpenAPIHono<AppEnv>({
+    defaultHook: (result) => {
+      if (!result.success) throw invalid(result.target, result.error.issues)
+    },
+  })
+  app.onError(onError(deps))
+
+  // What every request passes, in this order.
+  app.use(observe(deps), cors())
+  app.use('/v1/*', authenticate(deps), limit())
+  for (const path of ['/v1/streams/*', '/v1/quarantine/*', '/v1/queries/*', '/v1/keys/*', '/v1/workspaces/*']) {
+    app.use(
+      path,
+      bodyLimit({
+        maxSize: maxJsonBytes,
+        onError: () => {
+          throw tooLarge(maxJsonBytes)
+        },
+      }),
+    )
+  }
+
+  // What there is.
+  events(app, deps)
+  endpoints(app, deps)
+  sql(app, deps)
+  queries(app, deps)
+  streams(app, deps)
+  quarantine(app, deps)
+  keys(app, deps)
+  workspaces(app, deps)
+  health(app, deps)
+  metrics(app, deps)
+  docs(app)
+  app.notFound(notFound(methodsOf(() => app.routes)))
+
+  // A repeated question with a fresh answer passes the same steps on a shorter way.
+  const hit = createHit(deps)
+  return {
+    fetch: (request, context) => hit(request, context) ?? app.fetch(request, {}, context),
+  }
+}

@@ -1,0 +1,33 @@
+import type { MiddlewareHandler } from 'hono'
+import { Failure } from '#mesh/errors.ts'
+import type { Deps } from '../deps.ts'
+import { type AppEnv, backgroundOf } from '../routes/context.ts'
+import { credentialOf } from './credential.ts'
+
+/** Who is asking. Without the core a credential that is known here may go on, to cached answers only. */
+export function authenticate({ sessions, feed, settings, metrics }: Deps): MiddlewareHandler<AppEnv> {
+  return async function authenticate(c, next) {
+    const background = backgroundOf(c)
+    const credential = credentialOf(c.req.raw.headers)
+    if (credential instanceof Failure) {
+      metrics.count('strangers')
+      throw credential
+    }
+    // First the feed: what it says to forget must be forgotten before anything known is relied on.
+    const known = sessions.peek(credential) !== undefined
+    // Its first word is to forget everything, so it comes before there is anything.
+    const settled = known || !feed.begun() ? await feed.settle(background) : true
+    if (known && !settled && feed.ageMs() > settings.AUTH_STALE_SECONDS * 1000) {
+      throw new Failure('core.unavailable', 'The credential cannot be verified now.', { retryAfterMs: 2_000 })
+    }
+    try {
+      c.set('session', await sessions.open(credential, c.var.requestId, background))
+    } catch (thrown) {
+      metrics.count('strangers')
+      throw thrown
+    }
+    c.set('credential', credential)
+    c.set('degraded', !settled)
+    await next()
+  }
+}

@@ -1,0 +1,27 @@
+const marker = new TextEncoder().encode('"statistics"')
+/** The statistics are the last member of a JSON answer, and short. */
+const searched = 1_024
+
+/** A weak validator (RFC 9110 §8.8.1): the answer without what its running cost, so that the same rows keep their ETag. */
+export async function etagOf(body: Uint8Array<ArrayBuffer>, contentType: string): Promise<string> {
+  const rows = contentType.startsWith('application/json') ? body.subarray(0, statisticsAt(body)) : body
+  const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', rows))
+  return `W/"${btoa(String.fromCharCode(...hash.subarray(0, 15)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')}"`
+}
+
+/** Inside of strings the quotation marks are escaped, so the last one that is not is the member's name. */
+function statisticsAt(body: Uint8Array): number {
+  for (let at = body.length - marker.length; at >= Math.max(0, body.length - searched); at--) {
+    if (body[at] === marker[0] && body[at - 1] !== 0x5c && marker.every((byte, i) => body[at + i] === byte)) return at
+  }
+  return body.length
+}
+
+/** If-None-Match (RFC 9110 §13.1.2): by weak comparison. */
+export function matches(ifNoneMatch: string | null, etag: string): boolean {
+  if (ifNoneMatch === null) return false
+  if (ifNoneMatch === etag || ifNoneMatch.trim() === '*') return true
+  return ifNoneMatch.split(',').some((one) => one.trim().replace(/^W\//, '') === etag.slice(2))
+}

@@ -1,0 +1,51 @@
+import type { ResultHead } from '#proto/edgewise/query/v1/query_pb.ts'
+import type { Outcome } from './answer.ts'
+import type { Answer } from './answers.ts'
+
+const said: Readonly<Record<Exclude<Outcome, 'BYPASS'>, string>> = {
+  HIT: 'hit',
+  STALE: 'hit',
+  ERROR: 'hit',
+  MISS: 'fwd=uri-miss; stored',
+  EXPIRED: 'fwd=stale; stored',
+  COLLAPSED: 'fwd=uri-miss; collapsed',
+}
+
+/** RFC 9211. */
+export function cacheStatus(outcome: Outcome, answer: Answer | undefined, at: number): string {
+  const ttl = answer === undefined ? 0 : Math.floor((answer.storedAt + answer.freshMs - at) / 1000)
+  if (outcome === 'BYPASS') return 'Edgewise; fwd=bypass'
+  return `Edgewise; ${said[outcome]}; ttl=${ttl}${outcome === 'ERROR' ? '; detail=stale-if-error' : ''}`
+}
+
+/** Answers depend on the credential, so only the caller's own cache may keep them, and only as long as is left of them. */
+export function cacheControl({ storedAt, freshMs, revalidateMs, errorMs }: Answer, at: number): string {
+  if (freshMs === 0) return 'private, no-cache'
+  const left = Math.max(0, Math.floor((storedAt + freshMs - at) / 1000))
+  const revalidate = revalidateMs > freshMs ? `, stale-while-revalidate=${(revalidateMs - freshMs) / 1000}` : ''
+  const error = errorMs > freshMs ? `, stale-if-error=${(errorMs - freshMs) / 1000}` : ''
+  return `private, max-age=${left}${revalidate}${error}`
+}
+
+/** What is the same for every request that gets this answer. */
+export function answerHeaders(answer: Answer, cost: number): Headers {
+  return new Headers({
+    'content-type': answer.contentType,
+    etag: answer.etag,
+    vary: 'Accept, Authorization, X-API-Key, Origin',
+    'edgewise-query-version': String(answer.version),
+    'edgewise-cost': String(cost),
+    'x-content-type-options': 'nosniff',
+  })
+}
+
+export function streamHeaders(head: ResultHead, cost: number): Headers {
+  return new Headers({
+    'content-type': head.contentType,
+    'cache-control': 'private, no-store',
+    vary: 'Accept, Authorization, X-API-Key, Origin',
+    'edgewise-query-version': String(head.queryVersion),
+    'edgewise-cost': String(cost),
+    'x-content-type-options': 'nosniff',
+  })
+}

@@ -1,0 +1,81 @@
+import { createSessions } from './auth/sessions.ts'
+import type { Answer } from './cache/answers.ts'
+import { createAnswers } from './cache/answers.ts'
+import { createDescriptions } from './cache/descriptions.ts'
+import { createFlights } from './cache/flights.ts'
+import { createFeed } from './changes/feed.ts'
+import { Change_Kind } from '#proto/edgewise/config/v1/config_pb.ts'
+import { type Core, connectCore } from './core.ts'
+import type { Env, Settings } from './env.ts'
+import { createDurableLeases } from './limit/durable-leases.ts'
+import { createLimiter, type Leases } from './limit/limiter.ts'
+import { createMeters } from './limit/meters.ts'
+import { createMetrics } from './observe/metrics.ts'
+import { createRequestIds } from './observe/request-id.ts'
+import { createUsage } from './observe/usage.ts'
+import { createResolutions } from './routes/endpoints/resolutions.ts'
+
+/** What the edge is made on: replaced in tests, so that time and the core do what a test says. */
+export interface Ports {
+  readonly settings: Settings
+  readonly core: Core
+  readonly leases: Leases
+  readonly now: () => number
+  readonly sleep: (ms: number) => Promise<void>
+  readonly random: () => string
+  readonly log: (fields: object, message: string) => void
+}
+
+export type Deps = ReturnType<typeof assemble>
+
+/** The composition root: once for each isolate. */
+export function createDeps(env: Env): Deps {
+  const { settings, CORE, RATE_LIMITER } = env
+  return assemble({
+    settings,
+    core: connectCore({
+      url: settings.CORE_URL,
+      token: settings.EDGE_TOKEN,
+      fetch: (url, init) => (CORE === undefined ? fetch(url, init) : CORE.fetch(url, init)),
+    }),
+    leases: createDurableLeases(RATE_LIMITER),
+    now: () => Date.now(),
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    random: () => crypto.randomUUID().replaceAll('-', '').slice(0, 16),
+    log: (fields, message) =>
+      console.error(JSON.stringify({ level: 'error', service: 'edge', msg: message, ...fields })),
+  })
+}
+
+export function assemble(ports: Ports) {
+  const { settings, core, leases, now, sleep } = ports
+  const metrics = createMetrics()
+  const limiter = createLimiter({ leases, now, onDegraded: () => metrics.count('limit_degraded') })
+  const feed = createFeed({ config: core.config, now })
+  const answers = createAnswers({ maxBytes: settings.CACHE_MAX_BYTES })
+  feed.onChange((change) => {
+    // A query may read another, and each reads streams: every answer of the workspace may be another one now.
+    if (change === undefined || change.kind === Change_Kind.QUERY || change.kind === Change_Kind.STREAM) {
+      answers.forget(change?.workspace)
+    }
+  })
+  return {
+    ...ports,
+    metrics,
+    limiter,
+    feed,
+    answers,
+    meters: createMeters({ limiter }),
+    flights: createFlights<Answer | undefined>({ now }),
+    sessions: createSessions({ identity: core.identity, feed, limiter, now }),
+    descriptions: createDescriptions({ query: core.query, feed }),
+    resolutions: createResolutions(),
+    requestId: createRequestIds(ports.random),
+    usage: createUsage({
+      ingest: core.ingest,
+      sleep,
+      now,
+      onDropped: (count) => metrics.count('usage_dropped', count),
+    }),
+  }
+}

@@ -1,0 +1,27 @@
+import type { MiddlewareHandler } from 'hono'
+import { Failure } from '#mesh/errors.ts'
+import { type AppContext, type AppEnv, backgroundOf } from '../routes/context.ts'
+import type { Meter } from './limiter.ts'
+
+/** Charges the caller's plan one unit. Routes that cost more charge the rest themselves. */
+export function limit(): MiddlewareHandler<AppEnv> {
+  return async function limit(c, next) {
+    await charge(c, c.var.session.meter, 1)
+    if (c.var.degraded && !c.req.path.startsWith('/v1/endpoints/')) {
+      throw new Failure('core.unavailable', 'The core does not answer; only cached answers can be read.', {
+        retryAfterMs: 2_000,
+      })
+    }
+    await next()
+  }
+}
+
+/** Spends units of a limit, or fails with the time to wait. */
+export async function charge(c: AppContext, meter: Meter, units: number): Promise<void> {
+  if (units <= 0) return
+  const decision = await meter.acquire(units, backgroundOf(c))
+  c.set('decisions', [...c.var.decisions.filter(({ policy }) => policy !== meter.policy), decision])
+  if (decision.allowed) return
+  const { limit: most, windowMs } = decision.policy
+  throw new Failure('limit.rate', `More than ${most} in ${windowMs / 1000} s.`, { retryAfterMs: decision.retryAfterMs })
+}

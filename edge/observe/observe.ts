@@ -1,0 +1,50 @@
+import type { MiddlewareHandler } from 'hono'
+import type { Deps } from '../deps.ts'
+import { rateLimit, rateLimitPolicy } from '../limit/headers.ts'
+import { type AppEnv, backgroundOf } from '../routes/context.ts'
+import { routePattern } from './route-pattern.ts'
+
+/** Gives the request its id, and when it is answered: the headers that every answer has, its usage event, its count. */
+export function observe({ requestId, metrics, usage, now }: Deps): MiddlewareHandler<AppEnv> {
+  return async function observe(c, next) {
+    const startedAt = now()
+    c.set('requestId', requestId(c.req.raw.headers))
+    c.set('decisions', [])
+    c.set('cost', 1)
+    c.set('cache', '')
+    c.set('resource', '')
+    c.set('requestBytes', 0)
+    await next()
+
+    const { headers, status } = c.res
+    headers.set('x-request-id', c.var.requestId)
+    headers.set('x-content-type-options', 'nosniff')
+    const policies = rateLimitPolicy(c.var.decisions.map(({ policy }) => policy))
+    if (policies !== '') {
+      headers.set('ratelimit-policy', policies)
+      headers.set('ratelimit', rateLimit(c.var.decisions))
+    }
+    const route = routePattern(c)
+    metrics.request(c.req.method, route, status, c.var.cache)
+    const { session } = c.var as { session?: typeof c.var.session }
+    if (session === undefined) return
+    usage.record(
+      {
+        workspace: session.actor.workspace,
+        timeMs: BigInt(startedAt),
+        requestId: c.var.requestId,
+        method: c.req.method,
+        route,
+        resource: c.var.resource,
+        status,
+        durationUs: BigInt(Math.max(0, now() - startedAt) * 1000),
+        actor: session.actor.id,
+        cache: c.var.cache,
+        requestBytes: BigInt(c.var.requestBytes),
+        responseBytes: BigInt(Number(headers.get('content-length') ?? 0) || 0),
+        cost: c.var.cost,
+      },
+      backgroundOf(c),
+    )
+  }
+}

@@ -1,0 +1,28 @@
+/** The name that was probably meant: the nearest by edits, if it is near. */
+export function closest(name: string, known: Iterable<string>): string | undefined {
+  if (name.length > 64) return undefined
+  let best: string | undefined
+  let fewest = Math.max(1, Math.floor(name.length / 3)) + 1
+  for (const candidate of known) {
+    const count = edits(name.toLowerCase(), candidate.toLowerCase())
+    if (count < fewest) {
+      best = candidate
+      fewest = count
+    }
+  }
+  return best
+}
+
+/** Levenshtein's distance. */
+function edits(a: string, b: string): number {
+  let above = Array.from({ length: b.length + 1 }, (_, at) => at)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (above[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row.push(Math.min(change, (above[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1))
+    }
+    above = row
+  }
+  return above[b.length] ?? 0
+}

@@ -1,0 +1,41 @@
+import type { Context } from 'hono'
+import type { Session } from '../auth/sessions.ts'
+import type { Background, Caller } from '../core.ts'
+import type { Decision } from '../limit/limiter.ts'
+
+/** What the steps before a route have found out about the request. */
+export interface Variables {
+  requestId: string
+  /** Set by `authenticate`. */
+  session: Session
+  credential: string
+  /** The core does not answer and the feed is too old: cached answers only. */
+  degraded: boolean
+  /** Set by `limit`, or by a route that charges by itself. */
+  decisions: Decision[]
+  cost: number
+  /** For the usage event. */
+  resource: string
+  cache: string
+  requestBytes: number
+}
+
+export interface AppEnv {
+  Bindings: Record<string, unknown>
+  Variables: Variables
+}
+
+export type AppContext = Context<AppEnv>
+
+export function backgroundOf(c: AppContext): Background {
+  return c.executionCtx
+}
+
+export function callerOf(c: AppContext): Caller {
+  return {
+    credential: c.var.credential,
+    requestId: c.var.requestId,
+    traceparent: c.req.header('traceparent'),
+    signal: c.req.raw.signal,
+  }
+}

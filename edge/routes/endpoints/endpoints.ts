@@ -1,0 +1,126 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { Failure } from '#mesh/errors.ts'
+import { allows } from '#mesh/scopes.ts'
+import { answer } from '../../cache/answer.ts'
+import { questionOf } from '../../cache/question.ts'
+import type { Deps } from '../../deps.ts'
+import { charge } from '../../limit/enforce.ts'
+import { maxJsonBytes, paramsOf, parseExact, readBody } from '../body.ts'
+import { type AppContext, type AppEnv, backgroundOf, callerOf } from '../context.ts'
+import { formatOf, one, presentationOf, searchParams, splitSuffix } from '../formats.ts'
+import { failures } from '../schemas.ts'
+import { targetOf } from './hit.ts'
+import { respond } from './respond.ts'
+import type { Resolution } from './resolutions.ts'
+
+const tags = ['endpoints']
+const common = {
+  tags,
+  path: '/v1/endpoints/{name}',
+  responses: {
+    200: {
+      description:
+        'The rows. `.json`, `.ndjson`, `.csv`, `.parquet` or `.arrow` after the name, or Accept, choose the format',
+      content: {
+        'application/json': { schema: z.unknown() },
+        'application/x-ndjson': { schema: z.unknown() },
+        'text/csv': { schema: z.string() },
+      },
+    },
+    304: { description: 'The rows are those of If-None-Match' },
+    ...failures,
+  },
+}
+const params = z.object({ name: z.string().openapi({ example: 'requests_per_hour.csv' }) })
+const documented = z.object({
+  version: z.coerce.number().optional().openapi({ description: 'Pins a version' }),
+  timezone: z.string().optional().openapi({ example: 'Europe/Berlin' }),
+  int64: z.enum(['number', 'string']).optional(),
+})
+
+export function endpoints(app: OpenAPIHono<AppEnv>, deps: Deps): void {
+  // The query's own parameters are not known here, so this route checks its parameters itself.
+  app.openAPIRegistry.registerPath({
+    ...common,
+    method: 'get',
+    summary: 'Call a published query',
+    request: { params, query: documented },
+  })
+  app.openAPIRegistry.registerPath({
+    ...common,
+    method: 'post',
+    summary: 'Call a published query with its parameters as JSON',
+    request: {
+      params,
+      query: documented,
+      body: { content: { 'application/json': { schema: z.record(z.string(), z.unknown()) } } },
+    },
+  })
+  app.openapi({ ...createRoute({ ...common, method: 'get' }), hide: true }, (c) => serve(c, deps))
+  app.openapi({ ...createRoute({ ...common, method: 'post' }), hide: true }, (c) => serve(c, deps))
+}
+
+async function serve(c: AppContext, deps: Deps): Promise<Response> {
+  const { name, format } = splitSuffix(c.req.param('name') ?? '')
+  const { session, degraded } = c.var
+  c.set('resource', name)
+  if (!/^[a-z][a-z0-9_]{0,47}$/.test(name)) throw new Failure('resource.not_found', 'There is no such endpoint.')
+  if (!allows(session.actor.scopes, 'endpoints:read', name)) {
+    throw new Failure('auth.scope', `This needs the scope endpoints:read:${name}.`)
+  }
+  const accept = c.req.header('accept') ?? null
+  const given = searchParams(c.req.url)
+  const version = versionOf(one(given, 'version'))
+  const presentation = presentationOf(given)
+  if (c.req.method === 'POST') {
+    for (const [key, values] of await bodyParams(c)) given.set(key, values)
+  }
+  const caller = callerOf(c)
+  const description = degraded
+    ? deps.descriptions.peek(session.actor.workspace, name, version)
+    : await deps.descriptions.get(session.actor.workspace, name, version, caller)
+  if (description === undefined)
+    throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
+  const question = questionOf(session, description, {
+    ...presentation,
+    format: format ?? formatOf(accept),
+    params: given,
+  })
+
+  const { limit } = description.query
+  const resolution: Resolution = {
+    question,
+    name,
+    cost: limit?.cost || 1,
+    meter: deps.meters(session.actor, name, limit),
+  }
+  c.set('cost', resolution.cost)
+  await charge(c, session.meter, resolution.cost - 1)
+  if (resolution.meter !== undefined) await charge(c, resolution.meter, 1)
+
+  const answered = await answer(deps, question, { ...caller, background: backgroundOf(c), degraded })
+  c.set('cache', answered.outcome)
+  if (answered.whole && c.req.method === 'GET')
+    deps.resolutions.set(session, targetOf(c.req.url), accept ?? '', resolution)
+  return respond(c, answered, resolution, deps.now())
+}
+
+function versionOf(text: string | undefined): number {
+  if (text === undefined) return 0
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
+  throw new Failure('request.invalid', 'version is a whole number from 1.', {
+    errors: [{ pointer: 'version', reason: 'not a whole number from 1' }],
+  })
+}
+
+async function bodyParams(c: AppContext): Promise<Map<string, readonly string[]>> {
+  const body = await readBody(c.req.raw, maxJsonBytes)
+  c.set('requestBytes', body.byteLength)
+  if (body.byteLength === 0) return new Map()
+  if (!/^application\/json\b/i.test(c.req.header('content-type') ?? '')) {
+    throw new Failure('request.unsupported_media_type', 'The parameters of a POST are JSON.', {
+      hint: 'Send application/json.',
+    })
+  }
+  return paramsOf(parseExact(new TextDecoder().decode(body)))
+}

@@ -1,0 +1,143 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Key } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import { asCaller } from '../core.ts'
+import type { Deps } from '../deps.ts'
+import { type AppEnv, callerOf } from './context.ts'
+import { failures, iso, json, jsonBody, nextCursor, page, pageOf, paging, query } from './schemas.ts'
+
+const Plan = z.strictObject({
+  name: z.string().max(64).optional(),
+  requests: z.int().min(0),
+  window_s: z.int().min(1).max(86_400),
+})
+const Value = z.union([z.string(), z.number(), z.boolean()])
+const New = z
+  .strictObject({
+    name: z.string().max(200).optional(),
+    scopes: z
+      .array(z.string().max(200))
+      .min(1)
+      .max(100)
+      .openapi({ example: ['endpoints:read', 'events:write:orders'] }),
+    plan: Plan.optional(),
+    params: z.record(z.string(), Value).optional().openapi({ description: 'Endpoint parameters bound for this key' }),
+    filters: z
+      .record(
+        z.string(),
+        z
+          .record(z.string(), z.union([Value, z.array(Value).min(1)]))
+          .refine((filter) => Object.keys(filter).length === 1, 'one column for each stream'),
+      )
+      .optional()
+      .openapi({
+        description: 'Which rows of each stream exist for this key',
+        example: { orders: { customer: ['c1', 'c2'] } },
+      }),
+    expires_at: z.iso.datetime({ offset: true }).optional(),
+  })
+  .openapi('NewKey')
+const KeyShape = z
+  .object({
+    id: z.string(),
+    name: z.string(),
+    prefix: z.string(),
+    scopes: z.array(z.string()),
+    plan: Plan.optional(),
+    params: z.record(z.string(), z.string()),
+    filters: z.record(z.string(), z.record(z.string(), z.array(z.string()))),
+    created_at: z.iso.datetime().optional(),
+    expires_at: z.iso.datetime().optional(),
+    revoked_at: z.iso.datetime().optional(),
+  })
+  .openapi('Key')
+export const CreatedKey = KeyShape.extend({
+  key: z.string().openapi({ description: 'The text: shown this once' }),
+}).openapi('CreatedKey')
+
+export function keyShape(key: Key): z.input<typeof KeyShape> {
+  return {
+    id: key.id,
+    name: key.name,
+    prefix: key.prefix,
+    scopes: key.scopes,
+    ...(key.plan && { plan: { name: key.plan.name, requests: key.plan.requests, window_s: key.plan.windowSeconds } }),
+    params: key.params,
+    filters: Object.fromEntries(key.filters.map(({ stream, column, values }) => [stream, { [column]: values }])),
+    ...(key.createdAt && { created_at: iso(key.createdAt) }),
+    ...(key.expiresAt && { expires_at: iso(key.expiresAt) }),
+    ...(key.revokedAt && { revoked_at: iso(key.revokedAt) }),
+  }
+}
+
+const tags = ['keys']
+const params = z.object({ id: z.string().regex(/^key_\w{1,64}$/, 'is not an id of a key') })
+const list = createRoute({
+  tags,
+  summary: 'List keys',
+  method: 'get',
+  path: '/v1/keys',
+  request: { query: query(page) },
+  responses: { 200: json('Keys, newest first', pageOf(KeyShape)), ...failures },
+})
+const get = createRoute({
+  tags,
+  summary: 'One key',
+  method: 'get',
+  path: '/v1/keys/{id}',
+  request: { params, query: query({}) },
+  responses: { 200: json('The key', KeyShape), ...failures },
+})
+const create = createRoute({
+  tags,
+  summary: 'Make a key',
+  method: 'post',
+  path: '/v1/keys',
+  request: { query: query({}), ...jsonBody(New) },
+  responses: { 201: json('The key and its text', CreatedKey), ...failures },
+})
+const revoke = createRoute({
+  tags,
+  summary: 'Revoke a key',
+  method: 'delete',
+  path: '/v1/keys/{id}',
+  request: { params, query: query({}) },
+  responses: { 200: json('The key as it was', KeyShape), ...failures },
+})
+
+export function keys(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
+  app.openapi(list, async (c) => {
+    const found = await core.identity.listKeys(paging(c.req.valid('query')), asCaller(callerOf(c)))
+    return c.json({ data: found.keys.map(keyShape), next_cursor: nextCursor(found.nextCursor) }, 200)
+  })
+  app.openapi(get, async (c) =>
+    c.json(keyShape(await core.identity.getKey(c.req.valid('param'), asCaller(callerOf(c)))), 200),
+  )
+  app.openapi(create, async (c) => {
+    const given = c.req.valid('json')
+    const filters = Object.entries(given.filters ?? {}).flatMap(([stream, filter]) =>
+      Object.entries(filter).map(([column, value]) => ({ stream, column, values: [value].flat().map(String) })),
+    )
+    const { key, text } = await core.identity.createKey(
+      {
+        name: given.name ?? '',
+        scopes: given.scopes,
+        ...(given.plan && {
+          plan: {
+            name: given.plan.name ?? 'custom',
+            requests: given.plan.requests,
+            windowSeconds: given.plan.window_s,
+          },
+        }),
+        params: Object.fromEntries(Object.entries(given.params ?? {}).map(([name, value]) => [name, String(value)])),
+        filters,
+        ...(given.expires_at !== undefined && { expiresAt: timestampFromDate(new Date(given.expires_at)) }),
+      },
+      asCaller(callerOf(c)),
+    )
+    return c.json({ ...keyShape(key!), key: text }, 201, { 'cache-control': 'no-store' })
+  })
+  app.openapi(revoke, async (c) =>
+    c.json(keyShape(await core.identity.revokeKey(c.req.valid('param'), asCaller(callerOf(c)))), 200),
+  )
+}

@@ -1,0 +1,109 @@
+import type { Context, NotFoundHandler } from 'hono'
+import { HTTPException } from 'hono/http-exception'
+import { Failure, type ProblemCode, problems, toFailure, type Violation } from '#mesh/errors.ts'
+import { toProblemJson } from '#mesh/rpc/problem.ts'
+import { unknownParameters } from '../cache/question.ts'
+import type { Deps } from '../deps.ts'
+import type { AppEnv } from './context.ts'
+import { html, page } from './page.ts'
+
+/** Whatever was thrown, as application/problem+json. */
+export function problemResponse(failure: Failure, requestId: string): Response {
+  const headers = new Headers({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' })
+  if (failure.retryAfterMs !== undefined) headers.set('retry-after', String(Math.ceil(failure.retryAfterMs / 1000)))
+  if (failure.status === 401) headers.set('www-authenticate', 'Bearer')
+  return Response.json(toProblemJson(failure, requestId), { status: failure.status, headers })
+}
+
+export function onError({ log, metrics }: Deps) {
+  return (thrown: Error, c: Context<AppEnv>): Response => {
+    const failure = thrown instanceof HTTPException ? badRequest(thrown) : toFailure(thrown)
+    if (failure.problem === 'internal.error') {
+      metrics.count('bugs')
+      log({ request_id: c.var.requestId, error: describe(failure.cause) }, 'a request failed')
+    }
+    return problemResponse(failure, c.var.requestId)
+  }
+}
+
+/** What a route schema did not accept, by place. */
+export function invalid(target: string, issues: readonly Issue[]): Failure {
+  for (const issue of issues) {
+    if (target === 'query' && issue.code === 'unrecognized_keys') {
+      return unknownParameters(issue.keys ?? [], issue.message === '' ? [] : issue.message.split(','))
+    }
+  }
+  const errors = issues.slice(0, 20).map((issue): Violation => {
+    const path = issue.path.map(String)
+    return { pointer: target === 'json' ? `/${path.join('/')}` : path.join('.'), reason: issue.message }
+  })
+  const [first] = errors
+  return new Failure(
+    'request.invalid',
+    first === undefined ? 'It is not well formed.' : `${first.pointer}: ${first.reason}.`,
+    {
+      errors,
+    },
+  )
+}
+
+interface Issue {
+  readonly code?: string | undefined
+  readonly keys?: string[]
+  readonly path: readonly PropertyKey[]
+  readonly message: string
+}
+
+/** 404, or 405 where the path has other methods. */
+export function notFound(methodsOf: (path: string) => readonly string[]): NotFoundHandler<AppEnv> {
+  return (c) => {
+    const methods = methodsOf(c.req.path)
+    if (methods.length === 0) throw new Failure('request.route', `There is nothing at ${c.req.path.slice(0, 200)}.`)
+    const failure = new Failure('request.method', `${c.req.path.slice(0, 200)} takes ${methods.join(', ')}.`)
+    const response = problemResponse(failure, c.var.requestId)
+    response.headers.set('allow', methods.join(', '))
+    return response
+  }
+}
+
+/** The page that `type` points at. */
+export function problemPage(c: Context<AppEnv>): Promise<Response> {
+  const code = c.req.param('code') ?? ''
+  if (!Object.hasOwn(problems, code)) throw new Failure('resource.not_found', 'There is no such problem.')
+  const { title, hint } = problems[code as ProblemCode]
+  const { status, retryable } = new Failure(code as ProblemCode, title)
+  return page(
+    title,
+    html`<p>
+        <code>${code}</code> · HTTP ${String(status)} ·
+        ${retryable ? 'may be retried as it is' : 'will fail again unless something changes'}
+      </p>
+      <p>${hint}</p>
+      <p><a href="/docs">API</a></p>`,
+  )
+}
+
+function badRequest(thrown: HTTPException): Failure {
+  if (thrown.status === 413) return new Failure('request.too_large', 'The body is larger than it may be.')
+  return new Failure('request.invalid', 'The body cannot be read.', { cause: thrown })
+}
+
+function describe(cause: unknown): string {
+  return cause instanceof Error ? `${cause.name}: ${cause.message}\n${cause.stack ?? ''}` : String(cause)
+}
+
+/** The methods of each path that has a route, for 405. */
+export function methodsOf(routes: () => readonly { readonly path: string; readonly method: string }[]) {
+  let table: { readonly pattern: RegExp; readonly method: string }[] | undefined
+  return (path: string): readonly string[] => {
+    table ??= routes()
+      .filter(({ method }) => method !== 'ALL')
+      .map(({ path: route, method }) => ({
+        method,
+        pattern: new RegExp(`^${route.replaceAll('.', '\\.').replaceAll(/:\w+(\{[^}]*\})?/g, '[^/]+')}$`),
+      }))
+    const found = table.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method)
+    if (found.includes('GET')) found.push('HEAD')
+    return [...new Set(found)]
+  }
+}

@@ -1,0 +1,167 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { OnUnknown, type Schema, type Stream } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { asCaller } from '../core.ts'
+import type { Deps } from '../deps.ts'
+import { type AppEnv, callerOf } from './context.ts'
+import { ifVersion, versionTag } from './preconditions.ts'
+import { failures, Flag, iso, json, jsonBody, Name, nextCursor, page, pageOf, paging, query } from './schemas.ts'
+
+const onUnknown = { add: OnUnknown.ADD, ignore: OnUnknown.IGNORE, quarantine: OnUnknown.QUARANTINE } as const
+
+export const StreamSchema = z
+  .strictObject({
+    columns: z
+      .array(
+        z.strictObject({
+          name: z.string(),
+          type: z.string().openapi({ example: 'Int64' }),
+          pii: z.boolean().optional(),
+        }),
+      )
+      .max(1_000),
+    order_by: z.array(z.string()).optional(),
+    partition_by: z.string().optional(),
+    ttl: z.string().optional().openapi({ example: '90 DAY' }),
+    id: z.string().optional().openapi({ description: 'The column that identifies an event' }),
+    time: z.string().optional().openapi({ description: 'The column that holds its time' }),
+    on_unknown: z.enum(['add', 'ignore', 'quarantine']).optional(),
+  })
+  .openapi('StreamSchema')
+
+const StreamShape = StreamSchema.extend({
+  name: Name,
+  version: z.int(),
+  created_at: z.iso.datetime().optional(),
+  statistics: z
+    .object({ rows: z.int(), bytes: z.int(), quarantined: z.int(), repeated: z.int(), lag: z.int() })
+    .optional(),
+}).openapi('Stream')
+
+export function schemaShape(schema: Schema): z.input<typeof StreamSchema> {
+  return {
+    columns: schema.columns.map(({ name, type, pii }) => ({ name, type, ...(pii && { pii }) })),
+    order_by: schema.orderBy,
+    ...(schema.partitionBy !== '' && { partition_by: schema.partitionBy }),
+    ...(schema.ttl !== '' && { ttl: schema.ttl }),
+    ...(schema.id !== '' && { id: schema.id }),
+    ...(schema.time !== '' && { time: schema.time }),
+    on_unknown:
+      schema.onUnknown === OnUnknown.IGNORE
+        ? 'ignore'
+        : schema.onUnknown === OnUnknown.QUARANTINE
+          ? 'quarantine'
+          : 'add',
+  }
+}
+
+function streamShape({ name, version, schema, createdAt, statistics }: Stream): z.input<typeof StreamShape> {
+  return {
+    name,
+    version,
+    ...(schema === undefined ? { columns: [] } : schemaShape(schema)),
+    ...(createdAt && { created_at: iso(createdAt) }),
+    ...(statistics && {
+      statistics: {
+        rows: Number(statistics.rows),
+        bytes: Number(statistics.bytes),
+        quarantined: Number(statistics.quarantined),
+        repeated: Number(statistics.repeated),
+        lag: Number(statistics.lag),
+      },
+    }),
+  }
+}
+
+const tags = ['streams']
+const params = z.object({ name: Name })
+const list = createRoute({
+  tags,
+  summary: 'List streams',
+  method: 'get',
+  path: '/v1/streams',
+  request: { query: query(page) },
+  responses: { 200: json('Streams, by name', pageOf(StreamShape)), ...failures },
+})
+const get = createRoute({
+  tags,
+  summary: 'One stream, with its statistics',
+  method: 'get',
+  path: '/v1/streams/{name}',
+  request: { params, query: query({}) },
+  responses: { 200: json('The stream', StreamShape), ...failures },
+})
+const put = createRoute({
+  tags,
+  summary: 'Declare a stream, or add to it',
+  method: 'put',
+  path: '/v1/streams/{name}',
+  request: { params, query: query({ dry_run: Flag }), ...jsonBody(StreamSchema) },
+  responses: { 200: json('The stream as it is now (or would be)', StreamShape), ...failures },
+})
+const remove = createRoute({
+  tags,
+  summary: 'Drop a stream and its rows',
+  method: 'delete',
+  path: '/v1/streams/{name}',
+  request: { params, query: query({}) },
+  responses: { 204: { description: 'It is gone' }, ...failures },
+})
+const truncate = createRoute({
+  tags,
+  summary: 'Drop the rows of a stream',
+  method: 'post',
+  path: '/v1/streams/{name}/truncate',
+  request: { params, query: query({}) },
+  responses: { 204: { description: 'They are gone' }, ...failures },
+})
+
+export function streams(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
+  app.openapi(list, async (c) => {
+    const { streams: found, nextCursor: next } = await core.ingest.listStreams(
+      paging(c.req.valid('query')),
+      asCaller(callerOf(c)),
+    )
+    return c.json({ data: found.map(streamShape), next_cursor: nextCursor(next) }, 200)
+  })
+  app.openapi(get, async (c) => {
+    const { name } = c.req.valid('param')
+    c.set('resource', name)
+    const stream = await core.ingest.getStream({ name }, asCaller(callerOf(c)))
+    return c.json(streamShape(stream), 200, { etag: versionTag(stream.version) })
+  })
+  app.openapi(put, async (c) => {
+    const { name } = c.req.valid('param')
+    c.set('resource', name)
+    const given = c.req.valid('json')
+    const stream = await core.ingest.putStream(
+      {
+        name,
+        ifVersion: ifVersion(c.req.header('if-match')),
+        dryRun: c.req.valid('query').dry_run ?? false,
+        schema: {
+          columns: given.columns.map((column) => ({ name: column.name, type: column.type, pii: column.pii ?? false })),
+          orderBy: given.order_by ?? [],
+          partitionBy: given.partition_by ?? '',
+          ttl: given.ttl ?? '',
+          id: given.id ?? '',
+          time: given.time ?? '',
+          onUnknown: given.on_unknown === undefined ? OnUnknown.UNSPECIFIED : onUnknown[given.on_unknown],
+        },
+      },
+      asCaller(callerOf(c)),
+    )
+    return c.json(streamShape(stream), 200, { etag: versionTag(stream.version) })
+  })
+  app.openapi(remove, async (c) => {
+    const { name } = c.req.valid('param')
+    c.set('resource', name)
+    await core.ingest.deleteStream({ name }, asCaller(callerOf(c)))
+    return c.body(null, 204)
+  })
+  app.openapi(truncate, async (c) => {
+    const { name } = c.req.valid('param')
+    c.set('resource', name)
+    await core.ingest.truncateStream({ name }, asCaller(callerOf(c)))
+    return c.body(null, 204)
+  })
+}

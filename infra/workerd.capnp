@@ -1,0 +1,42 @@
+# Runs the edge on one's own machine: the bundle that wrangler built, in one workerd process.
+#
+#   wrangler deploy --dry-run --outdir dist/edge
+#   EDGE_TOKEN=… workerd serve infra/workerd.capnp \
+#     --socket-addr=http=127.0.0.1:8787 \
+#     --external-addr=core=127.0.0.1:8788 \
+#     --directory-path=do=/path/to/.edgewise/edge
+#
+# The directory must exist: it holds the Durable Objects. From the environment, all but EDGE_TOKEN optional (edge/env.ts):
+# EDGE_TOKEN, METRICS_TOKEN, AUTH_STALE_SECONDS, CACHE_MAX_BYTES, EVENTS_MAX_BYTES.
+
+using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = [
+    (name = "edge", worker = .edge),
+    # The one address that the edge may call.
+    (name = "core", external = (address = "127.0.0.1:8788", http = ())),
+    # Everything else: nowhere.
+    (name = "nowhere", network = (allow = [], deny = ["0.0.0.0/0", "::/0"])),
+    (name = "do", disk = (path = ".edgewise/edge", writable = true)),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:8787", http = (), service = "edge")],
+);
+
+const edge :Workerd.Worker = (
+  modules = [(name = "worker.js", esModule = embed "../dist/edge/worker.js")],
+  # As in wrangler.toml.
+  compatibilityDate = "2026-11-17",
+  globalOutbound = "nowhere",
+  bindings = [
+    (name = "CORE", service = "core"),
+    (name = "RATE_LIMITER", durableObjectNamespace = "RateLimiter"),
+    (name = "EDGE_TOKEN", fromEnvironment = "EDGE_TOKEN"),
+    (name = "METRICS_TOKEN", fromEnvironment = "METRICS_TOKEN"),
+    (name = "AUTH_STALE_SECONDS", fromEnvironment = "AUTH_STALE_SECONDS"),
+    (name = "CACHE_MAX_BYTES", fromEnvironment = "CACHE_MAX_BYTES"),
+    (name = "EVENTS_MAX_BYTES", fromEnvironment = "EVENTS_MAX_BYTES"),
+  ],
+  durableObjectNamespaces = [(className = "RateLimiter", uniqueKey = "edgewise-rate-limiter", enableSql = true)],
+  durableObjectStorage = (localDisk = "do"),
+);
