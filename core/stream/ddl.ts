@@ -2,8 +2,11 @@ import { Failure } from '#mesh/errors.ts'
 import type { Column, Schema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { quoteName } from './names.ts'
 
-/** How many inserts a table remembers the tokens of. */
-const deduplicationWindow = 1_000
+/**
+ * Tokens of the last inserts are remembered, and a part is on the disk before its insert is answered: once the sink
+ * has committed, nothing else has the rows for long.
+ */
+const settings = 'SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1'
 
 /** The statement that makes a stream's table. Types have been checked; names and expressions are quoted or checked here. */
 export function createTableSql(workspace: string, stream: string, schema: Schema): string {
@@ -19,7 +22,7 @@ export function createTableSql(workspace: string, stream: string, schema: Schema
     ...partitionSql(schema),
     `ORDER BY (${orderBy.map(quoteName).join(', ')})`,
     ...ttlSql(schema),
-    `SETTINGS non_replicated_deduplication_window = ${deduplicationWindow}, allow_nullable_key = 1`,
+    `${settings}, allow_nullable_key = 1`,
   ].join(' ')
 }
 
@@ -30,7 +33,6 @@ export function columnSql({ name, type }: Pick<Column, 'name' | 'type'>): string
 /** The system's own tables. `_quarantine` keeps the newest version of each row. */
 export function systemTablesSql(workspace: string): readonly string[] {
   const hidden = '`_partition` UInt16 MATERIALIZED 0, `_offset` UInt64 MATERIALIZED 0'
-  const settings = `SETTINGS non_replicated_deduplication_window = ${deduplicationWindow}`
   return [
     `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.\`_quarantine\` (id String, stream LowCardinality(String),
      time DateTime64(3), \`column\` String, reason String, text String, state LowCardinality(String), version UInt64,
