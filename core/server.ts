@@ -73,6 +73,7 @@ export async function startServer(options: ServerOptions) {
     http.listen(options.httpPort, options.host, resolve)
   })
 
+  grpc.setServing(true)
   return {
     http: `http://${options.host}:${(http.address() as AddressInfo).port}`,
     grpc: grpc.address,

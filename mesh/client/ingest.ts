@@ -34,7 +34,7 @@ const mediaTypes = { ndjson: 'application/x-ndjson', json: 'application/json', c
 const maxBatchCharacters = 8 << 20
 const maxErrors = 10
 
-export type Rows = Iterable<Row> | AsyncIterable<Row>
+export type Rows = Iterable<object> | AsyncIterable<object>
 
 export function ingestWith(transport: Transport) {
   async function send(

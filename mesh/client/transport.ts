@@ -70,14 +70,14 @@ export function createTransport(options: ClientOptions): Transport {
         try {
           return await attempt(what, read, signal)
         } catch (thrown) {
-          if (what.signal?.aborted === true) throw what.signal.reason
+          what.signal?.throwIfAborted()
           if (late.signal.aborted) throw timeout(limitMs, thrown)
           const error = thrown instanceof EdgewiseError ? thrown : unreachable(base, thrown)
           const pauseMs = error.retryAfterMs ?? Math.random() * Math.min(firstPauseMs * 2 ** count, longestPauseMs)
           const again = mayRepeat && error.retryable && !hopeless.has(error.code) && count < retries
           if (!again || Date.now() + pauseMs >= deadline) throw error
           await pause(pauseMs, signal)
-          if (what.signal?.aborted === true) throw what.signal.reason
+          what.signal?.throwIfAborted()
         }
       }
     } finally {
@@ -157,5 +157,5 @@ function searchOf(search: Ask['search']): string {
     if (value === undefined || value === null) continue
     for (const one of [value].flat()) params.append(name, String(one))
   }
-  return params.size === 0 ? '' : `?${params}`
+  return params.size === 0 ? '' : `?${params.toString()}`
 }

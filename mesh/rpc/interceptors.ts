@@ -52,7 +52,6 @@ function requestId(): Interceptor {
         call.requestId = given
       } else {
         call.requestId = `${prefix}${(count++).toString(36).padStart(4, '0')}`
-        call.trailers.set('x-request-id', call.requestId)
       }
     },
   }
@@ -69,7 +68,7 @@ function traceContext(): Interceptor {
         call.metadata.get('traceparent') ?? '',
       )
       const valid =
-        given !== null && !/^ff/.test(given[0]) && !/^0+$/.test(given[1] ?? '') && !/^0+$/.test(given[2] ?? '')
+        given !== null && !given[0].startsWith('ff') && !/^0+$/.test(given[1] ?? '') && !/^0+$/.test(given[2] ?? '')
       count = (count + 1) >>> 0
       const id = `${span}${count.toString(16).padStart(8, '0')}`
       call.traceparent = valid ? `00-${given[1]}-${id}-${given[3]}` : `00-${randomHex(16)}-${id}-00`

@@ -82,12 +82,7 @@ export function fromStatus(code: number, message: string, details: Uint8Array | 
   return new Failure(isKnown(problem.code) ? problem.code : general[name], problem.detail, {
     ...(problem.hint !== '' && { hint: problem.hint }),
     ...(problem.retryAfterMs > 0 && { retryAfterMs: problem.retryAfterMs }),
-    errors: problem.errors.map(({ pointer, line, column, reason }): Violation => ({
-      ...(pointer !== '' && { pointer }),
-      ...(line > 0 && { line }),
-      ...(column > 0 && { column }),
-      reason,
-    })),
+    errors: problem.errors.map(toPlace),
   })
 }
 
@@ -116,6 +111,10 @@ export function toProblemJson(failure: Failure, requestId: string): ProblemJson 
     request_id: requestId,
     ...(failure.errors.length > 0 && { errors: failure.errors }),
   }
+}
+
+function toPlace({ pointer, line, column, reason }: Problem['errors'][number]): Violation {
+  return { ...(pointer !== '' && { pointer }), ...(line > 0 && { line }), ...(column > 0 && { column }), reason }
 }
 
 function isKnown(code: string): code is ProblemCode {

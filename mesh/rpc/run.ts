@@ -46,7 +46,7 @@ export function openCall(method: DescMethod, metadata: ReadonlyMap<string, strin
       },
       set deadline(at) {
         deadline = at
-        clearTimeout(timer)
+        if (timer !== undefined) clearTimeout(timer)
         timer = setTimeout(() => cancel(deadlinePassed()), at - Date.now())
       },
       get signal() {
@@ -69,7 +69,9 @@ export function openCall(method: DescMethod, metadata: ReadonlyMap<string, strin
     get reason() {
       return reason
     },
-    close: () => clearTimeout(timer),
+    close() {
+      if (timer !== undefined) clearTimeout(timer)
+    },
   }
 }
 

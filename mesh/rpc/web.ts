@@ -141,7 +141,8 @@ async function* framesOf(
   // An answer that failed before its first byte may have the status in its headers.
   if (response.headers.has('grpc-status')) {
     await response.body?.cancel()
-    return void (yield { trailers: new Map(response.headers) })
+    yield { trailers: new Map(response.headers) }
+    return
   }
   const { maxResponseBytes } = policyOf(method)
   const parser = frameParser(Math.max(maxResponseBytes, maxTrailerBytes))
@@ -240,24 +241,18 @@ function watch(deadline: number, caller: AbortSignal | undefined): Guard {
 }
 
 /** Settles with the work or with the abort, whichever is first: also where `fetch` does not heed its signal. */
-function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(abortReason(signal))
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-    work.then(
-      (value) => {
-        signal.removeEventListener('abort', abort)
-        resolve(value)
-      },
-      (error: unknown) => {
-        signal.removeEventListener('abort', abort)
-        reject(
-          error instanceof Error ? error : new Error('Something other than an Error was thrown.', { cause: error }),
-        )
-      },
-    )
+async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let abort: () => void = () => undefined
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(abortReason(signal))
   })
+  if (signal.aborted) abort()
+  signal.addEventListener('abort', abort, { once: true })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
 }
 
 /** gRPC's throttle (gRFC A6): while the core fails most calls, retries would only add to its load. */

@@ -5,8 +5,9 @@ import {
   credentials,
   Metadata as GrpcMetadata,
   type ServiceError,
+  status,
 } from '@grpc/grpc-js'
-import { codes, Failure } from '../../errors.ts'
+import { Failure } from '../../errors.ts'
 import { largestMessage, serviceConfig, timeoutOf } from '../../policy.ts'
 import type { CallOptions, Client } from '../call.ts'
 import { answerUnreadable, checkRequestSize, makeClient, type Metadata, metadataOf } from '../client.ts'
@@ -68,7 +69,7 @@ export function connectGrpc<S extends DescService>(
               if (error !== null) throw failureOf(error, method, signal)
               resolve(deserialize(method, answer))
             } catch (failure) {
-              reject(failure as Failure)
+              reject(failure)
             }
           },
         )
@@ -135,7 +136,7 @@ function failureOf(error: ServiceError, method: DescMethod, signal: AbortSignal 
   const details = error.metadata?.get(detailsKey)[0]
   const bytes = details instanceof Buffer ? details : undefined
   // grpc-js itself refuses what is over its limits, with a code that otherwise means "later".
-  if (bytes === undefined && error.code === codes.resource_exhausted.grpc && /larger than/.test(error.details)) {
+  if (bytes === undefined && error.code === status.RESOURCE_EXHAUSTED && /larger than/.test(error.details)) {
     return error.details.startsWith('Received message larger')
       ? new Failure('limit.response', `The answer of ${method.name} is too large.`, { cause: error })
       : new Failure('request.too_large', `The request to ${method.name} is too large.`, { cause: error })

@@ -41,8 +41,9 @@ export const healthDescriptor: Uint8Array = toBinary(
         method: [
           { name: 'Check', serverStreaming: false },
           { name: 'Watch', serverStreaming: true },
-        ].map((method) => ({
-          ...method,
+        ].map(({ name, serverStreaming }) => ({
+          name,
+          serverStreaming,
           inputType: '.grpc.health.v1.HealthCheckRequest',
           outputType: '.grpc.health.v1.HealthCheckResponse',
         })),

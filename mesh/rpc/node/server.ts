@@ -8,10 +8,11 @@ import {
   type ServerErrorResponse,
   type ServerUnaryCall,
   type ServerWritableStream,
+  status,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { HealthImplementation } from 'grpc-health-check'
-import { Failure, toFailure } from '../../errors.ts'
+import { type Code, Failure, toFailure } from '../../errors.ts'
 import { largestMessage } from '../../policy.ts'
 import type { Interceptor } from '../call.ts'
 import { type Mounted, type MountedMethod, pathOf } from '../mount.ts'
@@ -120,22 +121,23 @@ function answerUnary(
 ): handleUnaryCall<Buffer, Buffer> {
   return (surface, callback) => {
     const { open, settle } = arrive(method, surface)
-    runUnary({
+    const answering = runUnary({
       open,
       interceptors,
       handler,
       request: () => decodeRequest(method, surface.request),
       answer: (message) => toBuffer(encodeAnswer(method, message)),
-    }).then(
-      (bytes) => {
+    })
+    void (async () => {
+      try {
+        const bytes = await answering
         settle()
-        callback(null, bytes, trailersOf(open))
-      },
-      (thrown: unknown) => {
+        callback(null, bytes, open.call.trailers.size === 0 ? undefined : trailersOf(open))
+      } catch (thrown) {
         settle()
         callback(errorOf(thrown, open))
-      },
-    )
+      }
+    })()
   }
 }
 
@@ -171,7 +173,9 @@ type Surface = ServerUnaryCall<Buffer, Buffer> | ServerWritableStream<Buffer, Bu
 
 function arrive(method: MountedMethod['method'], surface: Surface): { open: OpenCall; settle: () => void } {
   const metadata = new Map<string, string>()
-  for (const [name, value] of Object.entries(surface.metadata.getMap())) {
+  const sent = surface.metadata.getMap()
+  for (const name in sent) {
+    const value = sent[name]
     if (typeof value === 'string') metadata.set(name, value)
   }
   const deadline = Number(surface.getDeadline())
@@ -201,17 +205,18 @@ function drained(surface: ServerWritableStream<Buffer, Buffer>): Promise<void> {
 
 function trailersOf({ call }: OpenCall): Metadata {
   const trailers = new Metadata()
-  if (call.trailers.size === 0) return trailers
   for (const [name, value] of call.trailers) trailers.set(name, value)
   return trailers
 }
 
 function errorOf(thrown: unknown, open: OpenCall): ServerErrorResponse {
-  const status = toStatus(toFailure(thrown), open.call.requestId)
+  const failure = toFailure(thrown)
+  const { message, details, retryPushbackMs } = toStatus(failure, open.call.requestId)
   const metadata = trailersOf(open)
-  metadata.set(detailsKey, toBuffer(status.details))
-  if (status.retryPushbackMs !== undefined) metadata.set('grpc-retry-pushback-ms', String(status.retryPushbackMs))
-  return { name: 'Error', message: status.message, code: status.code, details: status.message, metadata }
+  metadata.set(detailsKey, toBuffer(details))
+  if (retryPushbackMs !== undefined) metadata.set('grpc-retry-pushback-ms', String(Math.ceil(retryPushbackMs)))
+  const code = status[failure.code.toUpperCase() as Uppercase<Code>]
+  return { name: 'Error', message, code, details: message, metadata }
 }
 
 function toBuffer(bytes: Uint8Array): Buffer {

@@ -24,13 +24,20 @@ export function grpcWebHandler({
 }): (req: IncomingMessage, res: ServerResponse) => void {
   const methods = new Map(services.flatMap((mounted) => mounted.methods).map((entry) => [pathOf(entry.method), entry]))
   return (req, res) => {
-    if (req.method !== 'POST') return void refuse(res, 405)
-    if (!/^application\/grpc-web(\+proto)?(;|$)/.test(req.headers['content-type'] ?? '')) return void refuse(res, 415)
+    if (req.method !== 'POST') {
+      refuse(res, 405)
+      return
+    }
+    if (!/^application\/grpc-web(\+proto)?(;|$)/.test(req.headers['content-type'] ?? '')) {
+      refuse(res, 415)
+      return
+    }
     const entry = methods.get(req.url ?? '')
     if (entry === undefined) {
       const unknown = new Failure('internal.unimplemented', 'There is no such method here.')
       req.resume()
-      return void res.writeHead(200, { 'content-type': contentType }).end(encodeTrailers(statusTrailers(unknown, '')))
+      res.writeHead(200, { 'content-type': contentType }).end(encodeTrailers(statusTrailers(unknown, '')))
+      return
     }
     const open = openCall(entry.method, metadataOf(req), deadlineOf(req))
     res.on('close', () => {
@@ -126,7 +133,8 @@ function readMessage(method: DescMethod, req: IncomingMessage): Promise<Uint8Arr
       try {
         for (const frame of parser.push(chunk)) {
           if (frame.flags !== 0 || message !== undefined) {
-            return void fail(new Failure('request.invalid', 'The body must be one uncompressed message.'))
+            fail(new Failure('request.invalid', 'The body must be one uncompressed message.'))
+            return
           }
           message = frame.bytes
         }

@@ -1,12 +1,12 @@
-import fc from 'fast-check'
+import { array, assert, constantFrom, integer, property, tuple, uint8Array } from 'fast-check'
 import { expect, test } from 'vitest'
 import { decodeTrailers, encodeFrame, encodeTrailers, frameParser } from '#mesh/rpc/frames.ts'
 
 test('frames come out as they went in, however the bytes are cut', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.tuple(fc.constantFrom(0, 0x80), fc.uint8Array({ maxLength: 40 })), { maxLength: 6 }),
-      fc.array(fc.integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 40 }),
+  assert(
+    property(
+      array(tuple(constantFrom(0, 0x80), uint8Array({ maxLength: 40 })), { maxLength: 6 }),
+      array(integer({ min: 0, max: 12 }), { minLength: 1, maxLength: 40 }),
       (messages, cuts) => {
         const all = Uint8Array.from(messages.flatMap(([flags, bytes]) => [...encodeFrame(flags, bytes)]))
         const parser = frameParser(64)
