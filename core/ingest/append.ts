@@ -6,7 +6,10 @@ import { quarantined, quarantinePartition, quarantineRecord } from './quarantine
 import type { Stream } from './streams.ts'
 
 /** Records for partitions, gathered until they are appended together. */
-export function gatherAppends(): { add(topic: string, partition: number, record: LogRecord): void; appends(): Append[] } {
+export function gatherAppends(): {
+  add(topic: string, partition: number, record: LogRecord): void
+  appends(): Append[]
+} {
   const gathered = new Map<string, { topic: string; partition: number; records: LogRecord[] }>()
   return {
     add(topic, partition, record) {
@@ -48,5 +51,7 @@ export async function appendBatch(
   const appends = gathered.appends()
   if (appends.length === 0) return []
   const positions = await log.append(appends)
-  return positions.filter((position) => position.topic === topic).map(({ partition, offset }) => ({ partition, offset }))
+  return positions
+    .filter((position) => position.topic === topic)
+    .map(({ partition, offset }) => ({ partition, offset }))
 }

@@ -1,4 +1,5 @@
-import { parseType, TypeProblem, typeText } from './types.ts'
+import { parseType, TypeProblem } from './parse-type.ts'
+import { typeText } from './types.ts'
 
 /** Letters of any script, digits, `_` and `-`, inner blanks or dots; a leading `_` is the system's. */
 const shape = /^\p{L}(?:[\p{L}\p{M}\p{N}_\- .]*[\p{L}\p{M}\p{N}_-])?$/u

@@ -1,6 +1,6 @@
 import { elementsOf, membersOf } from './scan.ts'
 import { type ColumnType, typeText } from './types.ts'
-import { type Check, type Checked, expected } from './verdict.ts'
+import { type Check, type Checked, clip, expected } from './verdict.ts'
 
 /** Checks of types that hold other values: every element's own text is judged, and rewritten where it must be. */
 export function compoundCheck(
@@ -46,20 +46,34 @@ function mapCheck(name: string, check: Check): Check {
 
 /**
  * The JSON type takes objects. Paths that are the same once dotted would be one path twice, which the warehouse
- * refuses, and so do we; a name that comes twice in one object means its last value.
+ * refuses, and so do we; a name that comes twice in one object means its last value. Whole numbers beyond 64 bits
+ * fail in its lists (seen with chDB 3.4), so they must be quoted.
  */
 function documentCheck(value: unknown, text: string, start: number, end: number): Checked {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return expected('JSON (an object)', text, start, end)
   }
-  const canonical = canonicalText(text.slice(start, end))
-  if (!JSON.stringify(value).isWellFormed() || /\\u[dD][89a-fA-F]/.test(canonical)) {
-    return 'holds half of a surrogate pair, which is no character'
-  }
-  const paths = new Set<string>()
-  const twice = collectPaths(value as Record<string, unknown>, '', paths)
+  let problem: string | undefined
+  const canonical = canonicalText(text.slice(start, end), (scalar) => {
+    if (scalar.startsWith('"')) {
+      if (!(JSON.parse(scalar) as string).isWellFormed())
+        problem ??= 'holds half of a surrogate pair, which is no character'
+    } else if (!isHeld(scalar))
+      problem ??= `holds the number ${clip(scalar)}, which is beyond what JSON columns hold; quote it`
+  })
+  if (problem !== undefined) return problem
+  const twice = collectPaths(value as Record<string, unknown>, '', new Set<string>())
   if (twice !== undefined) return `has the path ${JSON.stringify(twice.slice(0, 60))} twice`
   return canonical === text.slice(start, end) ? undefined : { text: canonical }
+}
+
+function isHeld(scalar: string): boolean {
+  const first = scalar.charCodeAt(0)
+  // true, false, null
+  if (first > 0x39) return true
+  if (!/^-?\d+$/.test(scalar)) return Number.isFinite(Number(scalar))
+  if (scalar.length < 18) return true
+  return scalar.length < 22 && BigInt(scalar) >= -(2n ** 63n) && BigInt(scalar) < 2n ** 64n
 }
 
 function collectPaths(value: Record<string, unknown>, prefix: string, paths: Set<string>): string | undefined {
@@ -74,13 +88,22 @@ function collectPaths(value: Record<string, unknown>, prefix: string, paths: Set
   return undefined
 }
 
-/** The same value with each name once and its numbers as they were written. */
-export function canonicalText(text: string): string {
+/** The same value with each name once and its numbers as they were written; every scalar in it, and name, is shown. */
+export function canonicalText(text: string, see?: (scalar: string) => void): string {
   const first = text.charCodeAt(0)
-  if (first === 0x5b) return `[${elementsOf(text).map(canonicalText).join(',')}]`
-  if (first === 0x22) return JSON.stringify(JSON.parse(text))
-  if (first !== 0x7b) return text
+  if (first === 0x5b)
+    return `[${elementsOf(text)
+      .map((element) => canonicalText(element, see))
+      .join(',')}]`
+  if (first !== 0x7b) {
+    see?.(text)
+    return first === 0x22 ? JSON.stringify(JSON.parse(text)) : text
+  }
   const members = new Map<string, string>()
-  for (const { key, raw } of membersOf(text)) members.set(key, canonicalText(raw))
-  return `{${[...members].map(([key, raw]) => `${JSON.stringify(key)}:${raw}`).join(',')}}`
+  for (const { key, raw } of membersOf(text)) {
+    const name = JSON.stringify(key)
+    see?.(name)
+    members.set(name, canonicalText(raw, see))
+  }
+  return `{${[...members].map(([name, raw]) => `${name}:${raw}`).join(',')}}`
 }

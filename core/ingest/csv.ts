@@ -3,7 +3,6 @@ import { parse } from 'csv-parse/sync'
 import { Failure } from '#mesh/errors.ts'
 import type { IngestLimits } from './limits.ts'
 import type { Broken, Rows } from './rows.ts'
-import { parseDay, parseTime } from './times.ts'
 import { bareType, type ColumnType, isNullable } from './types.ts'
 
 /** A CSV file (RFC 4180): the names of its header, and its records as text. */
@@ -19,11 +18,13 @@ export function readCsv(body: Buffer, limits: Pick<IngestLimits, 'maxRows' | 'ma
     records = parse(body, {
       bom: true,
       relax_column_count: true,
+      // A quote inside a bare value is only a character, as in 37°36'37.8".
+      relax_quotes: true,
       skip_empty_lines: true,
       max_record_size: limits.maxRowBytes,
       // One more than is taken, and the header: enough to see that there are too many.
       to: limits.maxRows + 2,
-    }) as string[][]
+    })
   } catch (error) {
     const { message, code } = error as Error & { code?: string }
     if (code === 'CSV_MAX_RECORD_SIZE') {
@@ -36,7 +37,10 @@ export function readCsv(body: Buffer, limits: Pick<IngestLimits, 'maxRows' | 'ma
     throw new Failure('request.too_large', `The batch has more than ${limits.maxRows} rows.`)
   }
   if (header.length > limits.maxColumns) {
-    throw new Failure('request.too_large', `The header has ${header.length} columns; at most ${limits.maxColumns} are taken.`)
+    throw new Failure(
+      'request.too_large',
+      `The header has ${header.length} columns; at most ${limits.maxColumns} are taken.`,
+    )
   }
   const names = new Set<string>()
   for (const [i, name] of header.entries()) {
@@ -71,7 +75,8 @@ export function csvRows({ header, records }: Table, typeOf: (column: string) => 
   return { texts, broken }
 }
 
-const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
+/** A number as JSON writes it. */
+export const jsonNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/
 const looseInteger = /^\s*([+-]?)0*(\d+)\s*$/
 const looseFraction = /^\s*([+-]?)0*(\d*)(\.\d*)?([eE][+-]?\d+)?\s*$/
 
@@ -147,60 +152,4 @@ function isJson(value: string): boolean {
   } catch {
     return false
   }
-}
-
-/** The types that a first file's columns have, where every value of a column agrees; text otherwise. Blank is NULL. */
-export function inferCsv({ header, records }: Table): Map<string, ColumnType> {
-  const types = new Map<string, ColumnType>()
-  for (const [i, name] of header.entries()) {
-    let rows = 0
-    let blank = false
-    const fits = new Set(guesses)
-    for (const record of records) {
-      if (record.length !== header.length) continue
-      const value = record[i] ?? ''
-      if (value.trim() === '') blank = true
-      else {
-        rows++
-        for (const guess of fits) if (!guess.test(value)) fits.delete(guess)
-      }
-    }
-    const guess = rows === 0 ? undefined : guesses.find((candidate) => fits.has(candidate))
-    const type: ColumnType = guess?.type ?? { kind: 'String' }
-    types.set(name, blank && type.kind !== 'String' ? { kind: 'Nullable', of: type } : type)
-  }
-  return types
-}
-
-/** From narrow to wide. A leading zero, as of a postcode, is text. */
-const guesses: readonly { readonly type: ColumnType; test(value: string): boolean }[] = [
-  { type: { kind: 'Bool' }, test: (value) => /^(true|false)$/i.test(value) },
-  {
-    type: { kind: 'Integer', bits: 64, signed: true },
-    test: (value) => isWhole(value) && BigInt.asIntN(64, BigInt(value)) === BigInt(value),
-  },
-  {
-    type: { kind: 'Integer', bits: 64, signed: false },
-    test: (value) => isWhole(value) && BigInt.asUintN(64, BigInt(value)) === BigInt(value),
-  },
-  // A whole number that a double cannot hold exactly is not a Float64: as text it stays what it is.
-  {
-    type: { kind: 'Float', bits: 64 },
-    test: (value) =>
-      jsonNumber.test(value) && Number.isFinite(Number(value)) && (!isWhole(value) || Number.isSafeInteger(Number(value))),
-  },
-  { type: { kind: 'Date' }, test: (value) => isDay(value) },
-  {
-    type: { kind: 'DateTime64', scale: 3, timezone: undefined },
-    test: (value) => /^(19|2[012])\d\d-/.test(value) && parseDay(value) === undefined && parseTime(value) !== undefined,
-  },
-]
-
-function isWhole(value: string): boolean {
-  return /^-?(0|[1-9]\d{0,19})$/.test(value)
-}
-
-function isDay(value: string): boolean {
-  const day = parseDay(value)
-  return day !== undefined && day >= 0 && day <= 65_535
 }

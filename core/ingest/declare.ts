@@ -4,7 +4,8 @@ import { columnNameProblem, columnType } from './columns.ts'
 import type { Column, Definition, OnUnknown } from './definition.ts'
 import type { IngestLimits } from './limits.ts'
 import { parsePartitionKey, parseTtl, partitionFunctions } from './partition.ts'
-import { type ColumnType, parseType } from './types.ts'
+import { parseType } from './parse-type.ts'
+import type { ColumnType } from './types.ts'
 
 /** A schema as a client declares it: empty means the default. */
 export interface Declaration {
@@ -39,27 +40,38 @@ export function defineStream(declared: Declaration, limits: IngestLimits): Defin
   if (declared.id !== '') {
     const type = column(declared.id, '/id')
     if (type !== undefined && !isIdentity(type)) {
-      errors.push({ pointer: '/id', reason: 'must be a String, FixedString, UUID or whole number that is not Nullable' })
+      errors.push({
+        pointer: '/id',
+        reason: 'must be a String, FixedString, UUID or whole number that is not Nullable',
+      })
     }
   }
   for (const [i, name] of declared.orderBy.entries()) {
     const type = column(name, `/order_by/${i}`)
     if (type !== undefined && !isOrderable(type)) {
-      errors.push({ pointer: `/order_by/${i}`, reason: 'rows cannot be ordered by a column that is Nullable, a Map, an Array or JSON' })
+      errors.push({
+        pointer: `/order_by/${i}`,
+        reason: 'rows cannot be ordered by a column that is Nullable, a Map, an Array or JSON',
+      })
     }
   }
-  if (new Set(declared.orderBy).size < declared.orderBy.length) errors.push({ pointer: '/order_by', reason: 'names a column twice' })
-  const orderBy = declared.orderBy.length > 0 ? declared.orderBy : [time === '' ? declared.id : time].filter((name) => name !== '')
+  if (new Set(declared.orderBy).size < declared.orderBy.length)
+    errors.push({ pointer: '/order_by', reason: 'names a column twice' })
+  const orderBy =
+    declared.orderBy.length > 0 ? declared.orderBy : [time === '' ? declared.id : time].filter((name) => name !== '')
   const partition = declared.partitionBy === '' ? undefined : parsePartitionKey(declared.partitionBy)
   const partitionType = partition && types.get(partition.column)
   const isCall = partition !== undefined && partition.key !== partition.column
-  if (declared.partitionBy !== '' && !(partitionType && (isCall ? isTime(partitionType) : isOrderable(partitionType)))) {
+  if (
+    declared.partitionBy !== '' &&
+    !(partitionType && (isCall ? isTime(partitionType) : isOrderable(partitionType)))
+  ) {
     const reason = `must be a column that is not Nullable, or one of ${partitionFunctions.join(', ')} of a time column`
     errors.push({ pointer: '/partition_by', reason })
   }
   const ttl = declared.ttl === '' ? '' : parseTtl(declared.ttl)
   if (ttl === undefined) errors.push({ pointer: '/ttl', reason: 'must be a number and a unit, as `90 DAY`' })
-  if (ttl !== '' && time === '') errors.push({ pointer: '/ttl', reason: 'needs a time column' })
+  else if (ttl !== '' && time === '') errors.push({ pointer: '/ttl', reason: 'needs a time column' })
   if (errors.length > 0) throw new Failure('stream.schema', 'The stream cannot be declared as described.', { errors })
   return {
     columns,
@@ -95,7 +107,11 @@ function readColumns(declared: readonly Column[], limits: IngestLimits, errors: 
 }
 
 function defaultTime(columns: readonly Column[]): string {
-  return columns.find(({ type }) => /^DateTime/.test(type))?.name ?? columns.find(({ type }) => /^Date/.test(type))?.name ?? ''
+  return (
+    columns.find(({ type }) => type.startsWith('DateTime'))?.name ??
+    columns.find(({ type }) => type.startsWith('Date'))?.name ??
+    ''
+  )
 }
 
 function isTime({ kind }: ColumnType): boolean {

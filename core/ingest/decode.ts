@@ -1,6 +1,7 @@
 import { Failure } from '#mesh/errors.ts'
-import { csvRows, inferCsv, readCsv } from './csv.ts'
-import { inflate } from './inflate.ts'
+import { csvRows, readCsv } from './csv.ts'
+import { inferCsv } from './infer-csv.ts'
+import { type Inflate, inflate as inflateAlone } from './inflate.ts'
 import { decodeJson } from './json.ts'
 import type { IngestLimits } from './limits.ts'
 import { decodeNdjson } from './ndjson.ts'
@@ -18,7 +19,11 @@ export interface Body {
   readonly contentEncoding: string
 }
 
-export async function decode({ body, contentType, contentEncoding }: Body, limits: IngestLimits): Promise<Batch> {
+export async function decode(
+  { body, contentType, contentEncoding }: Body,
+  limits: IngestLimits,
+  inflate: Inflate = inflateAlone,
+): Promise<Batch> {
   const format = formatOf(contentType)
   const bytes = await inflate(body, contentEncoding, limits)
   if (format === 'csv') {

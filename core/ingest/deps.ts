@@ -5,6 +5,7 @@ import type { ControlDb } from '../storage/control.ts'
 import type { Log, Position } from '../storage/log.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
 import type { Answers } from './answers.ts'
+import type { Inflate } from './inflate.ts'
 import type { IngestLimits } from './limits.ts'
 import type { Locks } from './locks.ts'
 import type { Room } from './room.ts'
@@ -52,4 +53,5 @@ export interface Deps extends IngestOptions {
   readonly answers: Answers
   readonly locks: Locks
   readonly room: Room
+  readonly inflate: Inflate
 }

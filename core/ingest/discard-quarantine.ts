@@ -14,7 +14,11 @@ export async function discardQuarantine(
   { stream, ids }: { readonly stream: string; readonly ids: readonly string[] },
 ): Promise<number> {
   authoriseQuarantine(ctx, 'write', stream)
-  if (ids.length > 0) checkMends(ids.map((id) => ({ id })), deps.limits.maxMends)
+  if (ids.length > 0)
+    checkMends(
+      ids.map((id) => ({ id })),
+      deps.limits.maxMends,
+    )
   const { workspace } = ctx.actor
   return deps.locks.alone(`${workspace}._quarantine/${stream}`, async () => {
     if ((await deps.streams.find(workspace, stream)) === undefined) throw noSuchStream(stream)

@@ -30,7 +30,12 @@ export async function waitingAfter(
         AND (q.time, q.id) > (fromUnixTimestamp64Milli({after:Int64}), {id:String})
       ORDER BY q.time, q.id LIMIT {limit:UInt32}`,
     database: ctx.actor.workspace,
-    params: { stream, after: String(page.time === '' ? 0 : Date.parse(page.time)), id: page.id, limit: String(page.limit) },
+    params: {
+      stream,
+      after: String(page.time === '' ? 0 : Date.parse(page.time)),
+      id: page.id,
+      limit: String(page.limit),
+    },
     settings: { final: 1 },
     deadline: ctx.deadline,
     signal: ctx.signal,

@@ -2,6 +2,7 @@ import type { Service } from '#mesh/rpc/call.ts'
 import type { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { createAnswers } from './answers.ts'
 import type { Deps, IngestOptions } from './deps.ts'
+import { createInflate } from './inflate.ts'
 import { createLocks } from './locks.ts'
 import { createRoom } from './room.ts'
 import { ingestService } from './rpc.ts'
@@ -19,11 +20,13 @@ export interface Ingest {
 }
 
 export function createIngest(options: IngestOptions): Ingest {
+  const locks = createLocks()
   const deps: Deps = {
     ...options,
     streams: createStreams(options),
     answers: createAnswers(options.db, options.limits),
-    locks: createLocks(),
+    locks,
+    inflate: createInflate(locks, options.limits.maxInflating),
     room: createRoom(options.limits.maxInFlightBytes),
   }
   return { service: ingestService(deps), prune: deps.answers.prune }

@@ -92,8 +92,6 @@ function decide(tally: Tally): ColumnType | undefined {
     if (shape === undefined || count > (counts.get(shape) ?? 0)) shape = candidate
   }
   switch (shape) {
-    case undefined:
-      return undefined
     case 'Bool':
       return { kind: 'Bool' }
     case 'Whole':
@@ -108,6 +106,8 @@ function decide(tally: Tally): ColumnType | undefined {
       return { kind: 'String' }
     case 'List':
       return list(tally.elements ?? newTally())
+    default:
+      return undefined
   }
 }
 

@@ -2,6 +2,7 @@ import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { Failure } from '#mesh/errors.ts'
 import type { IngestLimits } from './limits.ts'
+import type { Locks } from './locks.ts'
 
 const inflateGzip = promisify(gunzip)
 
@@ -17,10 +18,14 @@ export async function inflate(
   const coding = encoding.trim().toLowerCase()
   if (coding === '' || coding === 'identity') return Buffer.from(body.buffer, body.byteOffset, body.byteLength)
   if (coding !== 'gzip' && coding !== 'x-gzip') {
-    throw new Failure('request.unsupported_media_type', `The content encoding \`${encoding.slice(0, 40)}\` is not taken.`, {
-      hint: 'Send it plain or with Content-Encoding: gzip.',
-      errors: [{ pointer: 'Content-Encoding', reason: 'must be gzip or absent' }],
-    })
+    throw new Failure(
+      'request.unsupported_media_type',
+      `The content encoding \`${encoding.slice(0, 40)}\` is not taken.`,
+      {
+        hint: 'Send it plain or with Content-Encoding: gzip.',
+        errors: [{ pointer: 'Content-Encoding', reason: 'must be gzip or absent' }],
+      },
+    )
   }
   try {
     return await inflateGzip(body, { maxOutputLength: maxInflatedBytes })
@@ -33,4 +38,15 @@ export async function inflate(
       cause: error,
     })
   }
+}
+
+export type Inflate = typeof inflate
+
+/** The same, a bounded number at a time. */
+export function createInflate(locks: Locks, maxInflating: number): Inflate {
+  let turn = 0
+  return (body, encoding, limits) =>
+    encoding === ''
+      ? inflate(body, encoding, limits)
+      : locks.alone(`inflate/${turn++ % maxInflating}`, () => inflate(body, encoding, limits))
 }

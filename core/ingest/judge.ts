@@ -69,4 +69,3 @@ function checkTime(ctx: Pick<Context, 'deadline' | 'signal'>): void {
 function isLonger(text: string, maxBytes: number): boolean {
   return text.length > maxBytes || (text.length * 3 > maxBytes && Buffer.byteLength(text) > maxBytes)
 }
-

@@ -16,8 +16,10 @@ export const ingestLimits = {
   maxDepth: 64,
   /** Down to here nested objects become dotted columns; what is deeper is kept as JSON text. */
   flattenDepth: 3,
-  /** Bodies that are being worked on at once, all together. */
-  maxInFlightBytes: 128 * 1024 * 1024,
+  /** Bodies that are being inflated at once: what comes of one is known only afterwards. */
+  maxInflating: 2,
+  /** Bodies that are being worked on at once, all together, after inflation. */
+  maxInFlightBytes: 256 * 1024 * 1024,
   /** Reasons in an answer. */
   maxErrors: 10,
   /** Of an Idempotency-Key, in characters. */

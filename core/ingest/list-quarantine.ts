@@ -32,7 +32,7 @@ export async function listQuarantine(
 
 function readCursor(cursor: string): { readonly time: string; readonly id: string } {
   if (cursor === '') return { time: '', id: '' }
-  const [, time = '', id = ''] = /^(\d{4}-[\dT:.-]{19}Z)\/(.+)$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
+  const [, time = '', id = ''] = /^(\d{4}-[\dT:.-]{18}Z)\/(.+)$/.exec(Buffer.from(cursor, 'base64url').toString()) ?? []
   if (Number.isNaN(Date.parse(time))) {
     throw new Failure('request.invalid', 'The cursor is not one of this list.', {
       errors: [{ pointer: 'cursor', reason: 'must be the next_cursor of the page before' }],

@@ -1,12 +1,6 @@
 import { create } from '@bufbuild/protobuf'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
-import {
-  OnUnknown,
-  type Schema,
-  SchemaSchema,
-  type Stream,
-  StreamSchema,
-} from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { OnUnknown, type Schema, SchemaSchema, type Stream, StreamSchema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import type { Declaration } from './declare.ts'
 import type { Definition } from './definition.ts'
 import type { StreamView } from './put-stream.ts'

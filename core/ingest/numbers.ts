@@ -22,7 +22,8 @@ export function integerCheck(bits: number, signed: boolean): Check {
   const safeMost = bits < 64 ? Number(most) : Number.MAX_SAFE_INTEGER
   return (value, text, start, end) => {
     if (typeof value === 'number') {
-      if (!isPlain(text, start, end)) return expected(`${name} (a whole number without point or exponent)`, text, start, end)
+      if (!isPlain(text, start, end))
+        return expected(`${name} (a whole number without point or exponent)`, text, start, end)
       if (value >= safeLeast && value <= safeMost) {
         return value === 0 && end - start === 2 ? { text: '0' } : undefined
       }

@@ -4,7 +4,15 @@
  *   partition key = column | function "(" column ")"
  *   time to live  = number unit
  */
-export const partitionFunctions = ['toYYYYMM', 'toYYYYMMDD', 'toYear', 'toStartOfMonth', 'toStartOfWeek', 'toMonday', 'toDate']
+export const partitionFunctions = [
+  'toYYYYMM',
+  'toYYYYMMDD',
+  'toYear',
+  'toStartOfMonth',
+  'toStartOfWeek',
+  'toMonday',
+  'toDate',
+]
 
 /** The key and the column it is of, or undefined where the text is not in the grammar. */
 export function parsePartitionKey(text: string): { readonly key: string; readonly column: string } | undefined {

@@ -10,7 +10,8 @@ import type { IngestLimits } from './limits.ts'
 import type { Rows } from './rows.ts'
 import { depthOf } from './scan.ts'
 import type { Stream } from './streams.ts'
-import { isNullable, parseType, typeText } from './types.ts'
+import { parseType } from './parse-type.ts'
+import { isNullable, typeText } from './types.ts'
 import { compileValidator, type Validator } from './validate.ts'
 import { clip } from './verdict.ts'
 
@@ -24,7 +25,12 @@ export interface Plan {
 }
 
 /** Judges the batch against the stream, or against what it says of itself where there is none. */
-export async function planBatch(ctx: Context, stream: Stream | undefined, batch: Batch, limits: IngestLimits): Promise<Plan> {
+export async function planBatch(
+  ctx: Context,
+  stream: Stream | undefined,
+  batch: Batch,
+  limits: IngestLimits,
+): Promise<Plan> {
   const known = stream?.definition ?? emptyDefinition
   const validate = stream?.validate ?? validatorOf(known, limits)
   const types = new Map(known.columns.map(({ name, type }) => [name, parseType(type)]))
@@ -44,7 +50,8 @@ export async function planBatch(ctx: Context, stream: Stream | undefined, batch:
   const stillUnknown = second.unknown.map((row) => refusal(row, rows, fields, added, limits))
   const good = [...first.good, ...second.good].toSorted((a, b) => a.row - b.row)
   const bad = [...first.bad, ...second.bad, ...stillUnknown].toSorted((a, b) => a.row - b.row)
-  if (isNew && (good.length === 0 || added.length === 0)) return { good: [], bad, definition: undefined, changed: false }
+  if (isNew && (good.length === 0 || added.length === 0))
+    return { good: [], bad, definition: undefined, changed: false }
   return { good, bad, definition: withColumns(known, added, isNew), changed: added.length > 0 }
 }
 
@@ -85,7 +92,10 @@ async function fieldsOf(
 /** Those that can be added: well named, and within the bound. Rows of before have nothing in a column that is added later. */
 function addable(columns: readonly Column[], known: Definition, isNew: boolean, limits: IngestLimits): Column[] {
   return columns
-    .filter(({ name, type }) => columnNameProblem(name, limits.maxColumnNameBytes) === undefined && 'type' in columnType(name, type))
+    .filter(
+      ({ name, type }) =>
+        columnNameProblem(name, limits.maxColumnNameBytes) === undefined && 'type' in columnType(name, type),
+    )
     .slice(0, Math.max(0, limits.maxColumns - known.columns.length))
     .map((column) => {
       const type = parseType(column.type)

@@ -60,7 +60,10 @@ function merge(now: Definition, next: Definition, declared: Declaration): Defini
     const there = columns[at]
     if (there === undefined) columns.push(column)
     else if (there.type !== column.type) {
-      errors.push({ pointer: `/columns/${column.name}/type`, reason: `is ${there.type} and cannot become ${column.type} in place` })
+      errors.push({
+        pointer: `/columns/${column.name}/type`,
+        reason: `is ${there.type} and cannot become ${column.type} in place`,
+      })
     } else columns[at] = column
   }
   for (const { name } of now.columns) {
@@ -85,6 +88,6 @@ function merge(now: Definition, next: Definition, declared: Declaration): Defini
     })
   }
   const onUnknown = declared.onUnknown === '' ? now.onUnknown : next.onUnknown
-  const changed = { ...now, columns, onUnknown }
-  return JSON.stringify(changed) === JSON.stringify(now) ? undefined : changed
+  const isSame = columns.length === now.columns.length && columns.every(({ pii }, i) => pii === now.columns[i]?.pii)
+  return isSame && onUnknown === now.onUnknown ? undefined : { ...now, columns, onUnknown }
 }

@@ -13,7 +13,12 @@ export interface QuarantinedRow {
 }
 
 /** A refused row: one of a batch with an identity keeps its id when the batch is sent again. */
-export function quarantined(stream: string, bad: BadRow, time: string, identity: Uint8Array | undefined): QuarantinedRow {
+export function quarantined(
+  stream: string,
+  bad: BadRow,
+  time: string,
+  identity: Uint8Array | undefined,
+): QuarantinedRow {
   const id = identity === undefined ? randomBytes(16).toString('hex') : Buffer.from(identity).toString('hex')
   return {
     id: `q_${id}`,

@@ -1,12 +1,15 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Context } from '../context.ts'
+import type { Position } from '../storage/log.ts'
 import { authoriseQuarantine, noSuchStream } from './access.ts'
 import { gatherAppends } from './append.ts'
+import type { Batch } from './decode.ts'
 import type { Deps } from './deps.ts'
 import { settle, waitingByIds } from './find-quarantined.ts'
 import { idDigest, partitionOf } from './identity.ts'
 import { planBatch } from './plan.ts'
 import { type QuarantinedRow, quarantinePartition, quarantineRecord } from './quarantine.ts'
+import type { Broken } from './rows.ts'
 import type { Stream } from './streams.ts'
 import { waitBriefly } from './wait.ts'
 
@@ -32,30 +35,39 @@ export async function replayQuarantine(
   checkMends(rows, deps.limits.maxMends)
   const { workspace } = ctx.actor
   // One at a time, so that of two replays of a row the second finds it gone.
-  return deps.locks.alone(`${workspace}._quarantine/${name}`, () =>
-    deps.locks.alone(`${workspace}.${name}`, async () => {
+  return deps.locks.alone(`${workspace}._quarantine/${name}`, async () => {
+    if ((await deps.streams.find(workspace, name)) === undefined) throw noSuchStream(name)
+    await settle(deps, ctx)
+    const ids = rows.map(({ id }) => id)
+    const waiting = await waitingByIds(deps, ctx, name, ids)
+    const batch = batchOf(rows, waiting)
+    // Those who write to the stream wait only for the write itself, not for the warehouse.
+    const { replayed, positions } = await deps.locks.alone(`${workspace}.${name}`, async () => {
       const found = await deps.streams.find(workspace, name)
       if (found === undefined) throw noSuchStream(name)
-      await settle(deps, ctx)
-      const waiting = await waitingByIds(deps, ctx, name, rows.map(({ id }) => id))
-      const texts = rows.map(({ id, text }) => text || waiting.get(id)?.text)
-      const absent = new Map(
-        rows.flatMap(({ id }, row) =>
-          waiting.has(id) ? [] : [[row, { reason: 'does not wait in this quarantine', text: '' }] as const],
-        ),
-      )
-      const batch = { texts: texts.map((text, row) => (absent.has(row) ? undefined : text)), broken: absent }
-      const plan = await planBatch(ctx, found, { rowsFor: () => batch }, deps.limits)
+      const plan = await planBatch(ctx, found, batch, deps.limits)
       const stream = plan.changed && plan.definition ? await deps.streams.change(found, plan.definition) : found
       const mended = plan.good.flatMap((good) => {
-        const row = waiting.get(rows[good.row]?.id ?? '')
+        const row = waiting.get(ids[good.row] ?? '')
         return row === undefined ? [] : [{ ...good, waiting: row }]
       })
-      await append(deps, ctx, stream, mended)
       const errors = plan.bad.map(({ row, column, reason }) => ({ row, column, reason }))
-      return { accepted: mended.length, errors }
-    }),
-  )
+      return { replayed: { accepted: mended.length, errors }, positions: await append(deps, stream, mended) }
+    })
+    await waitBriefly(deps, ctx, positions)
+    return replayed
+  })
+}
+
+function batchOf(rows: readonly Mend[], waiting: ReadonlyMap<string, QuarantinedRow>): Batch {
+  const texts: (string | undefined)[] = []
+  const broken = new Map<number, Broken>()
+  for (const [row, { id, text }] of rows.entries()) {
+    const there = waiting.get(id)
+    texts.push(there === undefined ? undefined : text || there.text)
+    if (there === undefined) broken.set(row, { reason: 'does not wait in this quarantine', text: '' })
+  }
+  return { rowsFor: () => ({ texts, broken }) }
 }
 
 export function checkMends(rows: readonly { readonly id: string }[], most: number): void {
@@ -72,11 +84,10 @@ export function checkMends(rows: readonly { readonly id: string }[], most: numbe
  */
 async function append(
   deps: Deps,
-  ctx: Context,
   stream: Stream,
   mended: readonly { readonly text: string; readonly id: string; readonly waiting: QuarantinedRow }[],
-): Promise<void> {
-  if (mended.length === 0) return
+): Promise<readonly Position[]> {
+  if (mended.length === 0) return []
   const timestamp = Date.now()
   const refused = await deps.streams.system(stream.workspace, '_quarantine')
   const gathered = gatherAppends()
@@ -86,6 +97,5 @@ async function append(
     const partition = quarantinePartition(waiting.id, refused.partitions)
     gathered.add(refused.topic, partition, quarantineRecord(waiting, 'replayed', timestamp))
   }
-  const positions = await deps.log.append(gathered.appends())
-  await waitBriefly(deps, ctx, positions)
+  return deps.log.append(gathered.appends())
 }

@@ -9,7 +9,11 @@ export interface Statistics {
   readonly lag: bigint
 }
 
-export async function streamStatistics({ warehouse, stream, streams }: Deps, ctx: Context, name: string): Promise<Statistics> {
+export async function streamStatistics(
+  { warehouse, stream, streams }: Deps,
+  ctx: Context,
+  name: string,
+): Promise<Statistics> {
   const { workspace } = ctx.actor
   const query = { database: workspace, deadline: ctx.deadline, signal: ctx.signal }
   const [[size], quarantined, repeated, lag] = await Promise.all([

@@ -67,12 +67,7 @@ export async function answerByKey(
     .select()
     .from(answers)
     .where(
-      and(
-        eq(answers.workspace, workspace),
-        eq(answers.stream, stream),
-        eq(answers.key, key),
-        gte(answers.at, since),
-      ),
+      and(eq(answers.workspace, workspace), eq(answers.stream, stream), eq(answers.key, key), gte(answers.at, since)),
     )
   return row
 }

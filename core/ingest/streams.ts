@@ -1,16 +1,12 @@
+import { Failure } from '#mesh/errors.ts'
 import { claimName, recordChange, releaseName } from '../config/index.ts'
 import type { ControlTx } from '../storage/control.ts'
+import { WarehouseError } from '../storage/warehouse.ts'
 import type { Definition } from './definition.ts'
 import type { IngestOptions } from './deps.ts'
 import { schemaMessage } from './message.ts'
-import {
-  deleteStreamRow,
-  insertStream,
-  type StreamRow,
-  streamByName,
-  updateStream,
-} from './store.ts'
-import { parseType } from './types.ts'
+import { deleteStreamRow, insertStream, type StreamRow, streamByName, updateStream } from './store.ts'
+import { parseType } from './parse-type.ts'
 import { compileValidator, type Validator } from './validate.ts'
 
 /** A stream as it is now. Never changed: a change of the stream is another entry. */
@@ -33,7 +29,10 @@ export interface Streams {
   change(stream: Stream, definition: Definition): Promise<Stream>
   remove(stream: Stream): Promise<void>
   /** The topic of one of the system's own streams, with the workspace's database made where it is not there. */
-  system(workspace: string, name: '_quarantine' | '_requests'): Promise<{ readonly topic: string; readonly partitions: number }>
+  system(
+    workspace: string,
+    name: '_quarantine' | '_requests',
+  ): Promise<{ readonly topic: string; readonly partitions: number }>
 }
 
 export function createStreams({ db, log, stream: { tables }, limits, partitions }: IngestOptions): Streams {
@@ -97,11 +96,25 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
     const topic = `${row.workspace}.${row.name}`
     let work = making.get(topic)
     if (work === undefined) {
-      work = finish(row).then(() => {}).finally(() => making.delete(topic))
+      work = finish(row)
+        .then(() => {})
+        .finally(() => making.delete(topic))
       making.set(topic, work)
     }
     await work
     return cache.get(topic)
+  }
+
+  /** A change that the engine refuses is taken back; any other failure passes, and the next attempt finishes it. */
+  async function undo({ workspace, name, definition, version }: Stream, error: unknown): Promise<never> {
+    if (!(error instanceof WarehouseError)) throw error
+    await updateStream(db, workspace, name, {
+      columns: [...definition.columns],
+      onUnknown: definition.onUnknown,
+      version,
+      state: 'ready',
+    })
+    throw refusedByEngine(error)
   }
 
   async function announce(tx: ControlTx, workspace: string, name: string): Promise<void> {
@@ -140,7 +153,7 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
       } catch (error) {
         // What cannot be made is not left half made. If this fails too, the next to ask for the stream tries again.
         await finishOnce({ ...row, state: 'deleting' })
-        throw error
+        throw error instanceof WarehouseError ? refusedByEngine(error) : error
       }
     },
 
@@ -157,7 +170,7 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
         await announce(tx, workspace, name)
         return updated
       })
-      const changed = row && (await finishOnce(row))
+      const changed = row && (await finishOnce(row).catch((error: unknown) => undo(stream, error)))
       if (changed === undefined) throw new Error(`the stream ${workspace}.${name} is gone`)
       return changed
     },
@@ -174,4 +187,13 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
       return { topic, partitions: (await partitionsOf(topic)) ?? 1 }
     },
   }
+}
+
+/** What our own checks let through and the engine does not take, such as a time zone that it has not heard of. */
+function refusedByEngine(error: WarehouseError): Failure {
+  return new Failure('stream.schema', 'The warehouse does not take this schema.', {
+    hint: 'Check the types and time zones of its columns, and what it is ordered and partitioned by.',
+    errors: [{ pointer: '/columns', reason: `refused with ${error.kind}` }],
+    cause: error,
+  })
 }

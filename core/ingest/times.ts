@@ -34,7 +34,21 @@ function daysIn(year: number, month: number): number {
 export function parseTime(text: string): Moment | undefined {
   const match = shape.exec(text)
   if (match === null) return undefined
-  const [, year, month, day, separator, hour, minute, second, fraction = '', zulu, sign, offsetHour, offsetMinute = '0'] = match
+  const [
+    ,
+    year,
+    month,
+    day,
+    separator,
+    hour,
+    minute,
+    second,
+    fraction = '',
+    zulu,
+    sign,
+    offsetHour,
+    offsetMinute = '0',
+  ] = match
   if (Number(year) < 1) return undefined
   const days = daysSinceEpoch(Number(year), Number(month), Number(day))
   if (days === undefined) return undefined
@@ -48,7 +62,8 @@ export function parseTime(text: string): Moment | undefined {
     seconds: days * 86_400 + h * 3600 + m * 60 + s - offset,
     fraction,
     zoned: zulu !== undefined || sign !== undefined,
-    canonical: second !== undefined && sign === undefined && separator !== 't' && zulu !== 'z' && !/[ ,]./.test(text.slice(19)),
+    canonical:
+      second !== undefined && sign === undefined && separator !== 't' && zulu !== 'z' && !/[ ,]./.test(text.slice(19)),
   }
 }
 
@@ -73,4 +88,34 @@ export function formatMoment(moment: Moment, scale: number): string {
   const whole = new Date(moment.seconds * 1000).toISOString().slice(0, 19)
   const fraction = moment.fraction.padEnd(scale, '0').slice(0, scale)
   return fraction === '' ? `${whole}Z` : `${whole}.${fraction}Z`
+}
+
+/**
+ * Whether the text is `YYYY-MM-DDThh:mm:ss[.f…]Z` between 1970 and 2105 on a day that every month has: what nearly all
+ * times are, told without taking them apart. False says nothing.
+ */
+export function isPlainTime(text: string, maxFraction: number): boolean {
+  const { length } = text
+  if (length < 20 || text.charCodeAt(length - 1) !== 0x5a) return false
+  const year = pair(text, 0) * 100 + pair(text, 2)
+  const month = pair(text, 5)
+  const day = pair(text, 8)
+  if (!(year >= 1970 && year < 2106 && month >= 1 && month <= 12 && day >= 1 && day <= 28)) return false
+  if (!(pair(text, 11) < 24 && pair(text, 14) < 60 && pair(text, 17) < 60)) return false
+  if (text.charCodeAt(4) !== 0x2d || text.charCodeAt(7) !== 0x2d || text.charCodeAt(10) !== 0x54) return false
+  if (text.charCodeAt(13) !== 0x3a || text.charCodeAt(16) !== 0x3a) return false
+  if (length === 20) return true
+  if (text.charCodeAt(19) !== 0x2e || length < 22 || length - 21 > maxFraction) return false
+  for (let at = 20; at < length - 1; at++) {
+    const digit = text.charCodeAt(at) - 0x30
+    if (!(digit >= 0 && digit <= 9)) return false
+  }
+  return true
+}
+
+/** Two digits as a number; NaN where they are none. */
+function pair(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 0x30
+  const ones = text.charCodeAt(at + 1) - 0x30
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN
 }

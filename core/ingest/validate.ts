@@ -42,17 +42,15 @@ export function compileValidator(
   schema: { readonly columns: readonly TypedColumn[]; readonly id: string; readonly onUnknown: OnUnknown },
   limits: Pick<IngestLimits, 'maxRowBytes' | 'maxDepth' | 'flattenDepth'>,
 ): Validator {
-  const slots = schema.columns.map(
-    ({ name, type }, index): Slot => ({
-      index,
-      name,
-      quoted: JSON.stringify(name),
-      check: checkOf(type),
-      // A missing list or map is an empty one; the JSON type has an empty object.
-      required: !isNullable(type) && type.kind !== 'Array' && type.kind !== 'Map' && type.kind !== 'JSON',
-      isId: name === schema.id,
-    }),
-  )
+  const slots = schema.columns.map(({ name, type }, index): Slot => ({
+    index,
+    name,
+    quoted: JSON.stringify(name),
+    check: checkOf(type),
+    // A missing list or map is an empty one; the JSON type has an empty object.
+    required: !isNullable(type) && type.kind !== 'Array' && type.kind !== 'Map' && type.kind !== 'JSON',
+    isId: name === schema.id,
+  }))
   const byName = new Map(slots.map((slot) => [slot.name, slot]))
   const requiredCount = slots.filter((slot) => slot.required).length
   /** The row in which each column was last seen: repeats and gaps show without a set per row. */

@@ -4,10 +4,11 @@ import { authorise, type Context } from '../context.ts'
 import { isVisible, mayCreate, noSuchStream, refuseSystem } from './access.ts'
 import { type Answer, requestDigest } from './answers.ts'
 import { appendBatch } from './append.ts'
-import { decode } from './decode.ts'
+import { type Batch, decode } from './decode.ts'
 import type { Definition } from './definition.ts'
 import type { Deps } from './deps.ts'
 import { type Plan, planBatch } from './plan.ts'
+import type { Held } from './room.ts'
 import type { Stream } from './streams.ts'
 import { waitBriefly } from './wait.ts'
 
@@ -37,9 +38,9 @@ export async function writeEvents(deps: Deps, ctx: Context, input: WriteEvents):
   if (!isVisible(ctx, name)) throw noSuchStream(name)
   checkKey(key, deps.limits.maxIdempotencyKeyLength)
   const { workspace } = ctx.actor
-  return deps.room(input.body.byteLength, async () => {
-    if (input.dryRun) return preview(deps, ctx, input)
-    const work = () => write(deps, ctx, input)
+  return deps.room(input.body.byteLength, async (held) => {
+    if (input.dryRun) return preview(deps, ctx, input, held)
+    const work = () => write(deps, ctx, input, held)
     const { body, contentType, contentEncoding, strict } = input
     const digest = key === '' ? '' : requestDigest(body, contentType, contentEncoding, strict)
     const { answer, replayed } =
@@ -64,8 +65,8 @@ function checkKey(key: string, maxLength: number): void {
 /** Others may change the stream between plan and write; each time the batch is judged anew, against what there is then. */
 const maxAttempts = 10
 
-async function write(deps: Deps, ctx: Context, input: WriteEvents): Promise<Answer> {
-  const batch = await decode(input, deps.limits)
+async function write(deps: Deps, ctx: Context, input: WriteEvents, held: Held): Promise<Answer> {
+  const batch = await read(deps, input, held)
   const { workspace } = ctx.actor
   const topic = `${workspace}.${input.stream}`
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
@@ -115,8 +116,17 @@ async function applyChange(
   return deps.streams.change(now, definition)
 }
 
-async function preview(deps: Deps, ctx: Context, input: WriteEvents): Promise<Written> {
-  const batch = await decode(input, deps.limits)
+/** Decodes the body; what it inflates to counts as what it is. */
+function read(deps: Deps, input: WriteEvents, held: Held): Promise<Batch> {
+  return decode(input, deps.limits, async (body, encoding, limits) => {
+    const inflated = await deps.inflate(body, encoding, limits)
+    held.grow(Math.max(0, inflated.byteLength - body.byteLength))
+    return inflated
+  })
+}
+
+async function preview(deps: Deps, ctx: Context, input: WriteEvents, held: Held): Promise<Written> {
+  const batch = await read(deps, input, held)
   const plan = await planBatch(ctx, await existing(deps, ctx, input.stream), batch, deps.limits)
   if (plan.definition === undefined || (input.strict && plan.bad.length > 0)) throw rejected(plan, plan.definition)
   return {
@@ -146,8 +156,11 @@ function rejected({ good, bad }: Plan, definition: Definition | undefined): Fail
       errors,
     })
   }
-  return new Failure('stream.rejected', `${bad.length} of ${good.length + bad.length} rows are bad, so nothing was written.`, {
-    errors,
-  })
+  return new Failure(
+    'stream.rejected',
+    `${bad.length} of ${good.length + bad.length} rows are bad, so nothing was written.`,
+    {
+      errors,
+    },
+  )
 }
-

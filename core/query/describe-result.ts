@@ -8,6 +8,7 @@ import type { ParameterType } from './gate/types.ts'
 import type { QueryLimits } from './limits.ts'
 import { bindParameters, type ParameterRule } from './params.ts'
 import type { QueryColumn } from './schema.ts'
+import { suggestStream } from './suggest-stream.ts'
 import { querySettings } from './settings.ts'
 
 interface Deps {
@@ -70,8 +71,14 @@ async function describe(
     })
     return rows.map(({ name, type }) => ({ name, type }))
   } catch (thrown) {
-    const failed = { workspace: ctx.actor.workspace, sql, filtered: isFiltered(ctx.actor), signal: ctx.signal }
-    throw queryFailure(thrown, failed)
+    const failed = {
+      workspace: ctx.actor.workspace,
+      sql,
+      filtered: isFiltered(ctx.actor),
+      signal: ctx.signal,
+      tested: statement.reads.tested,
+    }
+    throw await suggestStream(warehouse, ctx, queryFailure(thrown, failed))
   }
 }
 

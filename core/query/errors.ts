@@ -1,6 +1,7 @@
 import { Failure, type ProblemCode } from '#mesh/errors.ts'
 import { WarehouseError } from '../storage/warehouse.ts'
 import { closest } from './closest.ts'
+import { cleaned, placeOfName, plainName } from './messages.ts'
 
 /** What is known of a query when it fails. */
 export interface FailedQuery {
@@ -11,6 +12,8 @@ export interface FailedQuery {
   /** The caller sees some rows only, so no message may show a value of a row. */
   readonly filtered: boolean
   readonly signal: AbortSignal
+  /** Names on the left of IN. */
+  readonly tested: ReadonlySet<string>
 }
 
 /** ClickHouse's error numbers that have a problem of their own; every other is `query.failed`. */
@@ -77,13 +80,24 @@ export function queryFailure(thrown: unknown, query: FailedQuery): unknown {
       cause: thrown,
     })
   }
+  // A name on the left of IN that is no column, but some table's: the answer is the one for a name that is nothing.
+  const table = /is a table expression '([^']+)'/.exec(thrown.message)?.[1]
+  if (table !== undefined) return noColumn(thrown, testedName(table, query), query)
   const detail = cleaned(thrown.message, query)
-  const problem = problemOf[thrown.number] ?? 'query.failed'
+  const isBound =
+    /^TOO_(?:BIG|DEEP|MANY|LARGE)_/.test(thrown.kind) || thrown.message.startsWith('Query tree is too big')
+  const problem = problemOf[thrown.number] ?? (isBound ? 'query.too_expensive' : 'query.failed')
   switch (problem) {
     case 'query.unknown_column':
       return unknownColumn(thrown, detail, query)
+    case 'query.unknown_table':
+      return unknownTable(thrown, detail, query)
     case 'query.timeout':
       return new Failure(problem, 'The query took longer than it may.', { cause: thrown })
+    case 'query.too_expensive':
+      return new Failure(problem, thrown.number === 241 ? 'The query needs more memory than it may have.' : detail, {
+        cause: thrown,
+      })
     case 'query.result_too_large':
       return new Failure(problem, 'The result has more rows or bytes than it may.', { cause: thrown })
     default:
@@ -92,79 +106,42 @@ export function queryFailure(thrown: unknown, query: FailedQuery): unknown {
 }
 
 function unknownColumn(thrown: WarehouseError, detail: string, query: FailedQuery): Failure {
-  const name =
-    /identifiers? `([^`]{1,200})`/.exec(thrown.message)?.[1] ?? /identifier '([^']{1,200})'/.exec(thrown.message)?.[1]
+  const name = nameIn(thrown.message)
   if (name === undefined) return new Failure('query.unknown_column', detail, { cause: thrown })
-  const place = placeOfName(query.sql, name)
+  if (query.tested.has(name)) return noColumn(thrown, name, query)
   const near = suggestions(thrown.message).filter((suggested) => !suggested.split('.').at(-1)?.startsWith('_'))
   const suggestion = closest(name, near) ?? near[0]
+  return noColumn(thrown, name, query, suggestion)
+}
+
+function noColumn(thrown: WarehouseError, name: string, query: FailedQuery, suggestion?: string): Failure {
   return new Failure('query.unknown_column', `There is no column \`${plainName(name, query)}\`.`, {
     ...(suggestion === undefined ? {} : { hint: `Did you mean \`${plainName(suggestion, query)}\`?` }),
-    errors: [{ ...place, reason: 'no such column' }],
+    errors: [{ ...placeOfName(query.sql, name), reason: 'no such column' }],
     cause: thrown,
   })
+}
+
+/** As it was written: with the workspace before it, or without. */
+function testedName(table: string, { workspace, tested }: FailedQuery): string {
+  return [...tested].find((name) => name === table || `${workspace}.${name}` === table) ?? table
+}
+
+function unknownTable(thrown: WarehouseError, detail: string, query: FailedQuery): Failure {
+  const name = nameIn(thrown.message)
+  if (name === undefined) return new Failure('query.unknown_table', detail, { cause: thrown })
+  return new Failure('query.unknown_table', `There is no stream \`${plainName(name, query)}\`.`, {
+    errors: [{ ...placeOfName(query.sql, name), reason: 'no such stream' }],
+    cause: thrown,
+  })
+}
+
+/** The name that an error of the analyzer is about. */
+function nameIn(message: string): string | undefined {
+  return /identifiers? [`']([^`']{1,200})[`']/i.exec(message)?.[1]
 }
 
 function suggestions(message: string): readonly string[] {
   const list = /Maybe you meant: \[([^\]]*)\]/.exec(message)?.[1] ?? ''
   return [...list.matchAll(/'([^']+)'/g)].map((found) => found[1] ?? '')
-}
-
-/** A failure of the parser, with its place. `offset` is in characters, `byteOffset` in bytes, both from 0. */
-export function syntaxFailure(message: string, sql: string, offset?: number, byteOffset?: number): Failure {
-  const at = offset ?? (byteOffset === undefined ? undefined : charactersBefore(sql, byteOffset))
-  const words = message
-    .replace(/: In scope [\s\S]*$/, '')
-    .replace(/^Syntax error(?: \(([^)]*)\))?: /, (_, why: string | undefined) => (why === undefined ? '' : `${why}: `))
-    .replace(/failed at position \d+/, 'failed')
-    .replace(/ ?\(line \d+, col \d+\)/, '')
-  return new Failure('query.syntax', shortened(words), {
-    errors: [{ ...(at === undefined ? {} : placeAt(sql, at)), reason: 'cannot be parsed from here' }],
-  })
-}
-
-/** Line and column from 1, in characters as people count them (code points). */
-function placeAt(sql: string, offset: number): { readonly line: number; readonly column: number } {
-  const before = sql.slice(0, offset)
-  const lineStart = before.lastIndexOf('\n') + 1
-  return { line: before.split('\n').length, column: Array.from(before.slice(lineStart)).length + 1 }
-}
-
-function charactersBefore(sql: string, byteOffset: number): number {
-  return Buffer.from(sql).subarray(0, byteOffset).toString('utf8').length
-}
-
-function placeOfName(sql: string, name: string): { readonly line?: number; readonly column?: number } {
-  const last = name.split('.').at(-1) ?? name
-  for (const wanted of [name, last]) {
-    const at = wanted === '' ? -1 : sql.indexOf(wanted)
-    if (at >= 0) return placeAt(sql, at)
-  }
-  return {}
-}
-
-/** The engine's message without what is ours or internal: scopes, frames, generated aliases, the database's name. */
-export function cleaned(message: string, query: Pick<FailedQuery, 'workspace' | 'filtered'>): string {
-  let words = message
-    .replace(/:? ?[Ii]n scope [\s\S]*?(?=(?:\. Maybe you meant| Maybe you meant)|$)/, '')
-    .replace(/: ?[Ww]hile executing[\s\S]*$/, '')
-    .replace(/: ?[Ww]hile (?:processing|converting|reading|calculating)[\s\S]*$/, '')
-    .replace(/ ?\(version [\s\S]*$/, '')
-    .replaceAll(/'[^']*\b(?:accurateCastOrNull|additional_table_filters)\b[^']*'/g, '…')
-    .replaceAll(/\b__table\d+\./g, '')
-    .replaceAll(/\/(?:[\w.-]+\/){2,}[\w.-]*/g, '…')
-  words = plainName(words, query)
-  if (query.filtered) words = words.replaceAll(/'(?:[^'\\]|\\.)*'/gs, "'…'")
-  return shortened(words)
-}
-
-function plainName(words: string, query: Pick<FailedQuery, 'workspace'>): string {
-  return words
-    .replaceAll(new RegExp(`(?<![\\w.])\`?${query.workspace}\`?\\.(?=[\`\\w])`, 'g'), '')
-    .replaceAll(/\b__table\d+\./g, '')
-}
-
-function shortened(words: string): string {
-  const trimmed = words.trim().replace(/[.:\s]+$/, '')
-  return `${trimmed.length > 600 ? `${trimmed.slice(0, 600)}…` : trimmed}.`
 }

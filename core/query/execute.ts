@@ -9,6 +9,7 @@ import type { ResultFormat } from './formats.ts'
 import type { Statement } from './gate/gate.ts'
 import type { QueryLimits } from './limits.ts'
 import type { Bound } from './params.ts'
+import { suggestStream } from './suggest-stream.ts'
 import { querySettings, type ResultOptions } from './settings.ts'
 
 /** A piece of a result: the head before the first row is known, then bytes, then the tail. */
@@ -46,6 +47,7 @@ export async function* execute(deps: ExecuteDeps, ctx: Context, execution: Execu
     sql: execution.sql,
     filtered: isFiltered(ctx.actor),
     signal: ctx.signal,
+    tested: statement.reads.tested,
   }
   const release = await deps.places.take(ctx)
   const started = performance.now()
@@ -65,7 +67,7 @@ export async function* execute(deps: ExecuteDeps, ctx: Context, execution: Execu
     summary = result.summary()
     yield { kind: 'tail', summary }
   } catch (thrown) {
-    throw queryFailure(thrown, failed)
+    throw await suggestStream(deps.warehouse, ctx, queryFailure(thrown, failed))
   } finally {
     release()
     logSlow(deps, ctx, execution, performance.now() - started, summary)

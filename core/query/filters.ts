@@ -1,7 +1,7 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import type { Statement } from './gate/gate.ts'
-import { unknownTable } from './gate/judge.ts'
+import { unknownTable } from './gate/refusals.ts'
 
 export function isFiltered(actor: Actor): boolean {
   return actor.filters.length > 0

@@ -8,6 +8,8 @@ export interface QueryLimits {
   readonly maxElements: number
   /** Common table expressions of a statement. */
   readonly maxCommonTables: number
+  /** Characters of a text with a WITH, times its unions. */
+  readonly maxCopiedLength: number
   /** For the check of a text, before it runs. */
   readonly maxCheckSeconds: number
   readonly maxParameters: number
@@ -38,6 +40,7 @@ export const defaultQueryLimits: QueryLimits = {
   maxDepth: 200,
   maxElements: 50_000,
   maxCommonTables: 200,
+  maxCopiedLength: 16 * 1024 ** 2,
   maxCheckSeconds: 2,
   maxParameters: 64,
   maxParameterBytes: 16 * 1024,

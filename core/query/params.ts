@@ -2,7 +2,7 @@ import { Failure, type Violation } from '#mesh/errors.ts'
 import { closest } from './closest.ts'
 import type { Statement, StatementParameter } from './gate/gate.ts'
 import type { QueryLimits } from './limits.ts'
-import { encodeValue } from './values.ts'
+import { encodeValue, partsOf } from './values.ts'
 
 /** What is said of a parameter beyond its type. */
 export interface ParameterRule {
@@ -86,9 +86,7 @@ function refuseUnknown(parameters: readonly StatementParameter[], given: Readonl
 
 function isOneOf(rule: ParameterRule, array: boolean, value: string): boolean {
   if (rule.enum.length === 0 || rule.enum.includes(value)) return true
-  if (!array) return false
-  const parts = value.trim().startsWith('[') ? (JSON.parse(value) as unknown[]).map(String) : value.split(',')
-  return parts.every((part) => rule.enum.includes(part))
+  return array && (partsOf(value) ?? []).every((part) => rule.enum.includes(part))
 }
 
 function missingParameters(missing: readonly string[]): Failure {

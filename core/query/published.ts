@@ -1,5 +1,6 @@
 import type { Context } from '../context.ts'
-import { checkSql, type GateDeps, type Statement } from './gate/gate.ts'
+import { checkSql, type Statement } from './gate/gate.ts'
+import type { GateDeps } from './gate/parser.ts'
 import type { StoredQuery } from './store.ts'
 
 /** Statements of published queries, judged once in the life of this process, so that a stricter gate holds for old ones. */

@@ -3,7 +3,7 @@ import type { Format } from '#proto/edgewise/query/v1/query_pb.ts'
 import { authorise, type Context } from '../context.ts'
 import { execute, type ExecuteDeps, type Piece } from './execute.ts'
 import { formatOf } from './formats.ts'
-import { checkSql } from './gate/gate.ts'
+import { checkSql, type Statement } from './gate/gate.ts'
 import { bindParameters } from './params.ts'
 
 export interface RunSqlInput {
@@ -22,7 +22,7 @@ export async function* runSql(deps: ExecuteDeps, ctx: Context, input: RunSqlInpu
       hint: 'Call a published query, or use a key with row filters.',
     })
   }
-  const statement = await checkSql(deps, ctx, input.sql)
+  const statement = await checked(deps, ctx, input.sql)
   yield* execute(deps, ctx, {
     statement,
     bound: bindParameters(statement, new Map(), input.params, deps.limits),
@@ -31,4 +31,14 @@ export async function* runSql(deps: ExecuteDeps, ctx: Context, input: RunSqlInpu
     version: 0,
     sql: input.sql,
   })
+}
+
+/** A check takes the engine's time as well, so it has a place of its own. */
+async function checked(deps: ExecuteDeps, ctx: Context, sql: string): Promise<Statement> {
+  const release = await deps.places.take(ctx)
+  try {
+    return await checkSql(deps, ctx, sql)
+  } finally {
+    release()
+  }
 }

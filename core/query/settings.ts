@@ -14,6 +14,7 @@ export function querySettings(
 ): Readonly<Record<string, string | number>> {
   return {
     // A second line behind the gate.
+    readonly: 1,
     allow_ddl: 0,
     allow_introspection_functions: 0,
     allow_experimental_analyzer: 1,
@@ -37,6 +38,7 @@ export function querySettings(
     date_time_output_format: 'iso',
     output_format_json_quote_64bit_integers: int64AsString ? 1 : 0,
     output_format_json_quote_decimals: 1,
+    output_format_decimal_trailing_zeros: 1,
     output_format_json_quote_denormals: 0,
     output_format_json_escape_forward_slashes: 0,
     output_format_json_named_tuples_as_objects: 1,

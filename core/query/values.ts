@@ -19,12 +19,13 @@ export function encodeValue(type: ParameterType, value: string): Encoded {
   for (const [at, part] of parts.entries()) {
     const one = encodeOne(type.value, part)
     if (!one.ok) return { ok: false, reason: `must be ${article(type.text)}: value ${at + 1} ${one.reason}` }
-    texts.push(`'${escape(one.text).replaceAll("'", "\\'")}'`)
+    texts.push(isBare.test(type.value) ? one.text : `'${escape(one.text).replaceAll("'", "\\'")}'`)
   }
   return { ok: true, text: `[${texts.join(',')}]` }
 }
 
-function partsOf(value: string): readonly string[] | undefined {
+/** The values of an array, each as text; undefined where it is none. */
+export function partsOf(value: string): readonly string[] | undefined {
   const trimmed = value.trim()
   if (trimmed === '') return []
   if (!trimmed.startsWith('[')) return value.split(',')
@@ -41,6 +42,8 @@ function partsOf(value: string): readonly string[] | undefined {
   }
 }
 
+/** Types whose values stand in an array without quotes. */
+const isBare = /^(U?Int|Float|Decimal|Bool)/
 const integer = /^U?Int(8|16|32|64|128|256)$/
 
 function encodeOne(type: string, value: string): Encoded {

@@ -437,7 +437,8 @@ export function warehouseContract(name: string, open: () => Promise<WarehouseEng
   })
 }
 
-async function running(warehouse: Warehouse, text: string): Promise<number> {
+/** How many queries with this text run now. */
+export async function running(warehouse: Warehouse, text: string): Promise<number> {
   const sql = `SELECT count() AS n FROM system.processes WHERE position(query, {text:String}) > 0 AND query NOT LIKE '%processes%'`
   const [row] = await warehouse.rows<{ n: string }>(query(sql, { params: { text } }))
   return Number(row?.n)

@@ -4,7 +4,12 @@ import { Failure } from '#mesh/errors.ts'
 import { generateKey } from '#mesh/keys.ts'
 import type { CallOptions } from '#mesh/rpc/call.ts'
 import { type Change_Kind, WatchResponseSchema } from '#proto/edgewise/config/v1/config_pb.ts'
-import { ActorSchema, type Actor, VerifyKeyResponseSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import {
+  ActorSchema,
+  PlanSchema,
+  type Actor,
+  VerifyKeyResponseSchema,
+} from '#proto/edgewise/identity/v1/identity_pb.ts'
 import {
   type CallQueryRequestSchema,
   type Query,
@@ -28,6 +33,8 @@ export function createFakeCore() {
   const changes: { kind: Change_Kind; workspace: string; name: string }[] = []
   const state = {
     down: false,
+    bug: false,
+    usageDown: false,
     polls: 0,
     verified: 0,
     described: 0,
@@ -67,13 +74,18 @@ export function createFakeCore() {
     ingest: {
       async writeUsage({ events = [] }) {
         up()
+        if (state.usageDown) throw new Failure('core.unavailable', 'Not now.')
         state.usage.push(...(events as typeof state.usage))
         return create(WriteUsageResponseSchema)
       },
       async writeEvents(request: (typeof state.events)[number]) {
         up()
         state.events.push(request)
-        return create(WriteEventsResponseSchema, { accepted: 2, offsets: [{ partition: 1, offset: 7n }], queryable: request.wait ?? false })
+        return create(WriteEventsResponseSchema, {
+          accepted: 2,
+          offsets: [{ partition: 1, offset: 7n }],
+          queryable: request.wait ?? false,
+        })
       },
     },
     query: {
@@ -86,12 +98,15 @@ export function createFakeCore() {
       },
       async *callQuery(call: CallQuery, options?: CallOptions): AsyncGenerator<ResultChunk> {
         up()
+        if (state.bug) throw new Error('a bug')
         state.calls.push(call)
         state.credentials.push(options?.metadata?.['authorization'])
         const count = (): void => void state.aborted++
         options?.signal?.addEventListener('abort', count)
         const contentType = call.format === 3 ? 'text/csv; charset=utf-8' : 'application/json; charset=utf-8'
-        yield create(ResultChunkSchema, { piece: { case: 'head', value: { contentType, queryVersion: call.version ?? 0 } } })
+        yield create(ResultChunkSchema, {
+          piece: { case: 'head', value: { contentType, queryVersion: call.version ?? 0 } },
+        })
         for await (const part of state.answer(call, options?.signal)) {
           const value = typeof part === 'string' ? new TextEncoder().encode(part) : part
           yield create(ResultChunkSchema, { piece: { case: 'body', value } })
@@ -114,7 +129,7 @@ export function createFakeCore() {
           workspace: 'main',
           id: `key_${actors.size + 1}`,
           scopes: ['endpoints:read', 'events:write', 'sql:read'],
-          plan: { name: 'default', requests: 1_000, windowSeconds: 60 },
+          plan: create(PlanSchema, { name: 'default', requests: 1_000, windowSeconds: 60 }),
           ...(expiresAtMs !== undefined && { expiresAt: timestampFromMs(expiresAtMs) }),
           ...actor,
         }),
@@ -178,7 +193,12 @@ export function createEdge(options: { settings?: Partial<Settings>; fake?: Retur
     async settled(): Promise<void> {
       while (pending.size > 0) await Promise.allSettled(pending)
     },
-    async get(path: string, key?: string, headers: Record<string, string> = {}, init: RequestInit = {}): Promise<Response> {
+    async get(
+      path: string,
+      key?: string,
+      headers: Record<string, string> = {},
+      init: RequestInit = {},
+    ): Promise<Response> {
       const request = new Request(`https://edge.test${path}`, {
         ...init,
         headers: { ...(key !== undefined && { authorization: `Bearer ${key}` }), ...headers },
@@ -188,6 +208,8 @@ export function createEdge(options: { settings?: Partial<Settings>; fake?: Retur
   }
 }
 
-export async function problemOf(response: Response): Promise<{ code: string; status: number; hint: string; errors?: { pointer: string; reason: string }[] }> {
+export async function problemOf(
+  response: Response,
+): Promise<{ code: string; status: number; hint: string; errors?: { pointer: string; reason: string }[] }> {
   return response.json()
 }

@@ -1,5 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
-import { notAllowed } from './judge.ts'
+import { notAllowed } from './refusals.ts'
 import type { Explain } from './gate.ts'
 import type { Token } from './lexer.ts'
 

@@ -69,6 +69,13 @@ export const tableFunctions: ReadonlySet<string> = new Set([
   'zeros_mt',
 ])
 
+/** Functions whose first argument is the name of an aggregate function, as a text. */
+export const aggregatesByName: ReadonlySet<string> = new Set([
+  'arrayReduce',
+  'arrayReduceInRanges',
+  'initializeAggregation',
+])
+
 /** Functions whose second argument may be the name of a table. */
 export const membershipFunctions: ReadonlySet<string> = new Set(
   ['in', 'notIn', 'nullIn', 'notNullIn'].flatMap((name) => {

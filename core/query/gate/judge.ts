@@ -1,8 +1,8 @@
 import { Failure } from '#mesh/errors.ts'
-import { closest } from '../closest.ts'
 import type { Node } from './ast.ts'
-import { functionNames, isAllowedFunction, membershipFunctions, tableFunctions } from './functions.ts'
+import { aggregatesByName, isAllowedFunction, membershipFunctions, tableFunctions } from './functions.ts'
 import type { CommonTables, Scope } from './names.ts'
+import { identifierParameter, notAllowed, quoted, unknownFunction, unknownTable } from './refusals.ts'
 import { visitSelect, visitUnion } from './scope.ts'
 import { parameterType } from './types.ts'
 
@@ -14,6 +14,8 @@ export interface Reads {
   readonly declared: Set<string>
   /** Names that it declares, but uses where they might also mean a stream. */
   readonly ambiguous: Set<string>
+  /** Names on the left of IN, which the engine would also look for among tables. */
+  readonly tested: Set<string>
 }
 
 /** What may stand anywhere below a SELECT without a rule of its own. */
@@ -65,6 +67,8 @@ const reasons: Readonly<Record<string, string>> = {
 export interface Law {
   readonly workspace: string
   readonly tables: CommonTables
+  /** See aliasesOf. */
+  readonly aliases: ReadonlyMap<string, readonly string[]>
   readonly reads: Reads
 }
 
@@ -159,53 +163,55 @@ function judgeParameter(node: Node): void {
 
 function judgeFunction(law: Law, node: Node, scope: Scope): void {
   if (!isAllowedFunction(node.text)) throw unknownFunction(node.text)
+  if (aggregatesByName.has(node.text)) judgeNamedAggregate(node)
   if (!membershipFunctions.has(node.text)) {
     judgeAll(law, node.children, scope)
     return
   }
   for (const list of node.children) {
-    judgeAll(law, list.children.slice(0, 1), scope)
-    for (const member of list.children.slice(1)) judgeMembers(law, member, scope)
+    const [left, ...members] = list.children
+    if (left !== undefined) judge(law, left, scope)
+    if (left?.kind === 'Identifier') law.reads.tested.add(left.text)
+    for (const member of members) judgeMembers(law, member, scope)
   }
+}
+
+/** `arrayReduce('sum', …)` names a function in a literal. */
+function judgeNamedAggregate(node: Node): void {
+  const name = node.children[0]?.children[0]
+  const called = name?.kind === 'Literal' ? /^'(\w+)(?:\(.*\))?'$/s.exec(name.text)?.[1] : undefined
+  if (called === undefined) throw notAllowed(`${node.text} needs the name of its function as a text.`)
+  if (!isAllowedFunction(called)) throw unknownFunction(called)
 }
 
 /** The right side of IN: a name there may be a table, so it is judged as one unless it certainly is not. */
 function judgeMembers(law: Law, node: Node, scope: Scope): void {
   if (node.kind === 'Function' && node.text === 'format') throw notAllowed('format is not allowed after IN.')
-  if (node.kind !== 'Identifier') {
-    judge(law, node, scope)
-    return
-  }
   judge(law, node, scope)
-  if (scope.values.has(node.text)) {
-    law.reads.declared.add(node.text)
-    return
+  if (node.kind === 'Identifier') judgeMember(law, node.text, scope, new Set())
+}
+
+/** A name after IN, and what it is an alias of: `WITH other.t AS k SELECT 1 IN k` reads a table. */
+function judgeMember(law: Law, name: string, scope: Scope, seen: Set<string>): void {
+  if (seen.has(name)) return
+  seen.add(name)
+  const meant = law.aliases.get(name) ?? []
+  for (const other of meant) judgeMember(law, other, scope, seen)
+  if (meant.length === 0 && scope.values.has(name)) law.reads.declared.add(name)
+  else judgeTableName(law, name, scope)
+}
+
+/** What the names are that a statement gives other names. */
+export function aliasesOf(root: Node): ReadonlyMap<string, readonly string[]> {
+  const aliases = new Map<string, string[]>()
+  const walk = (node: Node): void => {
+    if (node.kind === 'Identifier' && node.alias !== undefined) {
+      const texts = aliases.get(node.alias)
+      if (texts === undefined) aliases.set(node.alias, [node.text])
+      else if (!texts.includes(node.text)) texts.push(node.text)
+    }
+    for (const child of node.children) walk(child)
   }
-  judgeTableName(law, node.text, scope)
-}
-
-export function notAllowed(detail: string): Failure {
-  return new Failure('query.not_allowed', detail)
-}
-
-export function unknownTable(name: string, known: readonly string[] = []): Failure {
-  const near = closest(name, known)
-  return new Failure('query.unknown_table', `There is no stream ${quoted(name)}.`, didYouMean(near))
-}
-
-function unknownFunction(name: string): Failure {
-  const near = closest(name, functionNames)
-  return new Failure('query.unknown_function', `There is no function ${quoted(name)} here.`, didYouMean(near))
-}
-
-function didYouMean(near: string | undefined): { readonly hint?: string } {
-  return near === undefined ? {} : { hint: `Did you mean \`${near}\`?` }
-}
-
-function identifierParameter(): Failure {
-  return notAllowed('A parameter cannot be an Identifier: it would name a table or a column.')
-}
-
-function quoted(name: string): string {
-  return `\`${name.slice(0, 80)}\``
+  walk(root)
+  return aliases
 }

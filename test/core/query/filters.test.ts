@@ -12,17 +12,25 @@ beforeAll(async () => {
     `INSERT INTO main.wide SELECT number, number % 7 = 3 ? 40 : 1, concat(repeat('x', 200), toString(number % 7)),
        number % 7 = 3 ? 'SECRET' : '5' FROM numbers(200000)`,
   )
+  await fixture.warehouse.command(
+    'CREATE TABLE main.versioned (id UInt64, version UInt64, owner String, note String) ENGINE = ReplacingMergeTree(version) ORDER BY id',
+  )
+  await fixture.warehouse.command('INSERT INTO main.versioned SELECT id, 1, owner, note FROM main.wide')
 })
 afterAll(() => fixture.close())
 
 const owner = (digit: number) => `${'x'.repeat(200)}${digit}`
 const narrow: Who = {
   ...analyst,
-  filters: [{ stream: 'wide', column: 'owner', values: [owner(0), owner(1), owner(2)] }],
+  filters: ['wide', 'versioned'].map((stream) => ({
+    stream,
+    column: 'owner',
+    values: [owner(0), owner(1), owner(2)],
+  })),
 }
 
 const run = (who: Who, text: string) => sql(fixture.service, who, text)
-const rows = async (text: string, who = tenantA) => (await run(who, text)).rows
+const rows = async (text: string, who: Who = tenantA) => (await run(who, text)).rows
 
 describe('a row filter holds wherever a stream can stand', () => {
   test.each([
@@ -146,6 +154,46 @@ describe('conditions of the query’s own never see rows that the filter removes
       'SELECT sum(c) AS n FROM (SELECT small, count() AS c FROM wide GROUP BY small, note HAVING toInt32(note) = 5)',
     ],
     ['array join', 'SELECT count() AS n FROM wide ARRAY JOIN [toInt32(note)] AS v WHERE v = 5'],
+    [
+      'a left join',
+      'SELECT count() AS n FROM wide AS a LEFT JOIN wide AS b ON toInt32(a.note) = toInt8(b.note) AND a.id = b.id',
+    ],
+    [
+      'a right join',
+      'SELECT count() AS n FROM wide AS a RIGHT JOIN wide AS b ON toInt32(a.note) = toInt8(b.note) AND a.id = b.id',
+    ],
+    [
+      'a condition after a left join',
+      'SELECT count() AS n FROM wide AS a LEFT JOIN wide AS b USING (id) WHERE toInt32(a.note) + toInt8(b.note) = 10',
+    ],
+    [
+      'a semi join',
+      'SELECT count() AS n FROM wide AS a SEMI LEFT JOIN (SELECT id, toInt8(note) AS v FROM wide) AS b USING (id) WHERE toInt32(a.note) = 5',
+    ],
+    ['distinct', 'SELECT 85715 * count() AS n FROM (SELECT DISTINCT toInt32(note) FROM wide)'],
+    ['an aggregate with a condition', "SELECT sumIf(toInt32(note), note != 'x') / 5 AS n FROM wide"],
+    [
+      'several conditions on several columns',
+      'SELECT count() AS n FROM wide WHERE id >= 0 AND small < 50 AND toInt32(note) = 5 AND intDiv(1, small - 40) = 0',
+    ],
+    ['OR', 'SELECT count() AS n FROM wide WHERE toInt32(note) = 5 OR intDiv(1, small - 40) = 9'],
+    ['a condition on the key too', 'SELECT 85715 + 0 * count() AS n FROM wide WHERE id < 5000 AND toInt32(note) = 5'],
+    [
+      'sorted, with a limit',
+      'SELECT 85715 + 0 * count() AS n FROM (SELECT toInt32(note) AS v FROM wide ORDER BY id DESC LIMIT 10)',
+    ],
+    [
+      'sorted by it, with a limit',
+      'SELECT 85715 + 0 * count() AS n FROM (SELECT id, note FROM wide ORDER BY toInt32(note), owner LIMIT 10)',
+    ],
+    ['limited by it', 'SELECT 85715 + 0 * count() AS n FROM (SELECT id FROM wide LIMIT 1 BY toInt32(note))'],
+    [
+      'a union',
+      'SELECT sum(v) / 10 AS n FROM (SELECT toInt32(note) AS v FROM wide UNION ALL SELECT toInt8(note) FROM wide)',
+    ],
+    ['a scalar subquery', 'SELECT (SELECT sum(toInt32(note)) FROM wide) / 5 AS n'],
+    ['FINAL', 'SELECT count() AS n FROM versioned WHERE toInt32(note) = 5'],
+    ['FINAL and the key', 'SELECT count() AS n FROM versioned WHERE id >= 0 AND toInt32(note) = 5'],
     ['IN', 'SELECT count() AS n FROM wide WHERE toInt32(note) IN (SELECT toInt32(note) FROM wide)'],
   ])('%s', async (_, text) => {
     expect(await rows(text, narrow)).toEqual([{ n: expect.closeTo(85_715, -1) as number }])
@@ -177,6 +225,8 @@ describe('for a filtered actor a stream without a filter does not exist', () => 
     'WITH x AS (SELECT * FROM {}) SELECT 1',
     'SELECT (SELECT count() FROM {}) FROM (WITH {} AS (SELECT 1) SELECT * FROM {})',
     'SELECT * FROM view(SELECT * FROM {})',
+    'WITH {} AS k SELECT 1 IN k',
+    'WITH [1] AS k, {} AS k SELECT 1 IN k',
     'EXPLAIN AST SELECT * FROM {}',
     'EXPLAIN SYNTAX SELECT * FROM {}',
   ])('%s', async (text) => {
@@ -186,6 +236,16 @@ describe('for a filtered actor a stream without a filter does not exist', () => 
     expect(hidden.message).toBe(absent.message.replaceAll('sicret', 'secret'))
     expect(hidden.hint).toBe(absent.hint)
   })
+
+  test.each(['SELECT {} IN (1)', 'SELECT main.{} IN (1) FROM orders', 'SELECT {} IN (1) FROM orders'])(
+    'nor is it seen on the left of IN: %s',
+    async (text) => {
+      const hidden = await failureOf(run(tenantA, text.replaceAll('{}', 'secret')))
+      const absent = await failureOf(run(tenantA, text.replaceAll('{}', 'sicret')))
+      expect(hidden.message).toBe(absent.message.replaceAll('sicret', 'secret'))
+      expect([hidden.problem, hidden.hint]).toEqual([absent.problem, absent.hint])
+    },
+  )
 
   test('two names that mean each other cannot reach it', async () => {
     const text = 'WITH secret AS (SELECT * FROM orders), orders AS (SELECT * FROM secret) SELECT * FROM secret'

@@ -94,6 +94,23 @@ describe('refused before it runs', () => {
     `SELECT arrayMap(x -> x IN other.t, [1])`,
     `SELECT 1 WHERE (1 IN other.t) ORDER BY 1 IN other.t`,
     `WITH 'x' AS t SELECT 1 IN other.t`,
+    `WITH other.t AS k SELECT 1 IN k`,
+    `WITH other.t AS a, a AS b, b AS c SELECT 1 IN c`,
+    `WITH other.t AS k, k AS other SELECT 1 IN other`,
+    `WITH c AS (SELECT 1), other.t AS c SELECT 1 IN c`,
+    `WITH [1] AS k, other.t AS k SELECT 1 IN k`,
+    `SELECT other.t AS k, 1 IN k`,
+    `SELECT 1 IN k FROM orders ORDER BY other.t AS k`,
+    `SELECT 1 IN (other.t AS k), 1 IN k`,
+    `WITH other.t AS k SELECT (SELECT 1 IN k)`,
+    `WITH other.t AS k SELECT * FROM k`,
+    `WITH (SELECT id FROM other.t) AS k SELECT 1 IN k`,
+    `WITH x -> x IN other.t AS f SELECT f(1)`,
+    `SELECT arrayReduce('flameGraph', [1])`,
+    `SELECT arrayReduce('aggThrow(0.5)', [1])`,
+    `SELECT arrayReduce(concat('flame', 'Graph'), [1])`,
+    `SELECT initializeAggregation('groupFormat', 1)`,
+    `SELECT arrayReduceInRanges('aggThrow(1)', [(1, 1)], [1])`,
     `SELECT count() FROM orders AS o JOIN other.t AS t ON o.id = t.id`,
     `SELECT (SELECT count() FROM other.t)`,
     `SELECT EXISTS(SELECT 1 FROM other.t)`,
@@ -246,6 +263,21 @@ describe('refused before it runs', () => {
     expect(['query.not_allowed', 'query.parameter']).toContain(failure.problem)
   })
 
+  test('a table of another workspace is answered as one that is not there', async () => {
+    const texts = [
+      'SELECT * FROM other.{}',
+      'SELECT 1 IN other.{}',
+      'SELECT other.{} IN (1)',
+      'SELECT other.{} IN (1) FROM orders',
+    ]
+    for (const text of texts) {
+      const there = await failureOf(run(text.replace('{}', 't')))
+      const absent = await failureOf(run(text.replace('{}', 'q')))
+      expect(there.message).toBe(absent.message.replaceAll('.q', '.t'))
+      expect([there.problem, there.hint, there.errors]).toEqual([absent.problem, absent.hint, absent.errors])
+    }
+  })
+
   test('nothing of it was done', async () => {
     expect(existsSync('/tmp/edgewise-outfile')).toBe(false)
     expect((await run('SELECT count() AS n FROM orders')).rows).toEqual([{ n: 4 }])
@@ -286,6 +318,22 @@ describe('texts made to break the parser', () => {
       'aliases of aliases',
       () => `SELECT 1 AS a0${Array.from({ length: 5_000 }, (_, at) => `, a${at} + a${at} AS a${at + 1}`).join('')}`,
     ],
+    [
+      'copies of a WITH',
+      () =>
+        `WITH ${Array.from({ length: 1_500 }, (_, at) => `c${at} AS (SELECT 1)`).join(', ')} SELECT 1${' UNION ALL SELECT 1'.repeat(7_000)}`,
+    ],
+    [
+      'common table expressions that double',
+      () =>
+        `WITH c0 AS (SELECT 1 AS x)${Array.from({ length: 22 }, (_, at) => `, c${at + 1} AS (SELECT a.x AS x FROM c${at} AS a, c${at} AS b)`).join('')} SELECT count() FROM c22`,
+    ],
+    ['a list after IN', () => `SELECT 1 IN (${'1,'.repeat(60_000)}1)`],
+    [
+      'alternatives',
+      () =>
+        `SELECT 1 FROM orders WHERE ${Array.from({ length: 2_000 }, (_, at) => `(id = ${at} AND amount = ${at})`).join(' OR ')}`,
+    ],
     ['a NUL', () => 'SELECT \0 1'],
   ])(
     '%s end soon, in an error, and others are answered meanwhile',
@@ -299,7 +347,7 @@ describe('texts made to break the parser', () => {
         run('SELECT count() AS n FROM orders'),
       ])
       expect(other.rows).toEqual([{ n: 4 }])
-      expect(performance.now() - started).toBeLessThan(5_000)
+      expect(performance.now() - started).toBeLessThan(10_000)
       const bounds = [
         'query.too_expensive',
         'request.too_large',

@@ -30,7 +30,9 @@ describe('a question', () => {
     edge.advance(1)
     const second = await edge.get('/v1/endpoints/top?path=/a', key)
     expect(second.headers.get('cache-status')).toBe('Edgewise; hit; ttl=29')
-    expect(second.headers.get('cache-control')).toBe('private, max-age=29, stale-while-revalidate=10, stale-if-error=300')
+    expect(second.headers.get('cache-control')).toBe(
+      'private, max-age=29, stale-while-revalidate=10, stale-if-error=300',
+    )
     expect(second.headers.get('etag')).toBe(etag)
     expect(await second.text()).toBe(await first.text())
     const third = await edge.get('/v1/endpoints/top?path=/a', key, { 'if-none-match': etag })
@@ -52,7 +54,8 @@ describe('a question', () => {
     await edge.get('/v1/endpoints/top', key)
     const short = await edge.get('/v1/endpoints/top', key)
     const long = await edge.get('/v1/endpoints/top', key, { origin: 'https://elsewhere.test' })
-    const names = (response: Response) => [...response.headers.keys()].filter((name) => name !== 'content-length').sort()
+    const names = (response: Response) =>
+      [...response.headers.keys()].filter((name) => name !== 'content-length').sort()
     expect(names(short)).toEqual(names(long))
   })
 
@@ -160,9 +163,7 @@ describe('an answer', () => {
     await edge.get('/v1/endpoints/top', key)
     edge.advance(60)
     await edge.get('/v1/endpoints/live?must=1', key)
-    edge.fake.core.query.callQuery = () => {
-      throw new Error('a bug')
-    }
+    edge.fake.state.bug = true
     const kept = await edge.get('/v1/endpoints/top', key)
     expect(kept.status).toBe(200)
     expect(kept.headers.get('edgewise-fallback')).toBe('stale-if-error')
@@ -224,8 +225,22 @@ describe('an answer', () => {
     await edge.get('/v1/endpoints/top', key, { 'x-request-id': 'mine-2' })
     await edge.settled()
     expect(edge.fake.state.usage).toMatchObject([
-      { workspace: 'main', requestId: 'mine-1', route: '/v1/endpoints/:name', resource: 'top', status: 200, cache: 'MISS' },
-      { workspace: 'main', requestId: 'mine-2', route: '/v1/endpoints/:name', resource: 'top', status: 200, cache: 'HIT' },
+      {
+        workspace: 'main',
+        requestId: 'mine-1',
+        route: '/v1/endpoints/:name',
+        resource: 'top',
+        status: 200,
+        cache: 'MISS',
+      },
+      {
+        workspace: 'main',
+        requestId: 'mine-2',
+        route: '/v1/endpoints/:name',
+        resource: 'top',
+        status: 200,
+        cache: 'HIT',
+      },
     ])
   })
 })

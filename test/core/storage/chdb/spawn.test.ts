@@ -10,7 +10,7 @@ import { afterEach, expect, test } from 'vitest'
 
 import { startEmbeddedWarehouse, type EmbeddedWarehouseOptions } from '../../../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../../../core/storage/clickhouse/connect.ts'
-import { errorOf, query, read } from '../../../contract/warehouse.ts'
+import { errorOf, query, read, running } from '../../../contract/warehouse.ts'
 import { temporaryDirectory } from '../../../support/directory.ts'
 
 const log = pino({ level: 'silent' })
@@ -131,6 +131,19 @@ test('a query that ignores its deadline and KILL costs the process, not the serv
   expect(await warehouse.rows(query('SELECT 1 AS v'))).toEqual([{ v: 1 }])
 })
 
+test.each(['SIGSEGV', 'SIGABRT', 'SIGBUS'] as const)('a crash by %s is noticed, and it comes back', async (signal) => {
+  const { embedded, warehouse } = await start()
+  const { pid } = embedded
+  const waiting = errorOf(warehouse.rows(query(endless)))
+  await sleep(100)
+  const began = Date.now()
+  process.kill(pid ?? 0, signal)
+  expect(await waiting).toMatchObject({ problem: 'warehouse.restarted' })
+  await expect.poll(() => warehouse.ping(), { timeout: 10_000 }).toBe(true)
+  expect(Date.now() - began).toBeLessThan(8000)
+  expect(embedded.pid).not.toBe(pid)
+})
+
 test('slow queries in every slot hold up neither inserts nor DDL nor a ping', async () => {
   const { warehouse } = await start({ readSlots: 2, writeSlots: 1 })
   const caller = new AbortController()
@@ -209,16 +222,16 @@ test('close finishes what is being written, ends what is being read, and leaves 
   const first = await start({ directory })
   await first.warehouse.command('CREATE TABLE written (a UInt32) ENGINE = MergeTree ORDER BY a')
   const reading = errorOf(first.warehouse.rows(query(endless)))
-  const rows = Array.from({ length: 200_000 }, (_, a) => `{"a":${a}}`).join('\n')
+  const rows = Array.from({ length: 3_000_000 }, (_, a) => `{"a":${a}}`).join('\n')
   const writing = first.warehouse.insert({ database: 'default', table: 'written', rows, token: 'a' })
-  await sleep(20)
+  await expect.poll(() => running(first.warehouse, 'written'), { interval: 5, timeout: 5000 }).toBe(1)
   const { pid } = first.embedded
   await first.embedded.close()
   await writing
   await reading
   expect(alive(pid)).toBe(false)
   const second = await start({ directory })
-  expect(await second.warehouse.rows(query('SELECT count() AS n FROM written'))).toEqual([{ n: '200000' }])
+  expect(await second.warehouse.rows(query('SELECT count() AS n FROM written'))).toEqual([{ n: '3000000' }])
 })
 
 test('without its credential it answers nothing but a ping', async () => {

@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { OnUnknown } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { openWorld, type World } from './world.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await openWorld()
+})
+afterAll(() => world.close())
+
+const ndjson = (...rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).join('\n')
+
+describe('a first batch', () => {
+  test('makes the stream, says what it inferred, and can be queried once waited for', async () => {
+    const written = await world.write(
+      'visits',
+      ndjson(
+        {
+          time: '2026-01-02T03:04:05Z',
+          path: '/a',
+          bytes: 10,
+          ok: true,
+          geo: { city: 'Ulm', at: { lat: 48.4 } },
+          tags: ['x'],
+        },
+        { time: '2026-01-02T05:04:05.250+02:00', path: '/b', bytes: 2.5, ok: false, geo: { city: 'Bonn' }, tags: [] },
+      ),
+    )
+    expect(written).toMatchObject({ accepted: 2, quarantined: 0, queryable: true, replayed: false })
+    expect(written.inferred?.columns.map(({ name, type }) => `${name} ${type}`)).toEqual([
+      'time DateTime64(3)',
+      'path String',
+      'bytes Float64',
+      'ok Bool',
+      'geo.city String',
+      'geo.at.lat Nullable(Float64)',
+      'tags Array(String)',
+    ])
+    expect(written.inferred).toMatchObject({ time: 'time', orderBy: ['time'], onUnknown: OnUnknown.ADD })
+    expect(await world.rows('SELECT * FROM visits ORDER BY path')).toEqual([
+      {
+        time: '2026-01-02 03:04:05.000',
+        path: '/a',
+        bytes: 10,
+        ok: true,
+        'geo.city': 'Ulm',
+        'geo.at.lat': 48.4,
+        tags: ['x'],
+      },
+      {
+        time: '2026-01-02 03:04:05.250',
+        path: '/b',
+        bytes: 2.5,
+        ok: false,
+        'geo.city': 'Bonn',
+        'geo.at.lat': null,
+        tags: [],
+      },
+    ])
+  })
+
+  test('keeps integers past 2^53 exactly', async () => {
+    await world.write('big', '{"a":9007199254740993,"b":18446744073709551615}')
+    expect(await world.rows('SELECT a, b, toTypeName(b) AS type FROM big')).toEqual([
+      { a: '9007199254740993', b: '18446744073709551615', type: 'UInt64' },
+    ])
+  })
+
+  test('without a good row makes nothing', async () => {
+    await expect(world.write('nothing', 'not json\n[1]\n')).rejects.toMatchObject({ problem: 'stream.rejected' })
+    await expect(world.get('nothing')).rejects.toMatchObject({ problem: 'stream.not_found' })
+  })
+})
+
+describe('a bad row', () => {
+  test('goes to quarantine with its reason, and the others stand', async () => {
+    await world.put({
+      name: 'orders',
+      schema: {
+        columns: [
+          { name: 'n', type: 'Int32' },
+          { name: 'at', type: 'DateTime' },
+        ],
+      },
+    })
+    const written = await world.write(
+      'orders',
+      '{"n":1,"at":1700000000}\n{"n":"x","at":1700000000}\n{"n":2}\nnope\n{"n":3,"at":1700000000123}',
+    )
+    expect(written).toMatchObject({ accepted: 2, quarantined: 3 })
+    expect(written.errors.map(({ row, column }) => [row, column])).toEqual([
+      [1, 'n'],
+      [2, 'at'],
+      [3, ''],
+    ])
+    expect(written.errors[0]?.reason).toContain('expected Int32')
+    expect(await world.rows('SELECT n, toUnixTimestamp(at) AS at FROM orders ORDER BY n')).toEqual([
+      { n: 1, at: 1700000000 },
+      { n: 3, at: 1700000000 },
+    ])
+    const { rows } = await world.quarantine({ stream: 'orders' })
+    expect(rows.map(({ text }) => text).sort()).toEqual(['nope', '{"n":"x","at":1700000000}', '{"n":2}'].sort())
+  })
+})
+
+describe('real requests', () => {
+  const file = new URL('../../../../shared/data/access-log/requests.ndjson', import.meta.url)
+  test('all 9,999 arrive, equal ones too, and a second sending adds nothing', async () => {
+    const body = gzipSync(await readFile(file))
+    const first = await world.write('requests', body, { contentEncoding: 'gzip', idempotencyKey: 'file-1' })
+    expect(first).toMatchObject({ accepted: 9999, quarantined: 0, queryable: true })
+    const again = await world.write('requests', body, { contentEncoding: 'gzip', idempotencyKey: 'file-1' })
+    expect(again).toMatchObject({ accepted: 9999, replayed: true })
+    expect(await world.rows('SELECT count() AS n FROM requests')).toEqual([{ n: '9999' }])
+  })
+})

@@ -1,0 +1,69 @@
+import { create } from '@bufbuild/protobuf'
+import { expect, test } from 'vitest'
+import type { Context } from '../../../core/context.ts'
+import { createPlaces } from '../../../core/query/concurrency.ts'
+import { defaultQueryLimits } from '../../../core/query/limits.ts'
+import { ActorSchema } from '../../../proto/gen/edgewise/identity/v1/identity_pb.ts'
+import { failureOf } from './fixture.ts'
+
+function contextOf(workspace: string, signal = new AbortController().signal): Context {
+  return { actor: create(ActorSchema, { workspace }), requestId: 'r', deadline: Date.now() + 10_000, signal }
+}
+
+const limits = {
+  ...defaultQueryLimits,
+  maxRunning: 2,
+  maxRunningOfWorkspace: 2,
+  maxWaitingOfWorkspace: 3,
+  maxWaitMs: 60,
+}
+
+test('places that become free go to the workspaces in turn', async () => {
+  const places = createPlaces({ ...limits, maxRunning: 1, maxWaitMs: 5_000 })
+  const first = await places.take(contextOf('busy'))
+  const order: string[] = []
+  const waiting = ['busy', 'busy', 'busy', 'calm'].map(async (workspace) => {
+    const release = await places.take(contextOf(workspace))
+    order.push(workspace)
+    release()
+  })
+  first()
+  await Promise.all(waiting)
+  expect(order).toEqual(['busy', 'calm', 'busy', 'busy'])
+})
+
+test('a workspace cannot take more than its own share', async () => {
+  const places = createPlaces({ ...limits, maxRunningOfWorkspace: 1 })
+  const release = await places.take(contextOf('busy'))
+  expect((await failureOf(places.take(contextOf('busy')))).problem).toBe('limit.concurrency')
+  const other = await places.take(contextOf('calm'))
+  other()
+  release()
+  ;(await places.take(contextOf('busy')))()
+})
+
+test('who waits too long, is one too many, or goes away leaves no place taken', async () => {
+  const places = createPlaces(limits)
+  const held = [await places.take(contextOf('a')), await places.take(contextOf('a'))]
+  const gone = new AbortController()
+  const outcomes = [
+    failureOf(places.take(contextOf('a', gone.signal))),
+    failureOf(places.take(contextOf('a'))),
+    failureOf(places.take(contextOf('a'))),
+    failureOf(places.take(contextOf('a'))),
+  ]
+  gone.abort()
+  expect((await Promise.all(outcomes)).map(({ problem }) => problem)).toEqual([
+    'request.cancelled',
+    'limit.concurrency',
+    'limit.concurrency',
+    'limit.concurrency',
+  ])
+  for (const release of held) {
+    release()
+    release()
+  }
+  const again = [await places.take(contextOf('a')), await places.take(contextOf('a'))]
+  expect((await failureOf(places.take(contextOf('a')))).problem).toBe('limit.concurrency')
+  for (const release of again) release()
+})

@@ -1,0 +1,64 @@
+import type { Product } from '../support/product.ts'
+
+type Gateway = Pick<Product, 'url' | 'key'>
+export type Row = Readonly<Record<string, unknown>>
+
+export interface Asked {
+  readonly method?: string
+  /** Another key than the administrator's; null: none. */
+  readonly key?: string | null
+  readonly headers?: Readonly<Record<string, string>>
+  /** Sent as JSON. */
+  readonly json?: unknown
+  readonly body?: string
+  readonly type?: string
+}
+
+export interface Answered<T> {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** The body; an empty object where it is not JSON. */
+  readonly json: T
+}
+
+/** Asks the gateway as any HTTP client does. */
+export async function ask<T = Row>(gateway: Gateway, path: string, asked: Asked = {}): Promise<Answered<T>> {
+  const { key = gateway.key, json, body = json === undefined ? undefined : JSON.stringify(json) } = asked
+  const type = asked.type ?? (json === undefined ? 'application/x-ndjson' : 'application/json')
+  const response = await fetch(gateway.url + path, {
+    method: asked.method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: {
+      ...(key !== null && { authorization: `Bearer ${key}` }),
+      ...(body !== undefined && { 'content-type': type }),
+      ...asked.headers,
+    },
+    ...(body !== undefined && { body }),
+  })
+  const text = await response.text()
+  const isJson = /[/+]json\b/.test(response.headers.get('content-type') ?? '')
+  return {
+    status: response.status,
+    headers: response.headers,
+    text,
+    json: (isJson && text !== '' ? JSON.parse(text) : {}) as T,
+  }
+}
+
+/** Rows of a query of one's own. */
+export async function rows<T = Row>(gateway: Gateway, query: string, key = gateway.key): Promise<readonly T[]> {
+  const answer = await ask<{ data: readonly T[] }>(gateway, '/v1/sql', { json: { query }, key })
+  if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`)
+  return answer.json.data
+}
+
+export interface NewKey {
+  readonly id: string
+  readonly key: string
+}
+
+export async function newKey(gateway: Gateway, definition: object): Promise<NewKey> {
+  const answer = await ask<NewKey>(gateway, '/v1/keys', { json: definition })
+  if (answer.status !== 201) throw new Error(`${answer.status} ${answer.text}`)
+  return answer.json
+}

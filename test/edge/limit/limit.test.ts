@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest'
+import { createLimiter, leaseSize } from '../../../edge/limit/limiter.ts'
+import { createMemoryLeases } from '../../../edge/limit/memory.ts'
+import { available, nothingUsed, type Policy, roll, waitMs } from '../../../edge/limit/window.ts'
+import { createEdge, problemOf } from '../support.ts'
+
+const policy: Policy = { name: 'p', limit: 100, windowMs: 60_000 }
+const background = { waitUntil: (work: Promise<unknown>) => void work }
+
+describe('the window', () => {
+  test('counts what was used before by how much of it the sliding window still covers', () => {
+    const usage = { window: 10, used: 80, usedBefore: 0 }
+    expect(available(usage, policy, 10 * 60_000)).toBe(20)
+    expect(available(usage, policy, 11 * 60_000)).toBe(20)
+    expect(available(usage, policy, 11 * 60_000 + 30_000)).toBe(60)
+    expect(available(usage, policy, 12 * 60_000)).toBe(100)
+    expect(roll(nothingUsed, policy, 60_000 * 5)).toEqual({ window: 5, used: 0, usedBefore: 0 })
+  })
+
+  test('the time to wait is exactly when so many units are available', () => {
+    for (const usage of [
+      { window: 10, used: 100, usedBefore: 0 },
+      { window: 10, used: 40, usedBefore: 90 },
+      { window: 10, used: 0, usedBefore: 100 },
+      { window: 10, used: 99, usedBefore: 100 },
+    ]) {
+      for (const units of [1, 7, 60]) {
+        const now = 10 * 60_000 + 12_345
+        if (available(usage, policy, now) >= units) continue
+        const wait = waitMs(usage, policy, units, now)
+        expect(available(usage, policy, now + wait + 1)).toBeGreaterThanOrEqual(units)
+        expect(available(usage, policy, now + wait - 700)).toBeLessThan(units)
+      }
+    }
+  })
+})
+
+describe('several isolates', () => {
+  test('on one budget never exceed a window by more than one lease each', async () => {
+    const clock = { now: 60_000 * 1_000 }
+    const now = (): number => clock.now
+    const leases = createMemoryLeases({ now })
+    const isolates = Array.from({ length: 4 }, () =>
+      createLimiter({ leases, now, onDegraded: () => undefined }).meter('k', policy),
+    )
+    const allowedAt: number[] = []
+    for (let i = 0; i < 4_000; i++) {
+      clock.now += 97
+      const decision = await isolates[(i * 7) % 4]!.acquire(1, background)
+      if (decision.allowed) allowedAt.push(clock.now)
+    }
+    const most = Math.max(
+      ...allowedAt.map((at) => allowedAt.filter((other) => other > at - policy.windowMs && other <= at).length),
+    )
+    expect(most).toBeLessThanOrEqual(policy.limit + 4 * leaseSize(policy))
+    expect(allowedAt.length / ((4_000 * 97) / policy.windowMs)).toBeGreaterThan(policy.limit * 0.75)
+  })
+
+  test('without the common budget count each by itself rather than fail', async () => {
+    let degraded = 0
+    const leases = { lease: () => Promise.reject(new Error('gone')) }
+    const meter = createLimiter({ leases, now: () => 1_000, onDegraded: () => void degraded++ }).meter('k', policy)
+    expect((await meter.acquire(1, background)).allowed).toBe(true)
+    expect(degraded).toBe(1)
+  })
+})
+
+describe('a request', () => {
+  test('over the limit is 429 with the time to wait, and is allowed after it', async () => {
+    const edge = createEdge()
+    edge.fake.publish({ name: 'top', cache: { ttlSeconds: 600 } })
+    const key = edge.fake.key({ plan: { name: 'tiny', requests: 3, windowSeconds: 10 } })
+    const limits: (string | null)[] = []
+    for (let i = 0; i < 3; i++) limits.push((await edge.get('/v1/endpoints/top', key)).headers.get('ratelimit'))
+    expect(limits).toEqual(['"tiny";r=2;t=10', '"tiny";r=1;t=10', '"tiny";r=0;t=10'])
+    const refused = await edge.get('/v1/endpoints/top', key)
+    expect(refused.status).toBe(429)
+    expect(refused.headers.get('ratelimit-policy')).toBe('"tiny";q=3;w=10')
+    expect(await problemOf(refused)).toMatchObject({ code: 'limit.rate', retryable: true })
+    const wait = Number(refused.headers.get('retry-after'))
+    edge.advance(wait)
+    expect((await edge.get('/v1/endpoints/top', key)).status).toBe(200)
+  })
+
+  test('is charged what its query costs, and held to the query’s own limit as well', async () => {
+    const edge = createEdge()
+    edge.fake.publish({ name: 'dear', cache: { ttlSeconds: 600 }, limit: { requests: 2, windowSeconds: 60, cost: 10 } })
+    const key = edge.fake.key()
+    const other = edge.fake.key()
+    const first = await edge.get('/v1/endpoints/dear', key)
+    expect(first.headers.get('ratelimit')).toMatch(/^"default";r=990;t=\d+, "endpoint";r=1;t=\d+$/)
+    expect(first.headers.get('edgewise-cost')).toBe('10')
+    expect((await edge.get('/v1/endpoints/dear', key)).headers.get('ratelimit')).toMatch(
+      /^"default";r=980;t=\d+, "endpoint";r=0/,
+    )
+    expect((await edge.get('/v1/endpoints/dear', key)).status).toBe(429)
+    expect((await edge.get('/v1/endpoints/dear', other)).status).toBe(200)
+  })
+
+  test('of a plan without a limit has no such headers', async () => {
+    const edge = createEdge()
+    edge.fake.publish({ name: 'top', cache: { ttlSeconds: 600 } })
+    const key = edge.fake.key({ plan: { name: 'free', requests: 0, windowSeconds: 0 } })
+    for (let i = 0; i < 3; i++) {
+      const response = await edge.get('/v1/endpoints/top', key)
+      expect(response.status).toBe(200)
+      expect(response.headers.has('ratelimit')).toBe(false)
+    }
+  })
+})
