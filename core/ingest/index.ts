@@ -8,7 +8,7 @@ import { createRoom } from './room.ts'
 import { ingestService } from './rpc.ts'
 import { createStreams } from './streams.ts'
 
-export { ingestLimits, type IngestLimits } from './limits.ts'
+export { ingestLimits } from './limits.ts'
 export type { IngestOptions, StreamDomain } from './deps.ts'
 
 export const migrations = { domain: 'ingest', folder: new URL('./migrations', import.meta.url) }

@@ -6,6 +6,8 @@ export interface QueryLimits {
   readonly maxDepth: number
   /** Nodes of the syntax tree. */
   readonly maxElements: number
+  /** SELECTs and tables of a statement, together. */
+  readonly maxParts: number
   /** Common table expressions of a statement. */
   readonly maxCommonTables: number
   /** Characters of a text with a WITH, times its unions. */
@@ -39,6 +41,7 @@ export const defaultQueryLimits: QueryLimits = {
   maxSqlBytes: 256 * 1024,
   maxDepth: 200,
   maxElements: 50_000,
+  maxParts: 1_000,
   maxCommonTables: 200,
   maxCopiedLength: 16 * 1024 ** 2,
   maxCheckSeconds: 2,

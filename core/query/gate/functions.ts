@@ -58,15 +58,11 @@ function isAggregate(name: string): boolean {
 export const tableFunctions: ReadonlySet<string> = new Set([
   'generateSeries',
   'generate_series',
-  'null',
   'numbers',
   'numbers_mt',
-  'primes',
   'values',
   'VALUES',
   'view',
-  'zeros',
-  'zeros_mt',
 ])
 
 /** Functions whose first argument is the name of an aggregate function, as a text. */

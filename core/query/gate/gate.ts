@@ -2,6 +2,7 @@ import { Failure } from '#mesh/errors.ts'
 import type { Context } from '../../context.ts'
 import { syntaxFailure } from '../messages.ts'
 import type { QueryLimits } from '../limits.ts'
+import type { Node } from './ast.ts'
 import { explainOf } from './explain.ts'
 import { aliasesOf, judge, type Reads } from './judge.ts'
 import { tokensOf, type Token } from './lexer.ts'
@@ -60,6 +61,7 @@ export async function checkSql(deps: GateDeps, ctx: Context, sql: string): Promi
   const body = printed.slice(start, end)
   refuseCopies(body, inner, limits)
   const tree = await showTree(deps, ctx, body)
+  if (partsOf(tree) > limits.maxParts) throw tooManyParts(limits)
   const tables = commonTablesOf(inner, tree)
   if (tables === undefined) throw notAllowed('The names in WITH cannot be told apart: write them more plainly.')
   if (tables.names.size > limits.maxCommonTables) {
@@ -77,6 +79,16 @@ export async function checkSql(deps: GateDeps, ctx: Context, sql: string): Promi
     reads,
     prewhere: inner.some((token) => token.kind === 'word' && token.text === 'PREWHERE'),
   }
+}
+
+/** SELECTs and tables: each is a part of a pipeline, whatever it reads. */
+function partsOf(node: Node): number {
+  const own = node.kind === 'SelectQuery' || node.kind === 'TableExpression' ? 1 : 0
+  return node.children.reduce((sum, child) => sum + partsOf(child), own)
+}
+
+function tooManyParts(limits: QueryLimits): Failure {
+  return new Failure('query.too_expensive', `It has more than ${limits.maxParts} SELECTs and tables.`)
 }
 
 /** Names stand unescaped in the tree's text: none may look like a part of it. */
