@@ -23,13 +23,6 @@ export function authorise(ctx: Context, needed: Scope, name?: string): void {
   })
 }
 
-/** What is left of the deadline, in milliseconds; fails when nothing is. */
-export function remainingMs(ctx: Context): number {
-  const left = ctx.deadline - Date.now()
-  if (left <= 0) throw new Failure('limit.deadline', 'The deadline passed before the work was done.')
-  return left
-}
-
 /** The context of an authenticated call. */
 export function contextOf(call: Call): Context {
   if (call.actor === undefined) throw new Failure('auth.missing', 'This call needs a credential.')

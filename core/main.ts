@@ -104,6 +104,9 @@ async function start(env: Env) {
 }
 
 async function main(): Promise<void> {
+  // Whoever started the core over a channel is gone: an orphan would hold the data directory.
+  let orphaned = (): void => process.exit(1)
+  process.on('disconnect', () => orphaned())
   const core = await start(parseEnv())
   process.send?.({ ready: true, ...core.ready })
   let stopping = false
@@ -121,8 +124,7 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', () => stop('SIGTERM'))
   process.on('SIGINT', () => stop('SIGINT'))
-  // Whoever started the core over a channel is gone: an orphan would hold the data directory.
-  process.on('disconnect', () => stop('the parent is gone'))
+  orphaned = () => stop('the parent is gone')
 }
 
 main().catch((error: unknown) => {

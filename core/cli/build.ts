@@ -13,7 +13,7 @@ import { buildEdge } from './start/bundle.ts'
 const root = packageRoot()
 const dist = join(root, 'dist')
 const trees = ['core', 'mesh', join('proto', 'gen')]
-const left = [join('core', 'cli', 'build.ts')]
+const left = join('core', 'cli', 'build.ts')
 
 /** A path to a source of ours, in an import or in `new URL('./worker.ts', import.meta.url)`. */
 const ours = /(['"])((?:\.{1,2}\/|#(?:mesh|proto)\/)[^'"\n]*)\.ts\1/g
@@ -26,7 +26,7 @@ for (const tree of trees) {
     const path = join(entry.parentPath, entry.name)
     const target = join(to, path.slice(from.length))
     if (entry.isDirectory() && entry.name === 'migrations') cpSync(path, target, { recursive: true })
-    if (!entry.isFile() || !entry.name.endsWith('.ts') || left.includes(path.slice(root.length + 1))) continue
+    if (!entry.isFile() || !entry.name.endsWith('.ts') || path.slice(root.length + 1) === left) continue
     const { code } = await transform(readFileSync(path, 'utf8').replace(ours, '$1$2.js$1'), {
       loader: 'ts',
       target: 'node24',
@@ -52,7 +52,16 @@ await build({
   target: 'es2022',
   logLevel: 'warning',
 })
-const types = ['-p', join(root, 'mesh', 'client'), '--noEmit', 'false', '--emitDeclarationOnly', '--declaration', '--outDir', client]
+const types = [
+  '-p',
+  join(root, 'mesh', 'client'),
+  '--noEmit',
+  'false',
+  '--emitDeclarationOnly',
+  '--declaration',
+  '--outDir',
+  client,
+]
 const { status, stdout } = spawnSync(join(root, 'node_modules', '.bin', 'tsc'), types, { encoding: 'utf8' })
 if (status !== 0) throw new Error(`The client's types cannot be made:\n${stdout}`)
 

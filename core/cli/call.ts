@@ -27,9 +27,8 @@ export function call(cli: Cli): Command {
     const client = gateway(flags, cli)
     const options = { signal: cli.terminal.signal, timezone: flags.timezone, version: flags.pin }
     await printResult(cli.terminal, flags, {
-      result: (int64) => client.call(name, flags.param, { ...options, int64 }),
-      bytes: (format) => client.call(name, flags.param, { ...options, format }),
-      rows: () => client.call(name, flags.param, { ...options, int64: 'string', format: 'ndjson' }),
+      result: () => client.call(name, flags.param, { ...options, int64: 'string' }),
+      bytes: async (format) => (await client.call.open(name, flags.param, { ...options, format })).body,
     })
   })
 }

@@ -1,19 +1,20 @@
 import { createWriteStream } from 'node:fs'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { Result, Row } from '#mesh/client/index.ts'
+import type { Result } from '#mesh/client/index.ts'
 import { table, type Terminal } from './terminal.ts'
 
 export const resultFormats = ['table', 'json', 'ndjson', 'csv', 'parquet', 'arrow'] as const
 export type ResultFormat = (typeof resultFormats)[number]
 
-type StreamFormat = 'csv' | 'parquet' | 'arrow'
+type WireFormat = Exclude<ResultFormat, 'table'>
 
 /** The ways to get the same answer. */
 export interface Answering {
-  result(int64: 'number' | 'string'): Promise<Result>
-  rows(): AsyncIterable<Row>
-  bytes(format: StreamFormat): Promise<ReadableStream<Uint8Array>>
+  /** Parsed, with 64-bit integers as texts. */
+  result(): Promise<Result>
+  /** As the gateway sends it. */
+  bytes(format: WireFormat): Promise<ReadableStream<Uint8Array>>
 }
 
 interface Flags {
@@ -42,32 +43,17 @@ async function* chunksOf(
   answering: Answering,
   terminal: Terminal,
 ): AsyncGenerator<string | Uint8Array> {
-  switch (format) {
-    case 'table': {
-      const { meta, data, rows, statistics } = await answering.result('string')
-      const columns = meta.map(({ name }) => name)
-      yield `${table(
-        columns,
-        data.map((row) => columns.map((column) => row[column])),
-      )}\n`
-      const cost =
-        statistics === undefined ? '' : ` · ${statistics.rows_read} read · ${(statistics.elapsed * 1000).toFixed(1)} ms`
-      terminal.note(`${rows} ${rows === 1 ? 'row' : 'rows'}${cost}`)
-      return
-    }
-    case 'json': {
-      const { provenance, ...result } = await answering.result('number')
-      yield `${JSON.stringify({ ...result, provenance }, null, 2)}\n`
-      return
-    }
-    case 'ndjson':
-      for await (const row of answering.rows()) yield `${JSON.stringify(row)}\n`
-      return
-    case 'csv':
-    case 'parquet':
-    case 'arrow':
-      yield* await answering.bytes(format)
+  if (format !== 'table') {
+    yield* await answering.bytes(format)
+    return
   }
+  const { meta, data, rows, statistics } = await answering.result()
+  const columns = meta.map(({ name }) => name)
+  const cells = data.map((row) => columns.map((column) => row[column]))
+  yield `${table(columns, cells)}\n`
+  const cost =
+    statistics === undefined ? '' : ` · ${statistics.rows_read} read · ${(statistics.elapsed * 1000).toFixed(1)} ms`
+  terminal.note(`${rows} ${rows === 1 ? 'row' : 'rows'}${cost}`)
 }
 
 function formatOf(path: string): ResultFormat | undefined {

@@ -37,9 +37,8 @@ export function sql(cli: Cli): Command {
     const text = await statement(query, flags.file)
     const options = { signal: cli.terminal.signal, timezone: flags.timezone, timeoutMs: timeout * 1000 }
     await printResult(cli.terminal, flags, {
-      result: (int64) => client.query(text, flags.param, { ...options, int64 }),
-      bytes: (format) => client.query(text, flags.param, { ...options, format }),
-      rows: () => client.query(text, flags.param, { ...options, int64: 'string', format: 'ndjson' }),
+      result: () => client.query(text, flags.param, { ...options, int64: 'string' }),
+      bytes: async (format) => (await client.query.open(text, flags.param, { ...options, format })).body,
     })
   })
 }

@@ -50,7 +50,7 @@ const maxWidth = 60
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '∅'
   // Control characters of data must not steer the terminal.
-  const text = typeof value === 'object' ? JSON.stringify(value) : String(value as number)
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
   return text.replace(/\p{Cc}/gu, '�')
 }
 

@@ -8,8 +8,6 @@ import { startSink } from './sink.ts'
 import { createTables, type Tables } from './tables.ts'
 
 export { streamLimits, type StreamLimits } from './limits.ts'
-export { topicOf } from './names.ts'
-export { quarantineRecord, quarantineStream, type Quarantined } from './quarantine.ts'
 
 export interface StreamDomain {
   readonly tables: Tables

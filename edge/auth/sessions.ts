@@ -34,8 +34,6 @@ export interface SessionsDeps {
   readonly now: () => number
 }
 
-export type Sessions = ReturnType<typeof createSessions>
-
 /** The credentials that this isolate knows, by their hash: their text is not kept. */
 export function createSessions({ identity, feed, limiter, now }: SessionsDeps) {
   const sessions = new Map<string, Session>()

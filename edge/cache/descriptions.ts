@@ -19,8 +19,6 @@ export interface DescriptionsDeps {
   readonly feed: Feed
 }
 
-export type Descriptions = ReturnType<typeof createDescriptions>
-
 /** What an edge must know of a published query: version, parameters, cache policy, limit. */
 export function createDescriptions({ query, feed }: DescriptionsDeps) {
   const known = new Map<string, Description>()

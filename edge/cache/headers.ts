@@ -44,7 +44,7 @@ export function streamHeaders(head: ResultHead, cost: number): Headers {
     'content-type': head.contentType,
     'cache-control': 'private, no-store',
     vary: 'Accept, Authorization, X-API-Key, Origin',
-    'edgewise-query-version': String(head.queryVersion),
+    ...(head.queryVersion > 0 && { 'edgewise-query-version': String(head.queryVersion) }),
     'edgewise-cost': String(cost),
     'x-content-type-options': 'nosniff',
   })

@@ -1,8 +1,6 @@
 /** Prometheus' text format 0.0.4, for the few numbers that an isolate can know of itself. */
 const maxSeries = 2_000
 
-export type Metrics = ReturnType<typeof createMetrics>
-
 export function createMetrics() {
   const requests = new Map<string, number>()
   const counters = { usage_dropped: 0, limit_degraded: 0, strangers: 0, bugs: 0 }

@@ -18,8 +18,6 @@ export interface UsageDeps {
   readonly onDropped: (count: number) => void
 }
 
-export type UsageLog = ReturnType<typeof createUsage>
-
 /** Every authenticated request becomes an event of its workspace, in batches and never in the way of the answer. */
 export function createUsage({ ingest, sleep, now, onDropped }: UsageDeps) {
   let waiting: UsageEvent[] = []

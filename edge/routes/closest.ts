@@ -2,7 +2,7 @@
 export function closest(name: string, known: Iterable<string>): string | undefined {
   if (name.length > 64) return undefined
   let best: string | undefined
-  let fewest = Math.max(1, Math.floor(name.length / 3)) + 1
+  let fewest = (name.length < 3 ? 0 : Math.floor(name.length / 3)) + 1
   for (const candidate of known) {
     const count = edits(name.toLowerCase(), candidate.toLowerCase())
     if (count < fewest) {

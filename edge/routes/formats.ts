@@ -1,6 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
 import { Format } from '#proto/edgewise/query/v1/query_pb.ts'
-import { unknownParameters } from '../cache/question.ts'
 
 export const formats = {
   json: Format.JSON,
@@ -94,10 +93,6 @@ export function searchParams(url: string): Map<string, readonly string[]> {
     else values.push(value)
   }
   return given
-}
-
-export function refuseUnknown(given: ReadonlyMap<string, unknown>, known: readonly string[]): void {
-  if (given.size > 0) throw unknownParameters([...given.keys()], known)
 }
 
 function isTimezone(name: string): boolean {

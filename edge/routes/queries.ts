@@ -72,7 +72,10 @@ function queryShape(found: Query): z.input<typeof Shape> {
         stale_if_error_s: cache.staleIfErrorSeconds,
       },
     }),
-    ...(limit && { limit: { requests: limit.requests, window_s: limit.windowSeconds || 60, cost: limit.cost || 1 } }),
+    ...(limit &&
+      (limit.requests > 0 || limit.cost > 1) && {
+        limit: { requests: limit.requests, window_s: limit.windowSeconds || 60, cost: limit.cost || 1 },
+      }),
     ...(description !== '' && { description }),
     columns: found.columns.map((column) => ({ name: column.name, type: column.type })),
     ...(found.createdAt && { created_at: iso(found.createdAt) }),

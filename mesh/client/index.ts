@@ -5,7 +5,7 @@ import { type ClientOptions, createTransport } from './transport.ts'
 
 export { EdgewiseError, type Problem, type ProblemPlace } from './error.ts'
 export type { Ingested, IngestOptions, Row, Rows } from './ingest.ts'
-export type { CallQueryOptions, Param, Params, QueryOptions } from './query.ts'
+export type { CallQueryOptions, Opened, Param, Params, QueryOptions } from './query.ts'
 export type {
   Key,
   KeyDefinition,

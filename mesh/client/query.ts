@@ -1,5 +1,5 @@
 import type { Row } from './ingest.ts'
-import { type Format, provenanceOf, type Result, rowsOf, type StreamFormat } from './result.ts'
+import { type Format, type Provenance, provenanceOf, type Result, rowsOf, type StreamFormat } from './result.ts'
 import type { Ask, CallOptions, SearchValue, Transport } from './transport.ts'
 
 export type Param = SearchValue
@@ -21,6 +21,11 @@ export interface CallQueryOptions extends QueryOptions {
   readonly version?: number | undefined
 }
 
+export interface Opened {
+  readonly body: ReadableStream<Uint8Array>
+  readonly provenance: Provenance
+}
+
 /** `json`: the parsed result. `ndjson`: its rows, one by one. Any other: its bytes. */
 export interface Query<O> {
   <T = Row>(
@@ -34,6 +39,8 @@ export interface Query<O> {
     options: O & { readonly format: StreamFormat },
   ): Promise<ReadableStream<Uint8Array>>
   <T = Row>(text: string, params?: Params, options?: O & { readonly format?: 'json' }): Promise<Result<T>>
+  /** The bytes of any format as the gateway sent them: nothing is parsed, so no digit is lost. */
+  open(text: string, params?: Params, options?: O): Promise<Opened>
 }
 
 export function queryWith(transport: Transport): Query<QueryOptions> {
@@ -75,6 +82,11 @@ function answering<O extends QueryOptions>(
   transport: Transport,
   asking: (text: string, params: Params | undefined, options: O) => Ask,
 ) {
+  const open = async (text: string, params?: Params, options = {} as O): Promise<Opened> => {
+    const response = await transport.open(asking(text, params, options))
+    const body = response.body ?? new ReadableStream<Uint8Array>({ start: (stream) => stream.close() })
+    return { body, provenance: provenanceOf(response) }
+  }
   const query = (text: string, params?: Params, options = {} as O) => {
     const ask = asking(text, params, options)
     const { format = 'json' } = options
@@ -84,10 +96,8 @@ function answering<O extends QueryOptions>(
         .json<Omit<Result, 'provenance'>>(ask)
         .then(({ value, response }) => ({ ...value, provenance: provenanceOf(response) }))
     }
-    return transport
-      .open(ask)
-      .then(({ body }) => body ?? new ReadableStream<Uint8Array>({ start: (stream) => stream.close() }))
+    return open(text, params, options).then(({ body }) => body)
   }
   // One function with three kinds of answer, by its `format`: the type says which, the compiler cannot see it.
-  return query as unknown as Query<O>
+  return Object.assign(query, { open }) as unknown as Query<O>
 }

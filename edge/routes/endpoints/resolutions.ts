@@ -16,8 +16,6 @@ export interface Resolution {
   given?: { readonly answer: Answer; readonly headers: Headers; stampedAt: number }
 }
 
-export type Resolutions = ReturnType<typeof createResolutions>
-
 /** Valid as long as the session and the description that they were made of. */
 export function createResolutions() {
   const known = new Map<string, Resolution>()

@@ -13,19 +13,38 @@ interface Seen {
 function gateway(...answers: (() => Response | Promise<Response>)[]) {
   const seen: Seen[] = []
   const fetch = async (url: string, init: RequestInit): Promise<Response> => {
-    const body = typeof init.body === 'string' ? init.body : init.body instanceof Uint8Array ? new TextDecoder().decode(init.body) : ''
+    const body =
+      typeof init.body === 'string'
+        ? init.body
+        : init.body instanceof Uint8Array
+          ? new TextDecoder().decode(init.body)
+          : ''
     seen.push({ url: new URL(url), method: init.method ?? 'GET', headers: new Headers(init.headers), body })
     const answer = answers[Math.min(seen.length, answers.length) - 1]
     init.signal?.throwIfAborted()
-    const gone = new Promise<never>((_, reject) => init.signal?.addEventListener('abort', () => reject(init.signal?.reason as Error)))
+    const gone = new Promise<never>((_, reject) =>
+      init.signal?.addEventListener('abort', () => reject(init.signal?.reason as Error)),
+    )
     return Promise.race([answer!(), gone])
   }
   return { seen, client: createClient({ url: 'http://edge.test/', key: 'ew_key', fetch }) }
 }
 
-const written = () => Response.json({ accepted: 1, quarantined: 0, errors: [], offsets: [{ partition: 0, offset: 7 }] }, { status: 202 })
+const written = () =>
+  Response.json({ accepted: 1, quarantined: 0, errors: [], offsets: [{ partition: 0, offset: 7 }] }, { status: 202 })
 const busy = () =>
-  Response.json({ code: 'limit.queue_full', title: 'The queue is full', status: 503, detail: 'Full.', hint: 'Wait.', retryable: true, request_id: 'r1' }, { status: 503, headers: { 'retry-after': '0' } })
+  Response.json(
+    {
+      code: 'limit.queue_full',
+      title: 'The queue is full',
+      status: 503,
+      detail: 'Full.',
+      hint: 'Wait.',
+      retryable: true,
+      request_id: 'r1',
+    },
+    { status: 503, headers: { 'retry-after': '0' } },
+  )
 
 describe('retries', () => {
   test('a batch of events is sent again under the same Idempotency-Key', async () => {
@@ -43,7 +62,9 @@ describe('retries', () => {
   })
 
   test('what would fail again is not sent again', async () => {
-    const { seen, client } = gateway(() => Response.json({ code: 'query.timeout', retryable: true, detail: 'Slow.', title: 'Slow' }, { status: 504 }))
+    const { seen, client } = gateway(() =>
+      Response.json({ code: 'query.timeout', retryable: true, detail: 'Slow.', title: 'Slow' }, { status: 504 }),
+    )
     await expect(client.query('SELECT 1')).rejects.toMatchObject({ code: 'query.timeout', status: 504 })
     expect(seen).toHaveLength(1)
   })
@@ -55,23 +76,48 @@ describe('retries', () => {
     await patient.client.streams.list()
     expect(performance.now() - began).toBeGreaterThanOrEqual(950)
     const hasty = gateway(later)
-    await expect(hasty.client.streams.list({ timeoutMs: 200 })).rejects.toMatchObject({ status: 429, retryAfterMs: 1000 })
+    await expect(hasty.client.streams.list({ timeoutMs: 200 })).rejects.toMatchObject({
+      status: 429,
+      retryAfterMs: 1000,
+    })
     expect(hasty.seen).toHaveLength(1)
   })
 })
 
 describe('failures', () => {
   test('have the fields of the problem', async () => {
-    const problem = { type: 'http://edge.test/problems/query.unknown_column', title: 'No such column', status: 400, detail: 'There is no column `x`.', code: 'query.unknown_column', hint: 'See the columns.', retryable: false, request_id: 'r9', errors: [{ line: 1, column: 8, reason: 'no such column' }] }
-    const { client } = gateway(() => new Response(JSON.stringify(problem), { status: 400, headers: { 'content-type': 'application/problem+json' } }))
+    const problem = {
+      type: 'http://edge.test/problems/query.unknown_column',
+      title: 'No such column',
+      status: 400,
+      detail: 'There is no column `x`.',
+      code: 'query.unknown_column',
+      hint: 'See the columns.',
+      retryable: false,
+      request_id: 'r9',
+      errors: [{ line: 1, column: 8, reason: 'no such column' }],
+    }
+    const { client } = gateway(
+      () =>
+        new Response(JSON.stringify(problem), { status: 400, headers: { 'content-type': 'application/problem+json' } }),
+    )
     const error = await client.query('SELECT x').catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(EdgewiseError)
-    expect(error).toMatchObject({ message: 'There is no column `x`.', code: 'query.unknown_column', status: 400, hint: 'See the columns.', requestId: 'r9', errors: [{ line: 1, column: 8 }] })
+    expect(error).toMatchObject({
+      message: 'There is no column `x`.',
+      code: 'query.unknown_column',
+      status: 400,
+      hint: 'See the columns.',
+      requestId: 'r9',
+      errors: [{ line: 1, column: 8 }],
+    })
   })
 
   test('a call ends when its time is over, and when its signal is aborted', async () => {
     const never = () => new Promise<Response>(() => undefined)
-    await expect(gateway(never).client.call('top', {}, { timeoutMs: 50 })).rejects.toMatchObject({ code: 'client.timeout' })
+    await expect(gateway(never).client.call('top', {}, { timeoutMs: 50 })).rejects.toMatchObject({
+      code: 'client.timeout',
+    })
     const leaving = new AbortController()
     setTimeout(() => leaving.abort(new Error('left')), 20)
     await expect(gateway(never).client.call('top', {}, { signal: leaving.signal })).rejects.toThrow('left')
@@ -99,7 +145,11 @@ describe('failures', () => {
 describe('requests', () => {
   test('rows go in bounded batches, each under a key of its own, and the answer is their sum', async () => {
     const { seen, client } = gateway(written)
-    const answer = await client.ingest('orders', Array.from({ length: 5 }, (_, at) => ({ at })), { batchRows: 2, idempotencyKey: 'k', wait: true })
+    const answer = await client.ingest(
+      'orders',
+      Array.from({ length: 5 }, (_, at) => ({ at })),
+      { batchRows: 2, idempotencyKey: 'k', wait: true },
+    )
     expect(answer).toMatchObject({ accepted: 3, offsets: [{ partition: 0, offset: 7 }] })
     expect(seen.map(({ body }) => body)).toEqual(['{"at":0}\n{"at":1}\n', '{"at":2}\n{"at":3}\n', '{"at":4}\n'])
     expect(seen.map(({ headers }) => headers.get('idempotency-key'))).toEqual(['k', 'k-1', 'k-2'])
@@ -114,17 +164,38 @@ describe('requests', () => {
   })
 
   test('a call carries its parameters in the URL, arrays repeated, and says where the answer comes from', async () => {
-    const { seen, client } = gateway(() => Response.json({ meta: [], data: [{ n: 1 }], rows: 1 }, { headers: { 'edgewise-query-version': '3', 'cache-status': 'Edgewise; hit' } }))
-    const { data, provenance } = await client.call('top', { prefix: '/a b', status: [200, 404], none: null }, { version: 3 })
+    const { seen, client } = gateway(() =>
+      Response.json(
+        { meta: [], data: [{ n: 1 }], rows: 1 },
+        { headers: { 'edgewise-query-version': '3', 'cache-status': 'Edgewise; hit' } },
+      ),
+    )
+    const { data, provenance } = await client.call(
+      'top',
+      { prefix: '/a b', status: [200, 404], none: null },
+      { version: 3 },
+    )
     expect(data).toEqual([{ n: 1 }])
     expect(provenance).toMatchObject({ queryVersion: 3, cacheStatus: 'Edgewise; hit' })
     expect(seen[0]?.url.pathname).toBe('/v1/endpoints/top.json')
-    expect([...(seen[0]?.url.searchParams ?? [])]).toEqual([['prefix', '/a b'], ['status', '200'], ['status', '404'], ['version', '3']])
+    expect([...(seen[0]?.url.searchParams ?? [])]).toEqual([
+      ['prefix', '/a b'],
+      ['status', '200'],
+      ['status', '404'],
+      ['version', '3'],
+    ])
   })
 })
 
 test('the client needs nothing that a browser lacks', async () => {
-  const { outputFiles, metafile } = await build({ entryPoints: ['mesh/client/index.ts'], bundle: true, platform: 'browser', format: 'esm', write: false, metafile: true })
+  const { outputFiles, metafile } = await build({
+    entryPoints: ['mesh/client/index.ts'],
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    write: false,
+    metafile: true,
+  })
   expect(Object.keys(metafile.inputs).every((input) => input.startsWith('mesh/client/'))).toBe(true)
   expect(outputFiles[0]?.text).not.toMatch(/\bprocess\.|\bBuffer\b|node:/)
 })

@@ -15,7 +15,8 @@ test('the same seed makes the same shop and the same day, another seed another',
 
 test('customers churn as often as their probability says', () => {
   const { customers } = createShop({ seed: 3, startMs, customers: 20_000 })
-  const expected = customers.reduce((sum, { churn_probability: probability }) => sum + probability, 0) / customers.length
+  const expected =
+    customers.reduce((sum, { churn_probability: probability }) => sum + probability, 0) / customers.length
   const observed = customers.filter(({ churned }) => churned).length / customers.length
   // Three standard deviations of 20,000 draws.
   expect(Math.abs(observed - expected)).toBeLessThan(0.011)

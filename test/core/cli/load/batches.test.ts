@@ -7,7 +7,9 @@ async function cut(text: string, format: LoadFormat, chunkBytes = 7): Promise<re
   async function* chunks(): AsyncGenerator<Uint8Array> {
     for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes)
   }
-  return Array.fromAsync(batchesOf(chunks(), format))
+  const batches: Batch[] = []
+  for await (const batch of batchesOf(chunks(), format)) batches.push(batch)
+  return batches
 }
 
 const textOf = (batches: readonly Batch[]) => batches.map(({ body }) => Buffer.from(body).toString()).join('')
@@ -41,18 +43,29 @@ describe('CSV', () => {
 
 describe('JSON', () => {
   test('the objects of an array are rows with the text they have in the file', async () => {
-    const [batch] = await cut('[ {"id": 9007199254740993,\n "s": "a]}\\"{" },\n {"n": {"deep": [1, {}]}} ]\n', 'json', 3)
+    const [batch] = await cut(
+      '[ {"id": 9007199254740993,\n "s": "a]}\\"{" },\n {"n": {"deep": [1, {}]}} ]\n',
+      'json',
+      3,
+    )
     expect(batch?.rows).toBe(2)
     expect(textOf([batch!])).toBe('{"id": 9007199254740993,  "s": "a]}\\"{" }\n{"n": {"deep": [1, {}]}}\n')
   })
 
   test('any rows survive, however they are written', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.dictionary(fc.string(), fc.jsonValue())), fc.integer({ min: 1, max: 40 }), fc.boolean(), async (rows, chunk, pretty) => {
-        const batches = await cut(JSON.stringify(rows, null, pretty ? 2 : 0), 'json', chunk)
-        const back = textOf(batches).split('\n').filter((line) => line !== '')
-        expect(back.map((line) => JSON.parse(line) as unknown)).toEqual(JSON.parse(JSON.stringify(rows)))
-      }),
+      fc.asyncProperty(
+        fc.array(fc.dictionary(fc.string(), fc.jsonValue())),
+        fc.integer({ min: 1, max: 40 }),
+        fc.boolean(),
+        async (rows, chunk, pretty) => {
+          const batches = await cut(JSON.stringify(rows, null, pretty ? 2 : 0), 'json', chunk)
+          const back = textOf(batches)
+            .split('\n')
+            .filter((line) => line !== '')
+          expect(back.map((line) => JSON.parse(line) as unknown)).toEqual(JSON.parse(JSON.stringify(rows)))
+        },
+      ),
       { numRuns: 100 },
     )
   })

@@ -32,11 +32,16 @@ SELECT 1 -- cache: not this one
 })
 
 test('without a comment the file is the query, and its name the name', () => {
-  expect(parseQueryFile('SELECT 1\n', 'one.sql')).toEqual({ file: { name: 'one', headerLines: 0, definition: { sql: 'SELECT 1' } } })
+  expect(parseQueryFile('SELECT 1\n', 'one.sql')).toEqual({
+    file: { name: 'one', headerLines: 0, definition: { sql: 'SELECT 1' } },
+  })
 })
 
 test('what is not known is a mistake at its line, with what was probably meant', () => {
-  const parsed = parseQueryFile('-- descripton: x\n-- cache: tl 5s\n-- param a: requird\n-- limit: many\n', 'Bad-Name.sql')
+  const parsed = parseQueryFile(
+    '-- descripton: x\n-- cache: tl 5s\n-- param a: requird\n-- limit: many\n',
+    'Bad-Name.sql',
+  )
   expect(parsed).toEqual({
     mistakes: [
       { line: 1, reason: 'unknown key `descripton`; did you mean `description`?' },
