@@ -37,7 +37,7 @@ async function start(env: Env) {
     log: eventLog,
     warehouse,
     logger: log.child({ domain: 'stream' }),
-    limits: limits.stream,
+    limits: { ...limits.stream, retentionMs: env.LOG_RETENTION_HOURS * 3_600_000 },
   })
   const domains = {
     config: createConfig({ db }),

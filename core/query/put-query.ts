@@ -46,6 +46,7 @@ export async function putQuery(deps: PutQueryDeps, ctx: Context, input: PutQuery
   if (statement.explain !== undefined) throw notAllowed('An EXPLAIN cannot be published.')
   formatOf(statement.format, 0)
   const parameters = rulesOf(statement, input.parameters)
+  refuseReserved(parameters.map(({ name }) => name))
   const { sql, cache, limit, description } = input
   const definition: QueryDefinition = { sql, parameters, cache, limit, description }
   const columns = await describeResult(deps, ctx, sql, statement, parameters)
@@ -55,6 +56,18 @@ export async function putQuery(deps: PutQueryDeps, ctx: Context, input: PutQuery
     if (thrown instanceof DryRun) return thrown.put
     throw thrown
   }
+}
+
+/** What every endpoint takes beside the query's own parameters. */
+const reserved = new Set(['version', 'timezone', 'int64', 'format'])
+
+function refuseReserved(names: readonly string[]): void {
+  const taken = names.filter((name) => reserved.has(name))
+  if (taken.length === 0) return
+  throw new Failure('query.parameter', `Every endpoint has a parameter ${taken.join(', ')} already.`, {
+    hint: 'Call the parameter otherwise in the SQL.',
+    errors: taken.map((name) => ({ pointer: name, reason: 'is taken by the endpoint itself' })),
+  })
 }
 
 async function publish(

@@ -69,6 +69,11 @@ describe('publishing', () => {
     ])
   })
 
+  test.each(['version', 'timezone', 'int64', 'format'])('a parameter cannot be called %s', async (name) => {
+    const failure = await failureOf(put({ name: 'reserved', sql: `SELECT {${name}:String} AS x` }))
+    expect(failure).toMatchObject({ problem: 'query.parameter', errors: [{ pointer: name }] })
+  })
+
   test('the same text and settings are the same version; another is a new one; the first text again is the first version', async () => {
     const first = await put({ name: 'versions', sql: 'SELECT 1 AS x' })
     const same = await put({ name: 'versions', sql: 'SELECT 1 AS x' })

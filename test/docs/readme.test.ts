@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { limits } from '../../core/limits.ts'
+import { problems } from '../../mesh/errors.ts'
+
+const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
+
+function shown(name: string, value: number): string {
+  if (/Bytes$/.test(name)) {
+    const unit = [1024 ** 3, 1024 ** 2, 1024].find((size) => value >= size && value % size === 0) ?? 1
+    return `${(value / unit).toLocaleString('en')} ${{ [1024 ** 3]: 'GiB', [1024 ** 2]: 'MiB', 1024: 'KiB', 1: 'bytes' }[unit]}`
+  }
+  if (/Ms$/.test(name)) return value >= 1_000 ? `${(value / 1_000).toLocaleString('en')} s` : `${value} ms`
+  if (/Seconds$/.test(name)) return `${value} s`
+  return value.toLocaleString('en')
+}
+
+test('the README lists every bound of the core, with its value', () => {
+  const rows = Object.entries(limits).flatMap(([domain, bounds]) =>
+    Object.entries(bounds).map(([name, value]) => `| \`${domain}.${name}\` | ${shown(name, value)} |`),
+  )
+  const [, table = ''] = /<!-- limits -->\n([\s\S]*?)\n<!-- \/limits -->/.exec(readme) ?? []
+  expect(table.split('\n').slice(2)).toEqual(rows)
+})
+
+test('every problem says what it is and what to do', () => {
+  for (const [code, { title, hint }] of Object.entries(problems)) {
+    expect(code).toMatch(/^[a-z]+\.[a-z_]+$/)
+    expect(title.length).toBeGreaterThan(3)
+    expect(hint.length).toBeGreaterThan(5)
+  }
+})
