@@ -28,7 +28,14 @@ async function start(env: Env) {
       memoryBytes: env.WAREHOUSE_MEMORY_BYTES,
       log: log.child({ engine: 'warehouse' }),
     }),
-    openSqliteLog({ directory: directory.at('log') }),
+    openSqliteLog({
+      directory: directory.at('log'),
+      onFatal(error) {
+        // Nothing can be acknowledged any more; whoever supervises this process starts another.
+        log.fatal({ err: error }, 'the event log died')
+        process.exit(70)
+      },
+    }),
   ])
   const { db } = control
   const warehouse = connectWarehouse({ ...engine, maxConnections: limits.warehouse.maxConnections, log })

@@ -113,7 +113,11 @@ export const problems = {
     title: 'Too many at once',
     hint: 'Retry with fewer requests in flight.',
   },
-  'limit.disk_full': { code: 'unavailable', title: 'The disk is full', hint: 'Nothing was written. Retry once the operator has made room.' },
+  'limit.disk_full': {
+    code: 'unavailable',
+    title: 'The disk is full',
+    hint: 'Nothing was written. Retry once the operator has made room.',
+  },
   'limit.queue_full': { code: 'unavailable', title: 'The queue is full', hint: 'Retry after the time in Retry-After.' },
   'limit.response': {
     code: 'out_of_range',

@@ -130,7 +130,10 @@ function readable(message: string): string {
     .slice(0, 500)
 }
 
-/** Ids are made of places in the log, so doing this again after a crash makes the same rows. */
+/**
+ * Ids are made of places in the log, so doing this again after a crash makes the same rows; the time keeps them apart
+ * from those of a dropped stream of the same name.
+ */
 export async function quarantine(
   deps: Pick<DeliverDeps, 'log'>,
   { topic, partition }: Pick<Batch, 'topic' | 'partition'>,
@@ -140,7 +143,7 @@ export async function quarantine(
   const { workspace, stream } = streamOf(topic)
   const records = bad.map(({ record, column = '', reason }) =>
     quarantineRecord({
-      id: `${partition}-${record.offset}`,
+      id: `s_${partition}_${record.offset}_${record.timestamp}`,
       stream,
       time: record.timestamp,
       column,

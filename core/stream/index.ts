@@ -50,7 +50,7 @@ export function createStream(deps: DeliverDeps & { readonly limits: StreamLimits
       return done.reduce((sum, { metadata }) => sum + (JSON.parse(metadata) as { repeated: number }).repeated, 0)
     },
     async waitUntilQueryable(positions, { signal }) {
-      const behind = ({ topic, partition, offset }: Position) => sink.position(topic, partition).next <= offset
+      const behind = ({ topic, partition, offset }: Position) => sink.position(topic, partition) <= offset
       while (positions.some(behind)) {
         if (signal.aborted) {
           throw new Failure('limit.deadline', 'The events are durable, but could not be queried before the deadline.', {

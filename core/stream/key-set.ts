@@ -1,12 +1,14 @@
 const wordsPerKey = 4
+/** Slots of an empty set: there are two sets for every partition, and most partitions are quiet. */
+const firstSlots = 32
 
 /**
  * A set of 16-byte digests, each with the time it was last seen: open addressing over typed arrays, 48 bytes a key at
  * most, where a Map of strings takes three times that. Digests are uniform, so their first word is hash enough.
  */
 export class KeySet {
-  #keys = new Uint32Array(1_024 * wordsPerKey)
-  #times = new Float64Array(1_024)
+  #keys = new Uint32Array(firstSlots * wordsPerKey)
+  #times = new Float64Array(firstSlots)
   #size = 0
 
   /** When the key was last put; undefined if it never was. */

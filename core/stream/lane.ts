@@ -2,7 +2,7 @@ import type { Log, StoredRecord } from '../storage/log.ts'
 import { deliver, type DeliverDeps, quarantine } from './deliver.ts'
 import type { StreamLimits } from './limits.ts'
 import { warehouseGroup } from './names.ts'
-import { pipeline, sort } from './pipeline.ts'
+import { type Exceptions, judge, pipeline } from './pipeline.ts'
 import { missingOf } from './recover.ts'
 import { createRepeats } from './repeats.ts'
 
@@ -30,24 +30,34 @@ export async function openLane(
   const repeats = createRepeats(limits)
   await repeats.load(log, topic, partition, next)
   const steps = pipeline(repeats)
-  let batch: { to: number; repeated: number; sorted: ReturnType<typeof sort> } | undefined
+  /**
+   * What was decided about the batch that begins at `next`. It is kept over attempts, because repeats can be asked about
+   * only once; the records are not, because there may be many partitions that wait for a warehouse that is away.
+   */
+  let decided: { readonly to: number; readonly exceptions: Exceptions } | undefined
   /** Whether an earlier attempt at this batch may have left rows behind. */
   let doubtful = progress.to !== undefined
 
   const commit = (offset: number, state: Progress) =>
     log.commit(warehouseGroup, [{ topic, partition, offset, metadata: JSON.stringify(state) }])
 
-  /** Exactly the range that was planned before, or as much as there is now. */
+  /** Exactly the range that was planned or decided before, or as much as there is now. */
   async function read() {
-    const planned = progress.to === undefined ? undefined : progress.to - next
+    const end = decided?.to ?? progress.to
+    const planned = end === undefined ? undefined : end - next
     const bounds = {
       maxRecords: planned ?? limits.batchRows,
       maxBytes: planned === undefined ? limits.batchBytes : Infinity,
     }
     const records = await readRange(log, topic, partition, next, bounds, planned)
-    const to = (records.at(-1)?.offset ?? next - 1) + 1
-    const sorted = sort(steps, records)
-    return { to, sorted, repeated: progress.repeated + sorted.dropped }
+    decided ??= { to: next + records.length, exceptions: judge(steps, records) }
+    const { to, exceptions } = decided
+    const bad = records.flatMap((record) => {
+      const outcome = exceptions.get(record.offset)
+      return outcome?.kind === 'quarantine' ? [{ record, column: outcome.column, reason: outcome.reason }] : []
+    })
+    const good = records.filter((record) => !exceptions.has(record.offset))
+    return { to, good, bad, repeated: progress.repeated + exceptions.size - bad.length }
   }
 
   return {
@@ -56,15 +66,11 @@ export async function openLane(
     get next() {
       return next
     },
-    get repeated() {
-      return progress.repeated
-    },
     /** Takes one batch all the way; answers whether there was one. Throws what passes by itself; call again then. */
     async advance(): Promise<boolean> {
-      batch ??= await read()
-      const { to, sorted, repeated } = batch
+      const { to, good, bad, repeated } = await read()
       if (to === next) {
-        batch = undefined
+        decided = undefined
         return false
       }
       if (progress.to === undefined) {
@@ -72,8 +78,8 @@ export async function openLane(
         progress = { to, repeated: progress.repeated }
       }
       await deps.failPoint?.('after-plan')
-      await quarantine(deps, { topic, partition }, sorted.bad)
-      const whole = { topic, partition, from: next, to, records: sorted.good }
+      await quarantine(deps, { topic, partition }, bad)
+      const whole = { topic, partition, from: next, to, records: good }
       const missing = doubtful ? await missingOf(deps.warehouse, whole) : whole.records
       doubtful = true
       await deliver(deps, { ...whole, records: missing })
@@ -81,7 +87,7 @@ export async function openLane(
       await commit(to, { repeated })
       progress = { repeated }
       next = to
-      batch = undefined
+      decided = undefined
       doubtful = false
       return true
     },

@@ -24,24 +24,19 @@ export function pipeline(repeats: Repeats): readonly Step[] {
   ]
 }
 
-export interface Sorted {
-  readonly good: StoredRecord[]
-  readonly bad: { readonly record: StoredRecord; readonly column: string; readonly reason: string }[]
-  readonly dropped: number
-}
+/** What was decided about records other than to take them, by offset. */
+export type Exceptions = ReadonlyMap<number, Exclude<Outcome, { readonly kind: 'ok' }>>
 
-/** Runs records through the steps; the first step that does not say ok decides. */
-export function sort(steps: readonly Step[], records: readonly StoredRecord[]): Sorted {
-  const sorted: Sorted & { dropped: number } = { good: [], bad: [], dropped: 0 }
+/** Runs records through the steps, in order; the first step that does not say ok decides. */
+export function judge(steps: readonly Step[], records: readonly StoredRecord[]): Exceptions {
+  const exceptions = new Map<number, Exclude<Outcome, { readonly kind: 'ok' }>>()
   for (const record of records) {
-    let outcome: Outcome = ok
     for (const step of steps) {
-      outcome = step(record)
-      if (outcome.kind !== 'ok') break
+      const outcome = step(record)
+      if (outcome.kind === 'ok') continue
+      exceptions.set(record.offset, outcome)
+      break
     }
-    if (outcome.kind === 'ok') sorted.good.push(record)
-    else if (outcome.kind === 'drop') sorted.dropped++
-    else sorted.bad.push({ record, column: outcome.column, reason: outcome.reason })
   }
-  return sorted
+  return exceptions
 }

@@ -3,8 +3,9 @@ import { KeySet } from './key-set.ts'
 import type { StreamLimits } from './limits.ts'
 
 /**
- * Recognises an event that came before: a record is a repeat if one with its key is in the same generation of offsets
- * or the one before, at most a day older. That depends on the log alone, so after a crash it is decided the same again.
+ * Recognises an event that came before: a record is a repeat if the last one with its key is in the same generation of
+ * offsets or the one before, less than a day older. That one counts whether or not it was a repeat itself: only so does
+ * the answer depend on those two generations alone, and after a crash it is decided the same again.
  */
 export function createRepeats(limits: Pick<StreamLimits, 'repeatsWindow' | 'repeatsMs'>) {
   let generation = 0
@@ -21,9 +22,8 @@ export function createRepeats(limits: Pick<StreamLimits, 'repeatsWindow' | 'repe
     }
     if (record.key === undefined) return false
     const seen = current.get(record.key) ?? previous.get(record.key)
-    if (seen !== undefined && record.timestamp - seen < limits.repeatsMs) return true
     current.put(record.key, record.timestamp)
-    return false
+    return seen !== undefined && record.timestamp - seen < limits.repeatsMs
   }
 
   return {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeliverDeps } from './deliver.ts'
 import { type Lane, openLane } from './lane.ts'
 import type { StreamLimits } from './limits.ts'
-import { streamOf } from './names.ts'
+import { streamOf, warehouseGroup } from './names.ts'
 
 const maxBackoffMs = 5_000
 
@@ -84,7 +84,8 @@ export function startSink(deps: DeliverDeps & { readonly limits: StreamLimits })
   }
 
   async function run(entry: Entry): Promise<void> {
-    await work(entry)
+    // One that was let go while it queued may not touch a new topic of the same name.
+    if (!entry.gone) await work(entry)
     running.delete(entry)
     for (const tell of waiters) tell()
     if (entry.dirty && !entry.gone && !stopped.signal.aborted) wait(entry)
@@ -126,17 +127,21 @@ export function startSink(deps: DeliverDeps & { readonly limits: StreamLimits })
 
   const unsubscribe = log.onAppend(kick)
   const started = (async () => {
-    for (const { topic, partitions } of await log.topics()) {
-      for (let partition = 0; partition < partitions; partition++) kick(topic, partition)
+    for (const { topic } of await log.topics()) {
+      const [ranges, commits] = await Promise.all([log.ranges(topic), log.committed(warehouseGroup, topic)])
+      const offsets = new Map(commits.map(({ partition, offset }) => [partition, offset]))
+      // A planned batch is committed at its beginning, so it is found here too. What is quiet is opened when it is not.
+      for (const { partition, end } of ranges) if (end > (offsets.get(partition) ?? 0)) kick(topic, partition)
     }
   })()
   started.catch((error: unknown) => logger.fatal({ err: error }, 'the sink cannot read the log'))
 
   return {
-    /** How far a partition has come; 0 where nothing is known yet. */
-    position(topic: string, partition: number): { readonly next: number; readonly repeated: number } {
+    /** How far a partition has come; 0 where it is not known yet, but will be when the sink progresses. */
+    position(topic: string, partition: number): number {
       const lane = entries.get(`${topic}/${partition}`)?.lane
-      return { next: lane?.next ?? 0, repeated: lane?.repeated ?? 0 }
+      if (lane === undefined) kick(topic, partition)
+      return lane?.next ?? 0
     },
     /** Lets go of a topic that is about to be deleted. */
     async forget(topic: string): Promise<void> {

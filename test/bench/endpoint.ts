@@ -14,7 +14,8 @@ import { median, table } from './report.ts'
 
 const { values } = parseArgs({ options: { calls: { type: 'string', default: '300' } } })
 const calls = Number(values.calls)
-const sql = 'SELECT path, count() AS requests FROM hits WHERE user = {user:String} GROUP BY path ORDER BY requests DESC LIMIT 10'
+const sql =
+  'SELECT path, count() AS requests FROM hits WHERE user = {user:String} GROUP BY path ORDER BY requests DESC LIMIT 10'
 const rows = Array.from(
   { length: 50_000 },
   (_, n) => `{"time":"2026-10-11T10:00:00Z","user":"u${n % 1_000}","path":"/p/${n % 97}"}`,
@@ -22,7 +23,7 @@ const rows = Array.from(
 
 const product = await startProduct({ env: { LOG_LEVEL: 'warn' } })
 const headers = { authorization: `Bearer ${product.key}`, 'content-type': 'application/x-ndjson' }
-const request = async (path: string, init: RequestInit = {}) => {
+const request = async (path: string, init: RequestInit & { readonly headers?: Record<string, string> } = {}) => {
   const response = await fetch(`${product.url}${path}`, { ...init, headers: { ...headers, ...init.headers } })
   const text = await response.text()
   if (!response.ok) throw new Error(`${response.status} ${text}`)
@@ -40,10 +41,12 @@ const log = pino({ level: 'silent' })
 const engine = await startEmbeddedWarehouse({ directory: directory.path, log })
 const warehouse = connectWarehouse({ ...engine, maxConnections: 4, log })
 await warehouse.command('CREATE DATABASE bench')
-await warehouse.command('CREATE TABLE bench.hits (time DateTime64(3), user String, path String) ENGINE = MergeTree ORDER BY time')
+await warehouse.command(
+  'CREATE TABLE bench.hits (time DateTime64(3), user String, path String) ENGINE = MergeTree ORDER BY time',
+)
 await warehouse.insert({ database: 'bench', table: 'hits', rows: rows.join('\n'), token: 'bench' })
 
-async function direct(user: string): Promise<void> {
+async function direct(user: string): Promise<string> {
   const result = await warehouse.stream({
     sql,
     database: 'bench',
@@ -52,8 +55,19 @@ async function direct(user: string): Promise<void> {
     deadline: Date.now() + 10_000,
     signal: AbortSignal.timeout(10_000),
   })
-  for await (const _ of result.body);
+  const chunks: Uint8Array[] = []
+  for await (const chunk of result.body) chunks.push(chunk)
+  return Buffer.concat(chunks).toString()
 }
+
+// Both must have the same to do.
+const requestsOf = (answer: string): number =>
+  (JSON.parse(answer) as { data: { requests: number | string }[] }).data.reduce(
+    (sum, one) => sum + Number(one.requests),
+    0,
+  )
+const [one, other] = [requestsOf(await direct('u1')), requestsOf(await request('/v1/endpoints/by_user.json?user=u1'))]
+if (one === 0 || one !== other) throw new Error(`The warehouse finds ${one} requests, the endpoint ${other}.`)
 
 const times = { direct: [] as number[], endpoint: [] as number[] }
 for (let i = -20; i < calls; i++) {

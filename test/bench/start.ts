@@ -4,11 +4,12 @@
  *
  *   node test/bench/start.ts [--rounds 3]
  */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { temporaryDirectory } from '../support/directory.ts'
+import { processTree } from '../support/processes.ts'
 import { startProduct } from '../support/product.ts'
 import { median, table } from './report.ts'
 
@@ -44,27 +45,9 @@ table('From `start` to the first answer of /health/ready', [
 ])
 table('Memory at rest (resident), 5 s after the start', [['process', 'MiB'], ...memory])
 
-/** A process and all its descendants, as Linux tells; empty elsewhere. */
 function memoryOf(root: number): (readonly [string, string])[] {
-  const found: { readonly pid: number; readonly parent: number }[] = []
-  try {
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-      try {
-        const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-        found.push({ pid: Number(pid), parent: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) })
-      } catch {
-        // It has just ended.
-      }
-    }
-  } catch {
-    return []
-  }
-  const mine = [root]
-  for (const pid of mine) mine.push(...found.filter(({ parent }) => parent === pid).map((one) => one.pid))
-  return mine.flatMap((pid) => {
-    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-    const mib = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1_024
-    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  return processTree(root).flatMap(({ pid, command }) => {
+    const mib = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1_024
     const name = command.find((word) => /\.ts$|workerd$/.test(word))?.replace(/^.*\/(?=core\/|workerd$)/, '')
     return name === undefined || command[0] === '/bin/sh' ? [] : [[name, mib.toFixed(0)] as const]
   })

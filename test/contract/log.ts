@@ -118,6 +118,28 @@ export function logContract(open: (directory: string) => Promise<Log>, newDirect
         expect((await log.read('w.s', 0, 30, everything)).map((record) => record.offset)[0]).toBe(30)
       }))
 
+    test('expires everything that may go at once, however many appends it came in', () =>
+      withLog(async (log) => {
+        await Promise.all(
+          Array.from({ length: 2_500 }, () => log.append([{ topic: 'w.s', partition: 0, records: records(1) }])),
+        )
+        await log.commit('g', [{ topic: 'w.s', partition: 0, offset: 2_500, metadata: '' }])
+        await log.expire(5_000)
+        expect(await log.ranges('w.s')).toContainEqual({ partition: 0, start: 2_500, end: 2_500 })
+        const [position] = await log.append([{ topic: 'w.s', partition: 0, records: records(1) }])
+        expect(position?.offset).toBe(2_500)
+      }))
+
+    test('never makes a gap: what is newer than its followers holds them', () =>
+      withLog(async (log) => {
+        for (const timestamp of [1_000, 9_000, 1_000]) {
+          await log.append([{ topic: 'w.s', partition: 0, records: records(10, { timestamp }) }])
+        }
+        await log.commit('g', [{ topic: 'w.s', partition: 0, offset: 30, metadata: '' }])
+        await log.expire(5_000)
+        expect(await log.ranges('w.s')).toContainEqual({ partition: 0, start: 10, end: 30 })
+      }))
+
     test('forgets a topic that is deleted, and begins at 0 when it is made again', () =>
       withLog(async (log) => {
         await log.append([{ topic: 'w.s', partition: 0, records: records(5) }])

@@ -56,7 +56,7 @@ export function decodeChunk(bytes: Uint8Array, start: number): StoredRecord[] {
     const hasKey = bytes[4 + i] === 1
     records.push({
       offset: start + i,
-      key: hasKey ? bytes.slice(key, key + keyBytes) : undefined,
+      key: hasKey ? bytes.subarray(key, key + keyBytes) : undefined,
       value: text.slice(from, to),
       timestamp: view.getFloat64(numbersAt + i * 8, true),
     })

@@ -9,8 +9,14 @@ import type { Answered, Asked } from './worker.ts'
 /** Bytes of appends that may wait for the disk; beyond, callers are told to come back. */
 const maxQueuedBytes = 128 * 1024 * 1024
 
+export interface SqliteLogOptions {
+  readonly directory: string
+  /** Told when the thread that owns the database has died: nothing can be written or read any more. */
+  readonly onFatal?: (error: Error) => void
+}
+
 /** Opens the event log in a directory of its own. See the port for what it promises. */
-export async function openSqliteLog({ directory }: { readonly directory: string }): Promise<Log> {
+export async function openSqliteLog({ directory, onFatal }: SqliteLogOptions): Promise<Log> {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { directory } })
   const waiting = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>()
@@ -18,6 +24,7 @@ export async function openSqliteLog({ directory }: { readonly directory: string 
   let nextId = 0
   let queuedBytes = 0
   let broken: Error | undefined
+  let closing = false
 
   worker.on('message', ({ id, value, error }: Answered) => {
     const caller = waiting.get(id)
@@ -26,7 +33,8 @@ export async function openSqliteLog({ directory }: { readonly directory: string 
     else caller?.reject(failure(error))
   })
   const breakDown = (error: Error): void => {
-    broken = error
+    if (broken === undefined && !closing) onFatal?.(error)
+    broken ??= error
     for (const caller of waiting.values()) caller.reject(error)
     waiting.clear()
   }
@@ -86,9 +94,12 @@ export async function openSqliteLog({ directory }: { readonly directory: string 
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    expire: (now) => ask({ kind: 'expire', now }),
+    async expire(now) {
+      while (await ask<boolean>({ kind: 'expire', now }));
+    },
     async close() {
       if (broken !== undefined) return
+      closing = true
       await ask({ kind: 'close' })
     },
   }

@@ -35,6 +35,9 @@ export interface EncodedChunk {
   readonly bytes: Uint8Array
 }
 
+/** Chunks that one step of `expire` drops at most, so that appends do not wait long behind it. */
+const expiredAtOnce = 1_000
+
 const schema = `
   CREATE TABLE IF NOT EXISTS topics (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL,
@@ -179,17 +182,32 @@ export function openStore(directory: string) {
         )
       }
     },
-    expire({ now }: Step & { kind: 'expire' }): void {
+    /** Drops the oldest chunks of each partition, a bounded number; answers whether there may be more to drop. */
+    expire({ now }: Step & { kind: 'expire' }): boolean {
       // A group that has not committed at all holds everything.
-      run(
-        `DELETE FROM chunks WHERE rowid IN (
-           SELECT c.rowid FROM chunks c JOIN topics t ON t.id = c.topic
-           WHERE c.timestamp < ? - t.retention_ms AND c.start + c.count <= coalesce((
-             SELECT min(coalesce(k.committed, 0)) FROM json_each(t.groups) g
-             LEFT JOIN commits k ON k.topic = c.topic AND k.consumer = g.value AND k.partition = c.partition
-           ), 9223372036854775807) LIMIT 1000)`,
+      const partitions = all<{ topic: number; partition: number; before: number; passed: number }>(
+        `SELECT e.topic, e.partition, ? - t.retention_ms AS before, coalesce((
+           SELECT min(coalesce(k.committed, 0)) FROM json_each(t.groups) g
+           LEFT JOIN commits k ON k.topic = e.topic AND k.consumer = g.value AND k.partition = e.partition
+         ), e.end) AS passed FROM ends e JOIN topics t ON t.id = e.topic`,
         now,
       )
+      let left = expiredAtOnce
+      for (const { topic, partition, before, passed } of partitions) {
+        // From the oldest on by the index, and no further than the first that stays: what remains has no gaps, and a
+        // long log costs no more than a short one.
+        for (; left > 0; left--) {
+          const oldest = get<{ id: number; timestamp: number; end: number }>(
+            `SELECT rowid AS id, timestamp, start + count AS end FROM chunks
+             WHERE topic = ? AND partition = ? ORDER BY start LIMIT 1`,
+            topic,
+            partition,
+          )
+          if (oldest === undefined || oldest.timestamp >= before || oldest.end > passed) break
+          run('DELETE FROM chunks WHERE rowid = ?', oldest.id)
+        }
+      }
+      return left === 0
     },
   }
 
@@ -207,6 +225,7 @@ export function openStore(directory: string) {
           } catch (error) {
             if (!db.isTransaction) throw error
             db.exec('ROLLBACK TO step; RELEASE step')
+            topicIds.clear()
             return { error }
           }
         })

@@ -190,6 +190,51 @@ describe('the sink', () => {
     await second.close()
   })
 
+  test('without the recorded plan a batch that is cut differently doubles rows: a token alone does not hold', async () => {
+    const domain = open()
+    const stream = await newStream(domain)
+    const insert = (to: number) =>
+      warehouse.insert({
+        database: 'w',
+        table: stream,
+        rows: Array.from({ length: to }, (_, n) => `{"_partition":0,"_offset":${n},"time":0,"n":${n}}`).join('\n'),
+        hidden: ['_partition', '_offset'],
+        token: `w.${stream}/0/0-${to}`,
+      })
+    await insert(10)
+    await insert(10)
+    expect(await numbers(stream)).toHaveLength(10)
+    await insert(15)
+    expect(await numbers(stream)).toHaveLength(25)
+  })
+
+  test('knows after a restart what had been taken before it', async () => {
+    const first = open()
+    const stream = await newStream(first)
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1)] }])
+    await settle(first, stream)
+    await first.close()
+    const second = open()
+    await settle(second, stream)
+    expect(await second.lag('w', stream)).toBe(0)
+  })
+
+  test('keeps trying while inserts fail, counts each repeat once, and shows its lag', async () => {
+    let failing = true
+    const domain = open((at) => {
+      if (failing && at === 'during-insert') throw new Error('not now')
+    })
+    const stream = await newStream(domain)
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1), event(1), event(2)] }])
+    await new Promise((resolve) => setTimeout(resolve, 700))
+    expect(await domain.lag('w', stream)).toBe(3)
+    failing = false
+    await settle(domain, stream)
+    expect(await numbers(stream)).toEqual(['1', '2'])
+    expect(await domain.repeated('w', stream)).toBe(1)
+    expect(await domain.lag('w', stream)).toBe(0)
+  })
+
   test('goes on after a dropped stream, and a stream of the same name begins anew', async () => {
     const domain = open()
     const stream = await newStream(domain)
