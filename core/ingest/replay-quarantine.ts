@@ -78,9 +78,12 @@ export function checkMends(rows: readonly { readonly id: string }[], most: numbe
   throw new Failure('request.invalid', 'The rows do not hold.', { errors: [{ pointer: '/rows', reason }] })
 }
 
+/** What the sink refused has passed the log under its own id already, where it would be taken for a repeat of itself. */
+const refusedBySink = /^s_/
+
 /**
- * The rows go to the stream and leave the quarantine in one durable write. Without an id of its own a row is
- * identified by its place in the quarantine, so sending it again cannot double it.
+ * The rows go to the stream and leave the quarantine in one durable write. Without an id of its own that can be used
+ * a row is identified by its place in the quarantine, so sending it again cannot double it.
  */
 async function append(
   deps: Deps,
@@ -92,7 +95,8 @@ async function append(
   const refused = await deps.streams.system(stream.workspace, '_quarantine')
   const gathered = gatherAppends()
   for (const { text, id, waiting } of mended) {
-    const key = idDigest(stream.topic, stream.definition.id === '' ? `\0quarantine\n${waiting.id}` : id)
+    const byPlace = stream.definition.id === '' || refusedBySink.test(waiting.id)
+    const key = idDigest(stream.topic, byPlace ? `\0quarantine\n${waiting.id}` : id)
     gathered.add(stream.topic, partitionOf(key, stream.partitions), { key, value: text, timestamp })
     const partition = quarantinePartition(waiting.id, refused.partitions)
     gathered.add(refused.topic, partition, quarantineRecord(waiting, 'replayed', timestamp))

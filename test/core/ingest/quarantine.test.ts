@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { idDigest, partitionOf } from '../../../core/ingest/identity.ts'
 import { openWorld, type World } from './world.ts'
 
 let world: World
@@ -54,6 +55,35 @@ describe('the quarantine', () => {
       world.replay({ stream: 'orders', rows: mends.slice(0, 1) }),
     ])
     expect(await world.rows("SELECT count() AS n FROM orders WHERE s = 'mended'")).toEqual([{ n: '1' }])
+  })
+
+  test('a row with an id that only the sink refused is mended all the same: it is no repeat of itself', async () => {
+    await world.put({
+      name: 'visits',
+      schema: {
+        columns: [
+          { name: 'id', type: 'String' },
+          { name: 'n', type: 'Int64' },
+        ],
+        id: 'id',
+      },
+    })
+    await world.write('visits', '{"id":"a","n":1}')
+    // What the door let through, and the engine cannot read: it is put into the log behind the door's back.
+    const key = idDigest('main.visits', 'b')
+    const value = '{"id":"b","n":"many"}'
+    await world.log.append([
+      { topic: 'main.visits', partition: partitionOf(key, 4), records: [{ key, value, timestamp: Date.now() }] },
+    ])
+    await expect.poll(() => waiting('visits'), { timeout: 10_000 }).toMatchObject([{ text: value }])
+    const [row] = await waiting('visits')
+    const mend = { id: row?.id ?? '', text: '{"id":"b","n":2}' }
+    expect(await world.replay({ stream: 'visits', rows: [mend] })).toMatchObject({ accepted: 1 })
+    expect(await world.rows('SELECT id, n FROM visits ORDER BY id')).toEqual([
+      { id: 'a', n: '1' },
+      { id: 'b', n: '2' },
+    ])
+    expect(await waiting('visits')).toEqual([])
   })
 
   test('rows are given up by id, or all', async () => {
