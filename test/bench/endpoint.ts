@@ -23,18 +23,18 @@ const rows = Array.from(
 
 const product = await startProduct({ env: { LOG_LEVEL: 'warn' } })
 const headers = { authorization: `Bearer ${product.key}`, 'content-type': 'application/x-ndjson' }
-const request = async (path: string, init: RequestInit & { readonly headers?: Record<string, string> } = {}) => {
-  const response = await fetch(`${product.url}${path}`, { ...init, headers: { ...headers, ...init.headers } })
+const request = async (path: string, init: RequestInit = {}, more: Record<string, string> = {}) => {
+  const response = await fetch(`${product.url}${path}`, { ...init, headers: { ...headers, ...more } })
   const text = await response.text()
   if (!response.ok) throw new Error(`${response.status} ${text}`)
   return text
 }
 await request('/v1/events/hits?wait=true', { method: 'POST', body: rows.join('\n') })
-await request('/v1/queries/by_user', {
-  method: 'PUT',
-  headers: { 'content-type': 'application/json' },
-  body: JSON.stringify({ sql }),
-})
+await request(
+  '/v1/queries/by_user',
+  { method: 'PUT', body: JSON.stringify({ sql }) },
+  { 'content-type': 'application/json' },
+)
 
 const directory = temporaryDirectory()
 const log = pino({ level: 'silent' })

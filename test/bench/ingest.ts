@@ -1,18 +1,24 @@
 /**
  * Ingest over HTTP through the whole path: events acknowledged per second in batches of 1,000, and how long an event
- * takes until it can be queried while that load lasts.
+ * takes until it can be queried while that load lasts. Without a rate the load is all that the machine takes, and events
+ * then wait for their turn; with one it is so many events a second.
  *
- *   node test/bench/ingest.ts [--seconds 10] [--connections 4]
+ *   node test/bench/ingest.ts [--seconds 10] [--connections 4] [--rate 50000]
  */
 import { parseArgs } from 'node:util'
 import { quantile, table } from './report.ts'
 import { startProduct } from '../support/product.ts'
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '10' }, connections: { type: 'string', default: '4' } },
+  options: {
+    seconds: { type: 'string', default: '10' },
+    connections: { type: 'string', default: '4' },
+    rate: { type: 'string', default: 'Infinity' },
+  },
 })
 const seconds = Number(values.seconds)
 const connections = Number(values.connections)
+const rate = Number(values.rate)
 const batchRows = 1_000
 
 const product = await startProduct({ env: { LOG_LEVEL: 'warn' } })
@@ -64,6 +70,8 @@ const senders = Array.from({ length: connections }, async (_, i) => {
   for (let n = i; !over.signal.aborted; n++) {
     await send(batches[n % batches.length] ?? '', batchRows)
     events += batchRows
+    const early = begun + (events / rate) * 1_000 - performance.now()
+    if (early > 0) await new Promise((resolve) => setTimeout(resolve, early))
   }
 })
 /** On time, whether or not the one before has been answered: a slow answer must not keep others from being measured. */
@@ -91,6 +99,7 @@ table('Ingest over HTTP, batches of 1,000', [
   ['events acknowledged per second', Math.round(events / took).toLocaleString('en')],
   ['bytes per event', (bytes / batchRows).toFixed(0)],
   ['connections', String(connections)],
+  ['events asked for per second', Number.isFinite(rate) ? rate.toLocaleString('en') : 'as many as it takes'],
   ['events in the table afterwards', `${landed.toLocaleString('en')}, all that were acknowledged`],
   ['probes', String(queryable.length)],
   ['until queryable, p50', `${quantile(queryable, 0.5).toFixed(0)} ms`],

@@ -45,11 +45,16 @@ export async function ask<T = Row>(gateway: Gateway, path: string, asked: Asked 
   }
 }
 
+/** Asks for what the test cannot go on without. */
+export async function must<T = Row>(gateway: Gateway, path: string, asked: Asked = {}): Promise<Answered<T>> {
+  const answer = await ask<T>(gateway, path, asked)
+  if (answer.status >= 300) throw new Error(`${path}: ${answer.status} ${answer.text}`)
+  return answer
+}
+
 /** Rows of a query of one's own. */
 export async function rows<T = Row>(gateway: Gateway, query: string, key = gateway.key): Promise<readonly T[]> {
-  const answer = await ask<{ data: readonly T[] }>(gateway, '/v1/sql', { json: { query }, key })
-  if (answer.status !== 200) throw new Error(`${answer.status} ${answer.text}`)
-  return answer.json.data
+  return (await must<{ data: readonly T[] }>(gateway, '/v1/sql', { json: { query }, key })).json.data
 }
 
 export interface NewKey {
@@ -58,7 +63,5 @@ export interface NewKey {
 }
 
 export async function newKey(gateway: Gateway, definition: object): Promise<NewKey> {
-  const answer = await ask<NewKey>(gateway, '/v1/keys', { json: definition })
-  if (answer.status !== 201) throw new Error(`${answer.status} ${answer.text}`)
-  return answer.json
+  return (await must<NewKey>(gateway, '/v1/keys', { json: { name: 'test', ...definition } })).json
 }

@@ -65,7 +65,7 @@ describe.skipIf(file === undefined)('the path of the real requests', () => {
     )
     expect(Number(distinct?.n)).toBe(new Set(lines).size)
     expect(new Set(lines).size).toBe(9_999 - 19)
-    const bytes = lines.reduce((sum, line) => sum + Number((JSON.parse(line) as { bytes: number | null }).bytes ?? 0), 0)
+    const bytes = lines.reduce((sum, line) => sum + ((JSON.parse(line) as { bytes: number | null }).bytes ?? 0), 0)
     expect(Number((await rows<{ n: number }>(product, 'SELECT sum(bytes) AS n FROM requests'))[0]?.n)).toBe(bytes)
   })
 
@@ -85,7 +85,12 @@ describe.skipIf(file === undefined)('the path of the real requests', () => {
     expect(await count()).toBe(10_000)
 
     interface Waiting {
-      readonly data: readonly { readonly id: string; readonly column: string; readonly reason: string; readonly text: string }[]
+      readonly data: readonly {
+        readonly id: string
+        readonly column: string
+        readonly reason: string
+        readonly text: string
+      }[]
     }
     let waiting: Waiting['data'] = []
     for (const until = Date.now() + 5_000; waiting.length === 0 && Date.now() < until; await sleep(100)) {
@@ -96,7 +101,9 @@ describe.skipIf(file === undefined)('the path of the real requests', () => {
     expect(waiting[0]?.reason).not.toBe('')
 
     const row = { ...(JSON.parse(broken) as object), status: 200, path: '/mended' }
-    const replayed = await ask(product, '/v1/quarantine/requests/replay', { json: { rows: [{ id: waiting[0]?.id, row }] } })
+    const replayed = await ask(product, '/v1/quarantine/requests/replay', {
+      json: { rows: [{ id: waiting[0]?.id, row }] },
+    })
     expect(replayed).toMatchObject({ status: 200, json: { accepted: 1, errors: [] } })
     await expect.poll(() => count(`path = '/mended' AND status = 200`), { timeout: 5_000 }).toBe(1)
     await expect
@@ -122,7 +129,7 @@ describe.skipIf(file === undefined)('the path of the real requests', () => {
     const wanted = lines.filter((line) => (JSON.parse(line) as { path: string }).path.startsWith('/presentations'))
     // The one of the file with the broken row is another.
     const extra = (JSON.parse(lines[1] ?? '{}') as { path: string }).path.startsWith('/presentations') ? 1 : 0
-    expect(json.json.data.reduce((sum, row) => sum + Number(row.requests), 0)).toBe(wanted.length + extra)
+    expect(json.json.data.reduce((sum, row) => sum + row.requests, 0)).toBe(wanted.length + extra)
     const csv = await ask(product, '/v1/endpoints/hourly.csv?prefix=/presentations')
     expect(csv.headers.get('content-type')).toContain('text/csv')
     expect(csv.text.trim().split('\n')).toHaveLength(json.json.data.length + 1)
@@ -132,7 +139,7 @@ describe.skipIf(file === undefined)('the path of the real requests', () => {
     const path = '/v1/endpoints/hourly.json?prefix=/fresh'
     const requests = async (): Promise<number> => {
       const { json } = await ask<{ data: { requests: number }[] }>(product, path)
-      return json.data.reduce((sum, row) => sum + Number(row.requests), 0)
+      return json.data.reduce((sum, row) => sum + row.requests, 0)
     }
     expect(await requests()).toBe(0)
     const row = { ...(JSON.parse(lines[0] ?? '{}') as object), path: '/fresh/news' }
@@ -149,11 +156,16 @@ describe.skipIf(file === undefined)('the path of the real requests', () => {
     const path = '/v1/endpoints/hourly.json?prefix=/'
     const total = async (as?: string): Promise<number> => {
       const { json } = await ask<{ data: { requests: number }[] }>(product, path, as === undefined ? {} : { key: as })
-      return json.data.reduce((sum, row) => sum + Number(row.requests), 0)
+      return json.data.reduce((sum, row) => sum + row.requests, 0)
     }
     const everything = await count()
     // Whoever asks first must not fill the cache for the other.
-    expect([await total(), await total(key), await total(), await total(key)]).toEqual([everything, own, everything, own])
+    expect([await total(), await total(key), await total(), await total(key)]).toEqual([
+      everything,
+      own,
+      everything,
+      own,
+    ])
     expect(await count('1', key)).toBe(own)
     expect(await count(`client != '83.149.9.216'`, key)).toBe(0)
     const [joined] = await rows<{ n: number }>(

@@ -38,7 +38,11 @@ interface Said {
   readonly grpc: string
   readonly readyMs: number
   readonly built: boolean
-  readonly adminKey?: string
+}
+
+/** What `start` wrote down: the key is said once only, and a second start must find it. */
+interface Credentials {
+  readonly profiles: { readonly default: { readonly key: string } }
 }
 
 const startWithinMs = 60_000
@@ -67,12 +71,12 @@ export async function startProduct({ env = {}, data, port = 0 }: ProductOptions 
     throw new Error(`The product does not start:\n${complaints}`, { cause })
   })
   const { url, http, grpc, readyMs, built } = JSON.parse(said) as Said
-  const { key } = JSON.parse(readFileSync(join(directory, 'credentials.json'), 'utf8')) as { key: string }
+  const { profiles } = JSON.parse(readFileSync(join(directory, 'credentials.json'), 'utf8')) as Credentials
   const corePid = (): number => Number.parseInt(readFileSync(join(directory, 'pid'), 'utf8'), 10)
 
   return {
     url,
-    key,
+    key: profiles.default.key,
     data: directory,
     core: { http, grpc },
     readyMs,
@@ -85,7 +89,8 @@ export async function startProduct({ env = {}, data, port = 0 }: ProductOptions 
       const until = Date.now() + startWithinMs
       for (;;) {
         await sleep(50)
-        if (child.exitCode !== null || Date.now() > until) throw new Error(`The core does not come back:\n${complaints}`)
+        if (child.exitCode !== null || Date.now() > until)
+          throw new Error(`The core does not come back:\n${complaints}`)
         if (corePid() !== before && (await answers(http))) return
       }
     },
