@@ -14,7 +14,7 @@ const Plan = z.strictObject({
 const Value = z.union([z.string(), z.number(), z.boolean()])
 const New = z
   .strictObject({
-    name: z.string().max(200).optional(),
+    name: z.string().min(1).max(100),
     scopes: z
       .array(z.string().max(200))
       .min(1)
@@ -120,7 +120,7 @@ export function keys(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
     )
     const { key, text } = await core.identity.createKey(
       {
-        name: given.name ?? '',
+        name: given.name,
         scopes: given.scopes,
         ...(given.plan && {
           plan: {

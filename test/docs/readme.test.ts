@@ -6,12 +6,12 @@ import { problems } from '../../mesh/errors.ts'
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
 
 function shown(name: string, value: number): string {
-  if (/Bytes$/.test(name)) {
+  if (name.endsWith('Bytes')) {
     const unit = [1024 ** 3, 1024 ** 2, 1024].find((size) => value >= size && value % size === 0) ?? 1
     return `${(value / unit).toLocaleString('en')} ${{ [1024 ** 3]: 'GiB', [1024 ** 2]: 'MiB', 1024: 'KiB', 1: 'bytes' }[unit]}`
   }
-  if (/Ms$/.test(name)) return value >= 1_000 ? `${(value / 1_000).toLocaleString('en')} s` : `${value} ms`
-  if (/Seconds$/.test(name)) return `${value} s`
+  if (name.endsWith('Ms')) return value >= 1_000 ? `${(value / 1_000).toLocaleString('en')} s` : `${value} ms`
+  if (name.endsWith('Seconds')) return `${value} s`
   return value.toLocaleString('en')
 }
 
