@@ -335,14 +335,12 @@ describe.each(Object.keys(transports))('over %s', (name) => {
   })
 
   // In memory there is no wire to be protected.
-  test.skipIf(name === 'memory')(
-    'a request over its method’s limit is refused as too large, one below it is not',
-    async () => {
-      expect((await failureOf(connected.query.describeQuery({ name: 'x'.repeat(2 << 20) }))).problem).toBe(
-        'request.too_large',
-      )
-      const { accepted } = await connected.ingest.writeEvents({ stream: 'orders', body: new Uint8Array(8 << 20) })
-      expect(accepted).toBe(8 << 20)
-    },
-  )
+  if (name === 'memory') return
+  test('a request over its method’s limit is refused as too large, one below it is not', async () => {
+    expect((await failureOf(connected.query.describeQuery({ name: 'x'.repeat(2 << 20) }))).problem).toBe(
+      'request.too_large',
+    )
+    const { accepted } = await connected.ingest.writeEvents({ stream: 'orders', body: new Uint8Array(8 << 20) })
+    expect(accepted).toBe(8 << 20)
+  })
 })
