@@ -27,6 +27,7 @@ async function start(env: Env) {
       writeSlots: env.WAREHOUSE_WRITE_SLOTS,
       memoryBytes: env.WAREHOUSE_MEMORY_BYTES,
       log: log.child({ engine: 'warehouse' }),
+      onStuck: (workspace) => domains.query.holdBack(workspace),
     }),
     openSqliteLog({
       directory: directory.at('log'),

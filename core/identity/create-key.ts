@@ -33,7 +33,7 @@ export async function createKey(
     workspace: ctx.actor.workspace,
     name: input.name,
     scopes: [...input.scopes],
-    plan: input.plan ?? deps.defaultPlan,
+    plan: input.plan ?? slower(deps.defaultPlan, ctx.actor.plan),
     params: { ...input.params },
     filters: input.filters.map((filter) => ({ ...filter, values: [...filter.values] })),
     createdBy: ctx.actor.id,
@@ -41,6 +41,9 @@ export async function createKey(
   })
   return { row: stored, text }
 }
+
+/** With these a key has SQL of its own run: at once, or published and then called. */
+const ownSql: readonly Scope[] = ['sql:read', 'queries:write']
 
 const nameShape = /^_?[a-z][a-z0-9_]{0,47}$/
 
@@ -72,11 +75,13 @@ function violations(input: NewKey, now: number): Violation[] {
       errors.push({ pointer: `${at}/values`, reason: 'must be 1 to 1,000 values' })
     }
   }
-  if (Object.keys(input.params).length > 0 && input.filters.length === 0 && allows(input.scopes, 'sql:read')) {
-    errors.push({
-      pointer: '/scopes',
-      reason: 'a key with params and no filters cannot hold sql:read: SQL of its own would not be bound by them',
-    })
+  if (Object.keys(input.params).length > 0 && input.filters.length === 0) {
+    for (const scope of ownSql.filter((scope) => allows(input.scopes, scope))) {
+      errors.push({
+        pointer: '/scopes',
+        reason: `a key with params and no filters cannot hold ${scope}: SQL of its own would not be bound by them`,
+      })
+    }
   }
   if (input.expiresAt !== undefined && input.expiresAt.getTime() <= now) {
     errors.push({ pointer: '/expires_at', reason: 'must be in the future' })
@@ -89,6 +94,20 @@ function violations(input: NewKey, now: number): Violation[] {
 
 function inRange(value: number, least: number, most: number): boolean {
   return value >= least && value <= most
+}
+
+/** In the long run, or at once: many requests of a long window may all come in its first second. */
+function isFaster(asked: Plan, own: Plan): boolean {
+  if (asked.requests === 0) return own.requests > 0
+  if (own.requests === 0) return false
+  return asked.requests > own.requests || asked.requests / asked.windowSeconds > own.requests / own.windowSeconds
+}
+
+/** The plan of a key for which none is asked: the usual one, unless its maker's own is slower. */
+function slower(usual: Plan, own: Plan | undefined): Plan {
+  return own !== undefined && isFaster(usual, own)
+    ? { name: own.name, requests: own.requests, windowSeconds: own.windowSeconds }
+    : usual
 }
 
 /** Where the key would be able to do more than its maker. */
@@ -121,8 +140,7 @@ function excesses(input: NewKey, maker: Actor): Violation[] {
   }
   const own = maker.plan
   if (own !== undefined && own.requests > 0 && input.plan !== undefined) {
-    const asked = input.plan.requests === 0 ? Infinity : input.plan.requests / input.plan.windowSeconds
-    if (asked > own.requests / own.windowSeconds) {
+    if (isFaster(input.plan, own)) {
       errors.push({ pointer: '/plan/requests', reason: 'must not be faster than your own plan' })
     }
   }

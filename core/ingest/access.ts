@@ -17,6 +17,14 @@ export function mayCreate(ctx: Context): boolean {
   return ctx.actor.filters.length === 0 && allows(ctx.actor.scopes, 'streams:create')
 }
 
+/** What removes rows removes those too that an actor with filters does not see. */
+export function refuseFiltered(ctx: Context): void {
+  if (ctx.actor.filters.length === 0) return
+  throw new Failure('auth.scope', 'A key with filters cannot remove rows that it may not see.', {
+    hint: 'Use a key without filters.',
+  })
+}
+
 /** The system's streams are written by the system. */
 export function refuseSystem(name: string): void {
   if (!name.startsWith('_')) return

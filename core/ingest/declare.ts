@@ -1,9 +1,10 @@
 import { Failure, type Violation } from '#mesh/errors.ts'
-import { closest } from './closest.ts'
+import { closest } from '#mesh/closest.ts'
 import { columnNameProblem, columnType } from './columns.ts'
 import type { Column, Definition, OnUnknown } from './definition.ts'
 import type { IngestLimits } from './limits.ts'
 import { parsePartitionKey, parseTtl, partitionFunctions } from './partition.ts'
+import { type JsonSchema, readJsonSchema } from './json-schema.ts'
 import { parseType } from './parse-type.ts'
 import type { ColumnType } from './types.ts'
 
@@ -16,12 +17,14 @@ export interface Declaration {
   readonly id: string
   readonly time: string
   readonly onUnknown: OnUnknown | ''
+  readonly jsonSchema: string
 }
 
 /** What the declaration means, every text in it canonical. Throws `stream.schema` with each place that does not hold. */
 export function defineStream(declared: Declaration, limits: IngestLimits): Definition {
   const errors: Violation[] = []
-  const columns = readColumns(declared.columns, limits, errors)
+  const schema = readSchema(declared, limits, errors)
+  const columns = readColumns(declared.columns.length > 0 ? declared.columns : (schema?.columns ?? []), limits, errors)
   const types = new Map(columns.map(({ name, type }) => [name, parseType(type)]))
   const column = (name: string, pointer: string): ColumnType | undefined => {
     const type = types.get(name)
@@ -80,12 +83,25 @@ export function defineStream(declared: Declaration, limits: IngestLimits): Defin
     ttl: ttl ?? '',
     id: declared.id,
     time,
-    onUnknown: declared.onUnknown === '' ? 'add' : declared.onUnknown,
+    onUnknown: declared.onUnknown === '' ? (schema?.closed === true ? 'quarantine' : 'add') : declared.onUnknown,
+    jsonSchema: declared.jsonSchema,
   }
 }
 
+function readSchema(declared: Declaration, limits: IngestLimits, errors: Violation[]): JsonSchema | undefined {
+  const { jsonSchema } = declared
+  if (jsonSchema === '') return undefined
+  if (jsonSchema.length > limits.maxJsonSchemaLength) {
+    errors.push({ pointer: '/json_schema', reason: `must be at most ${limits.maxJsonSchemaLength} characters` })
+    return undefined
+  }
+  return readJsonSchema(jsonSchema, limits.flattenDepth, errors)
+}
+
 function readColumns(declared: readonly Column[], limits: IngestLimits, errors: Violation[]): Column[] {
-  if (declared.length === 0) errors.push({ pointer: '/columns', reason: 'must name at least one column' })
+  if (declared.length === 0 && errors.length === 0) {
+    errors.push({ pointer: '/columns', reason: 'must name at least one column' })
+  }
   if (declared.length > limits.maxColumns) {
     errors.push({ pointer: '/columns', reason: `must be at most ${limits.maxColumns}` })
     return []

@@ -24,8 +24,9 @@ export async function decode(
   limits: IngestLimits,
   inflate: Inflate = inflateAlone,
 ): Promise<Batch> {
-  const format = formatOf(contentType)
+  const stated = formatOf(contentType)
   const bytes = await inflate(body, contentEncoding, limits)
+  const format = stated === 'unstated' ? guess(bytes) : stated
   if (format === 'csv') {
     const table = readCsv(bytes, limits)
     return {
@@ -48,7 +49,23 @@ const formats: Readonly<Record<string, 'json' | 'ndjson' | 'csv'>> = {
   'text/csv': 'csv',
 }
 
-function formatOf(contentType: string): 'json' | 'ndjson' | 'csv' {
+/** What a body is that does not say: an array or one object over several lines is JSON, objects on lines are NDJSON. */
+function guess(bytes: Buffer): 'json' | 'ndjson' {
+  const [firstLine = ''] = bytes.toString('utf8').trimStart().split('\n', 1)
+  if (firstLine.startsWith('[')) return 'json'
+  try {
+    JSON.parse(firstLine)
+    return 'ndjson'
+  } catch {
+    return 'json'
+  }
+}
+
+/** `curl -d` calls whatever it sends a form. */
+const unstated = new Set(['', 'application/x-www-form-urlencoded', 'application/octet-stream'])
+
+function formatOf(contentType: string): 'json' | 'ndjson' | 'csv' | 'unstated' {
+  if (unstated.has(contentType.toLowerCase().split(';')[0]?.trim() ?? '')) return 'unstated'
   const [type = '', ...parameters] = contentType.toLowerCase().split(';')
   const format = Object.hasOwn(formats, type.trim()) ? formats[type.trim()] : undefined
   const charset = parameters.map((parameter) => /^\s*charset\s*=\s*"?([^"]*)"?\s*$/.exec(parameter)?.[1]).find(Boolean)

@@ -23,6 +23,8 @@ export interface Definition {
   /** The column that holds an event's time, or empty. */
   readonly time: string
   readonly onUnknown: OnUnknown
+  /** A JSON Schema that rows must satisfy beside their columns, or empty. */
+  readonly jsonSchema: string
 }
 
 /** A column with its type read. */

@@ -1,5 +1,5 @@
 import { authorise, type Context } from '../context.ts'
-import { isVisible, noSuchStream, refuseSystem } from './access.ts'
+import { isVisible, noSuchStream, refuseFiltered, refuseSystem } from './access.ts'
 import type { Deps } from './deps.ts'
 
 /** Drops a stream, its rows and what its log still holds. Writes that are under way end first. */
@@ -10,6 +10,7 @@ export async function deleteStream(deps: Deps, ctx: Context, name: string): Prom
   await deps.locks.alone(`${workspace}.${name}`, async () => {
     const stream = isVisible(ctx, name) ? await deps.streams.find(workspace, name) : undefined
     if (stream === undefined) throw noSuchStream(name)
+    refuseFiltered(ctx)
     await deps.streams.remove(stream)
   })
 }

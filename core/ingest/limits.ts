@@ -12,6 +12,8 @@ export const ingestLimits = {
   maxColumns: 1_000,
   /** Of a column's name, in UTF-8. */
   maxColumnNameBytes: 200,
+  /** Of a stream's JSON Schema, in characters. */
+  maxJsonSchemaLength: 65_536,
   /** How deep a row's values may nest. */
   maxDepth: 64,
   /** Down to here nested objects become dotted columns; what is deeper is kept as JSON text. */

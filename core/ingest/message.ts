@@ -22,11 +22,12 @@ export function schemaMessage(definition: Definition): Schema {
     id: definition.id,
     time: definition.time,
     onUnknown: onUnknownMessages[definition.onUnknown],
+    jsonSchema: definition.jsonSchema,
   })
 }
 
 export function declarationOf(schema: Schema | undefined): Declaration {
-  const { columns = [], orderBy = [], partitionBy = '', ttl = '', id = '', time = '' } = schema ?? {}
+  const { columns = [], orderBy = [], partitionBy = '', ttl = '', id = '', time = '', jsonSchema = '' } = schema ?? {}
   return {
     columns: columns.map(({ name, type, pii }) => ({ name, type, pii })),
     orderBy,
@@ -35,6 +36,7 @@ export function declarationOf(schema: Schema | undefined): Declaration {
     id,
     time,
     onUnknown: onUnknownOf(schema?.onUnknown ?? OnUnknown.UNSPECIFIED),
+    jsonSchema,
   }
 }
 

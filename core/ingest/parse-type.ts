@@ -1,4 +1,4 @@
-import { closest } from './closest.ts'
+import { closest } from '#mesh/closest.ts'
 import type { ColumnType } from './types.ts'
 
 /** Why a text is not a type that a stream can have. */

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Context } from '../context.ts'
+import { compileDefinition } from './compile.ts'
 import { columnNameProblem, columnType } from './columns.ts'
 import type { Batch } from './decode.ts'
 import type { Column, Definition } from './definition.ts'
@@ -12,7 +13,6 @@ import { depthOf } from './scan.ts'
 import type { Stream } from './streams.ts'
 import { parseType } from './parse-type.ts'
 import { isNullable, typeText } from './types.ts'
-import { compileValidator, type Validator } from './validate.ts'
 import { clip } from './verdict.ts'
 
 /** What a batch would do: nothing has happened yet. */
@@ -32,7 +32,7 @@ export async function planBatch(
   limits: IngestLimits,
 ): Promise<Plan> {
   const known = stream?.definition ?? emptyDefinition
-  const validate = stream?.validate ?? validatorOf(known, limits)
+  const validate = stream?.validate ?? compileDefinition(known, limits)
   const types = new Map(known.columns.map(({ name, type }) => [name, parseType(type)]))
   const rows = batch.rowsFor(types)
   const first = await judge(ctx, validate, rows, undefined, limits)
@@ -42,7 +42,13 @@ export async function planBatch(
   const fields = await fieldsOf(rows, first.unknown, types, limits)
   const isNew = stream === undefined
   let added = addable(inferColumns([...fields.values()]), known, isNew, limits)
-  const second = await judge(ctx, validatorOf(withColumns(known, added, isNew), limits), rows, first.unknown, limits)
+  const second = await judge(
+    ctx,
+    compileDefinition(withColumns(known, added, isNew), limits),
+    rows,
+    first.unknown,
+    limits,
+  )
   // A column is added for what went in, not for what was refused.
   const used = new Set<string>()
   for (const { row } of second.good) for (const name of fields.get(row)?.keys() ?? []) used.add(name)
@@ -63,11 +69,7 @@ const emptyDefinition: Definition = {
   id: '',
   time: '',
   onUnknown: 'add',
-}
-
-function validatorOf(definition: Definition, limits: IngestLimits): Validator {
-  const columns = definition.columns.map(({ name, type }) => ({ name, type: parseType(type) }))
-  return compileValidator({ columns, id: definition.id, onUnknown: definition.onUnknown }, limits)
+  jsonSchema: '',
 }
 
 /** The fields of rows that no column has. */

@@ -88,6 +88,8 @@ function merge(now: Definition, next: Definition, declared: Declaration): Defini
     })
   }
   const onUnknown = declared.onUnknown === '' ? now.onUnknown : next.onUnknown
+  const jsonSchema = declared.jsonSchema === '' ? now.jsonSchema : next.jsonSchema
   const isSame = columns.length === now.columns.length && columns.every(({ pii }, i) => pii === now.columns[i]?.pii)
-  return isSame && onUnknown === now.onUnknown ? undefined : { ...now, columns, onUnknown }
+  if (isSame && onUnknown === now.onUnknown && jsonSchema === now.jsonSchema) return undefined
+  return { ...now, columns, onUnknown, jsonSchema }
 }

@@ -14,6 +14,7 @@ export const streams = pgTable(
     id: text('id').notNull(),
     time: text('time').notNull(),
     onUnknown: text('on_unknown').$type<OnUnknown>().notNull(),
+    jsonSchema: text('json_schema').notNull(),
     version: integer('version').notNull(),
     /** What was begun: whoever finds a stream that is not `ready` finishes it first. */
     state: text('state', { enum: ['ready', 'making', 'deleting'] }).notNull(),

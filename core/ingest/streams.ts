@@ -6,8 +6,8 @@ import type { Definition } from './definition.ts'
 import type { IngestOptions } from './deps.ts'
 import { schemaMessage } from './message.ts'
 import { deleteStreamRow, insertStream, type StreamRow, streamByName, updateStream } from './store.ts'
-import { parseType } from './parse-type.ts'
-import { compileValidator, type Validator } from './validate.ts'
+import { compileDefinition } from './compile.ts'
+import type { Validator } from './validate.ts'
 
 /** A stream as it is now. Never changed: a change of the stream is another entry. */
 export interface Stream {
@@ -47,14 +47,13 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
   }
 
   function definitionOf(row: StreamRow): Definition {
-    const { columns, orderBy, partitionBy, ttl, id, time, onUnknown } = row
-    return { columns, orderBy, partitionBy, ttl, id, time, onUnknown }
+    const { columns, orderBy, partitionBy, ttl, id, time, onUnknown, jsonSchema } = row
+    return { columns, orderBy, partitionBy, ttl, id, time, onUnknown, jsonSchema }
   }
 
   async function hold(row: StreamRow): Promise<Stream> {
     const definition = definitionOf(row)
     const topic = `${row.workspace}.${row.name}`
-    const columns = definition.columns.map(({ name, type }) => ({ name, type: parseType(type) }))
     const stream: Stream = {
       workspace: row.workspace,
       name: row.name,
@@ -63,7 +62,7 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
       definition,
       version: row.version,
       createdAt: row.createdAt,
-      validate: compileValidator({ columns, id: definition.id, onUnknown: definition.onUnknown }, limits),
+      validate: compileDefinition(definition, limits),
     }
     const oldest = cache.keys().next().value
     if (cache.size >= limits.maxCachedStreams && oldest !== undefined) cache.delete(oldest)
@@ -111,6 +110,7 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
     await updateStream(db, workspace, name, {
       columns: [...definition.columns],
       onUnknown: definition.onUnknown,
+      jsonSchema: definition.jsonSchema,
       version,
       state: 'ready',
     })

@@ -1,5 +1,5 @@
 import { authorise, type Context } from '../context.ts'
-import { isVisible, noSuchStream, refuseSystem } from './access.ts'
+import { isVisible, noSuchStream, refuseFiltered, refuseSystem } from './access.ts'
 import type { Deps } from './deps.ts'
 import { endsOf } from './ends.ts'
 
@@ -11,6 +11,7 @@ export async function truncateStream(deps: Deps, ctx: Context, name: string): Pr
   await deps.locks.alone(`${workspace}.${name}`, async () => {
     const stream = isVisible(ctx, name) ? await deps.streams.find(workspace, name) : undefined
     if (stream === undefined) throw noSuchStream(name)
+    refuseFiltered(ctx)
     // A row that the sink lands after the truncation would be one that came before it.
     await deps.stream.waitUntilQueryable(await endsOf(deps.log, stream.topic), ctx)
     await deps.stream.tables.truncate(workspace, name)

@@ -1,5 +1,5 @@
 import { checkOf } from './checks.ts'
-import { closest } from './closest.ts'
+import { closest } from '#mesh/closest.ts'
 import type { OnUnknown, TypedColumn } from './definition.ts'
 import { flatten, unflatten } from './flatten.ts'
 import type { IngestLimits } from './limits.ts'

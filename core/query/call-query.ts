@@ -54,5 +54,17 @@ function withBound(
       errors: [{ pointer: taken, reason: 'bound by the key' }],
     })
   }
-  return { ...given, ...Object.fromEntries(Object.entries(bound).filter(([name]) => rules.has(name))) }
+  // A query that does not take it would answer with what the binding is to keep from this caller.
+  const untaken = Object.keys(bound).find((name) => !rules.has(name))
+  if (untaken !== undefined) {
+    throw new Failure(
+      'auth.bound_parameter',
+      `The key binds the parameter \`${untaken}\`, which the query does not take.`,
+      {
+        hint: 'Call a query that takes it, or use a key that does not bind it.',
+        errors: [{ pointer: untaken, reason: 'bound by the key, but not a parameter of the query' }],
+      },
+    )
+  }
+  return { ...given, ...bound }
 }

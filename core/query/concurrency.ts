@@ -5,6 +5,15 @@ import type { QueryLimits } from './limits.ts'
 export interface Places {
   /** Waits for a place; the answer gives it back, once. */
   take(ctx: Context): Promise<() => void>
+  /** A query of the workspace ended only with the warehouse, and everybody's with it. Once is an accident. */
+  holdBack(workspace: string): void
+}
+
+/** Queries of a workspace that could not be stopped. */
+interface Stuck {
+  readonly count: number
+  readonly lastAt: number
+  readonly heldUntil: number
 }
 
 interface Waiter {
@@ -18,6 +27,7 @@ interface Waiter {
 export function createPlaces(limits: QueryLimits): Places {
   const running = new Map<string, number>()
   const waiting = new Map<string, Waiter[]>()
+  const stuck = new Map<string, Stuck>()
   let total = 0
 
   const hasPlace = (workspace: string): boolean =>
@@ -53,6 +63,8 @@ export function createPlaces(limits: QueryLimits): Places {
   return {
     async take(ctx) {
       const { workspace } = ctx.actor
+      const heldMs = (stuck.get(workspace)?.heldUntil ?? 0) - Date.now()
+      if (heldMs > 0) throw heldBack(heldMs)
       const queue = waiting.get(workspace) ?? []
       if (queue.length === 0 && hasPlace(workspace)) return begin(workspace)
       if (queue.length >= limits.maxWaitingOfWorkspace) throw tooMany()
@@ -80,7 +92,22 @@ export function createPlaces(limits: QueryLimits): Places {
         ctx.signal.removeEventListener('abort', onAbort)
       }
     },
+
+    holdBack(workspace) {
+      const lastAt = Date.now()
+      for (const [known, { lastAt: at }] of stuck) if (lastAt - at > limits.stuckKeptMs) stuck.delete(known)
+      const count = (stuck.get(workspace)?.count ?? 0) + 1
+      const ms = count === 1 ? 0 : Math.min(limits.holdBackMs * 2 ** (count - 2), limits.longestHoldBackMs)
+      stuck.set(workspace, { count, lastAt, heldUntil: lastAt + ms })
+    },
   }
+}
+
+function heldBack(ms: number): Failure {
+  return new Failure('limit.concurrency', 'Queries of this workspace did not stop when they were told to.', {
+    hint: 'Wait for the time in Retry-After, and make its longest queries smaller.',
+    retryAfterMs: ms,
+  })
 }
 
 function tooMany(): Failure {

@@ -1,6 +1,6 @@
 import { Failure, type ProblemCode } from '#mesh/errors.ts'
 import { WarehouseError } from '../storage/warehouse.ts'
-import { closest } from './closest.ts'
+import { closest } from '#mesh/closest.ts'
 import { cleaned, placeOfName, plainName } from './messages.ts'
 
 /** What is known of a query when it fails. */

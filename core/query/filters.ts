@@ -58,6 +58,8 @@ const filterFirst = {
   optimize_use_implicit_projections: 0,
   optimize_use_projections: 0,
   optimize_trivial_count_query: 0,
+  // How much was read counts what the filter then took away.
+  output_format_write_statistics: 0,
 } as const
 
 function conditionsOf(actor: Actor): Map<string, string> {

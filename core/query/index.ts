@@ -23,9 +23,15 @@ export interface QueryDeps {
 
 export interface QueryDomain {
   readonly service: Service<typeof QueryService>
+  /** Called when a query of the workspace could not be stopped otherwise than with the warehouse. */
+  holdBack(workspace: string): void
 }
 
 export function createQuery({ db, warehouse, log, limits, now = Date.now }: QueryDeps): QueryDomain {
   const published = createPublished({ warehouse, limits })
-  return { service: queryService({ db, warehouse, log, limits, now, published, places: createPlaces(limits) }) }
+  const places = createPlaces(limits)
+  return {
+    service: queryService({ db, warehouse, log, limits, now, published, places }),
+    holdBack: (workspace) => places.holdBack(workspace),
+  }
 }

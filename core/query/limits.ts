@@ -30,6 +30,13 @@ export interface QueryLimits {
   /** Queries of one workspace that wait for a place, and for how long. */
   readonly maxWaitingOfWorkspace: number
   readonly maxWaitMs: number
+  /**
+   * How long a workspace waits after a second query that could only be stopped together with the warehouse; twice as long
+   * after each more, up to the longest. As long after the last one as `stuckKeptMs` they are forgotten.
+   */
+  readonly holdBackMs: number
+  readonly longestHoldBackMs: number
+  readonly stuckKeptMs: number
   /** Queries that take longer are logged. */
   readonly slowMs: number
   readonly maxDescriptionLength: number
@@ -57,6 +64,9 @@ export const defaultQueryLimits: QueryLimits = {
   maxRunningOfWorkspace: 4,
   maxWaitingOfWorkspace: 64,
   maxWaitMs: 5_000,
+  holdBackMs: 10_000,
+  longestHoldBackMs: 300_000,
+  stuckKeptMs: 900_000,
   slowMs: 1_000,
   maxDescriptionLength: 2_000,
   maxVersions: 1_000,

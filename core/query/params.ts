@@ -1,5 +1,5 @@
 import { Failure, type Violation } from '#mesh/errors.ts'
-import { closest } from './closest.ts'
+import { closest } from '#mesh/closest.ts'
 import type { Statement, StatementParameter } from './gate/gate.ts'
 import type { QueryLimits } from './limits.ts'
 import { encodeValue, partsOf } from './values.ts'

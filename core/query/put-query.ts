@@ -4,6 +4,7 @@ import { checkName, claimName, recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
+import type { Places } from './concurrency.ts'
 import { describeResult } from './describe-result.ts'
 import { formatOf } from './formats.ts'
 import { checkSql } from './gate/gate.ts'
@@ -17,6 +18,7 @@ export interface PutQueryDeps {
   readonly db: ControlDb
   readonly warehouse: Warehouse
   readonly limits: QueryLimits
+  readonly places: Places
   now(): number
 }
 
@@ -42,6 +44,16 @@ export async function putQuery(deps: PutQueryDeps, ctx: Context, input: PutQuery
   authorise(ctx, 'queries:write')
   checkName(input.name, 'name')
   if (input.description.length > deps.limits.maxDescriptionLength) throw tooLong(deps.limits)
+  const release = await deps.places.take(ctx)
+  try {
+    return await check(deps, ctx, input)
+  } finally {
+    release()
+  }
+}
+
+/** The check takes the engine's time, as running it does. */
+async function check(deps: PutQueryDeps, ctx: Context, input: PutQueryInput): Promise<Put> {
   const statement = await checkSql(deps, ctx, input.sql)
   if (statement.explain !== undefined) throw notAllowed('An EXPLAIN cannot be published.')
   formatOf(statement.format, 0)

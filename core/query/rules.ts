@@ -1,5 +1,5 @@
 import { Failure, type Violation } from '#mesh/errors.ts'
-import { closest } from './closest.ts'
+import { closest } from '#mesh/closest.ts'
 import type { Statement } from './gate/gate.ts'
 import type { ParameterRule } from './params.ts'
 import { encodeValue } from './values.ts'

@@ -1,7 +1,7 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Context } from '../context.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
-import { closest } from './closest.ts'
+import { closest } from '#mesh/closest.ts'
 import { isFiltered } from './filters.ts'
 
 const maxStreams = 5_000

@@ -11,10 +11,15 @@ export async function etagOf(body: Uint8Array<ArrayBuffer>, contentType: string)
     .replaceAll('/', '_')}"`
 }
 
+/** To the end of the answer: a column may be called so, and not every answer has the member. */
+const member = /^"statistics":\s*\{[^{}]*\}\s*\}\s*$/
+
 /** Inside of strings the quotation marks are escaped, so the last one that is not is the member's name. */
 function statisticsAt(body: Uint8Array): number {
   for (let at = body.length - marker.length; at >= Math.max(0, body.length - searched); at--) {
-    if (body[at] === marker[0] && body[at - 1] !== 0x5c && marker.every((byte, i) => body[at + i] === byte)) return at
+    if (body[at] === marker[0] && body[at - 1] !== 0x5c && marker.every((byte, i) => body[at + i] === byte)) {
+      return member.test(new TextDecoder().decode(body.subarray(at))) ? at : body.length
+    }
   }
   return body.length
 }

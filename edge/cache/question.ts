@@ -2,7 +2,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import { Failure, type Violation } from '#mesh/errors.ts'
 import type { CallQueryRequestSchema, Format, Parameter } from '#proto/edgewise/query/v1/query_pb.ts'
 import type { Session } from '../auth/sessions.ts'
-import { closest } from '../routes/closest.ts'
+import { closest } from '#mesh/closest.ts'
 import type { Description } from './descriptions.ts'
 
 /** One call of a published query, in the one form in which it can be compared with others. */

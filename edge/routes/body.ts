@@ -4,7 +4,16 @@ import { Failure } from '#mesh/errors.ts'
 export const maxJsonBytes = 1 << 20
 
 /** A body within its bound; what is larger is refused as soon as that is known. */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+export function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+  return read(request, maxBytes).catch((thrown: unknown) => {
+    // A client that hangs up half-way is no fault of ours.
+    throw thrown instanceof Failure
+      ? thrown
+      : new Failure('request.cancelled', 'The body broke off.', { cause: thrown })
+  })
+}
+
+async function read(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const declared = request.headers.get('content-length')
   if (declared !== null && Number(declared) > maxBytes) throw tooLarge(maxBytes)
   // With a declared length the runtime itself holds the client to it.

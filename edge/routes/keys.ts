@@ -29,6 +29,8 @@ const New = z
           .record(z.string(), z.union([Value, z.array(Value).min(1)]))
           .refine((filter) => Object.keys(filter).length === 1, 'one column for each stream'),
       )
+      // Taken for no filters at all, it would be a key that sees everything.
+      .refine((filters) => Object.keys(filters).length > 0, 'name a stream, or leave filters out')
       .optional()
       .openapi({
         description: 'Which rows of each stream exist for this key',

@@ -81,7 +81,9 @@ export function sql(app: OpenAPIHono<AppEnv>, deps: Deps): void {
     const text = new TextDecoder().decode(await readBody(c.req.raw, maxJsonBytes))
     const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? 'text/plain'
     const above = c.req.valid('query')
-    if (type === 'text/plain') return run(c, deps, { query: text, ...above })
+    // `curl -d` calls whatever it sends a form.
+    if (type === 'text/plain' || type === 'application/x-www-form-urlencoded')
+      return run(c, deps, { query: text, ...above })
     if (type !== 'application/json') {
       throw new Failure('request.unsupported_media_type', `${type.slice(0, 100)} is not a query.`, {
         hint: 'Send application/json or text/plain.',

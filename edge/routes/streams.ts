@@ -18,7 +18,12 @@ export const StreamSchema = z
           pii: z.boolean().optional(),
         }),
       )
-      .max(1_000),
+      .max(1_000)
+      .optional(),
+    json_schema: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .openapi({ description: 'A JSON Schema (2020-12) for the rows; without columns, they are taken from it' }),
     order_by: z.array(z.string()).optional(),
     partition_by: z.string().optional(),
     ttl: z.string().optional().openapi({ example: '90 DAY' }),
@@ -40,6 +45,7 @@ const StreamShape = StreamSchema.extend({
 export function schemaShape(schema: Schema): z.input<typeof StreamSchema> {
   return {
     columns: schema.columns.map(({ name, type, pii }) => ({ name, type, ...(pii && { pii }) })),
+    ...(schema.jsonSchema !== '' && { json_schema: JSON.parse(schema.jsonSchema) as Record<string, unknown> }),
     order_by: schema.orderBy,
     ...(schema.partitionBy !== '' && { partition_by: schema.partitionBy }),
     ...(schema.ttl !== '' && { ttl: schema.ttl }),
@@ -139,7 +145,12 @@ export function streams(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
         ifVersion: ifVersion(c.req.header('if-match')),
         dryRun: c.req.valid('query').dry_run ?? false,
         schema: {
-          columns: given.columns.map((column) => ({ name: column.name, type: column.type, pii: column.pii ?? false })),
+          jsonSchema: given.json_schema === undefined ? '' : JSON.stringify(given.json_schema),
+          columns: (given.columns ?? []).map((column) => ({
+            name: column.name,
+            type: column.type,
+            pii: column.pii ?? false,
+          })),
           orderBy: given.order_by ?? [],
           partitionBy: given.partition_by ?? '',
           ttl: given.ttl ?? '',

@@ -18,7 +18,9 @@ export interface WriteOptions extends CallOptions {
 }
 
 export interface StreamDefinition {
-  readonly columns: readonly { readonly name: string; readonly type: string; readonly pii?: boolean }[]
+  readonly columns?: readonly { readonly name: string; readonly type: string; readonly pii?: boolean }[]
+  /** JSON Schema (2020-12); without columns, they are taken from it. */
+  readonly json_schema?: Readonly<Record<string, unknown>>
   readonly order_by?: readonly string[]
   readonly partition_by?: string
   readonly ttl?: string
@@ -28,6 +30,7 @@ export interface StreamDefinition {
 }
 
 export interface Stream extends StreamDefinition {
+  readonly columns: NonNullable<StreamDefinition['columns']>
   readonly name: string
   readonly version: number
   readonly created_at?: string

@@ -1,6 +1,6 @@
 import type { QueryDefinition, QueryParameter } from '#mesh/client/index.ts'
 import { seconds } from '../command.ts'
-import { closest } from './closest.ts'
+import { closest } from '#mesh/closest.ts'
 import { split, unquoted } from './values.ts'
 
 export interface QueryFile {

@@ -18,6 +18,7 @@ CREATE TABLE "ingest_streams" (
 	"id" text NOT NULL,
 	"time" text NOT NULL,
 	"on_unknown" text NOT NULL,
+	"json_schema" text NOT NULL,
 	"version" integer NOT NULL,
 	"state" text NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,

@@ -123,6 +123,8 @@ function placeOf(token: Token, offset: number): ParameterPlace {
 function parametersOf(places: readonly ParameterPlace[], limits: QueryLimits): readonly StatementParameter[] {
   const parameters = new Map<string, StatementParameter>()
   for (const { name, type } of places) {
+    // Values travel in objects by name, and this is the one name that an object would lose.
+    if (name === '__proto__') throw new Failure('query.parameter', 'A parameter cannot be called `__proto__`.')
     const known = parameters.get(name)
     if (known !== undefined && known.type.text !== type.text) {
       throw new Failure(

@@ -1,5 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
-import { closest } from '../closest.ts'
+import { closest } from '#mesh/closest.ts'
 import { functionNames } from './functions.ts'
 
 export function notAllowed(detail: string): Failure {

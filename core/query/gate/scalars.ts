@@ -1,7 +1,8 @@
 /**
  * Functions that compute from their arguments alone and can touch nothing else: no file, network, other table,
  * dictionary, setting, or fact about the machine. Everything that is not here is refused, what a new engine brings
- * included. Grouped as `system.functions` groups them, aliases under what they stand for.
+ * included. Not here either: what takes the square of its input in one call, in which the engine cannot be stopped (edit
+ * distances, decompositions of series, cells of a polygon). Grouped as `system.functions` groups them, aliases under what they stand for.
  */
 export const scalarFunctions = {
   /** Made by the parser or the analyzer; `system.functions` does not have them. */
@@ -20,17 +21,16 @@ export const scalarFunctions = {
     arrayDotProduct arrayElement arrayElementOrNull arrayEnumerate arrayEnumerateDense arrayEnumerateDenseRanked
     arrayEnumerateUniq arrayEnumerateUniqRanked arrayExcept arrayExists arrayFill arrayFilter arrayFirst
     arrayFirstIndex arrayFirstOrNull arrayFlatten arrayFold arrayIntersect arrayJaccardIndex arrayJoin arrayLast
-    arrayLastIndex arrayLastOrNull arrayLevenshteinDistance arrayLevenshteinDistanceWeighted arrayMap arrayMax
-    arrayMin arrayNormalizedGini arrayPRAUC arrayPartialReverseSort arrayPartialShuffle arrayPartialSort arrayPopBack
-    arrayPopFront arrayProduct arrayPushBack arrayPushFront arrayROCAUC arrayRandomSample arrayReduce
-    arrayReduceInRanges arrayRemove arrayResize arrayReverse arrayReverseFill arrayReverseSort arrayReverseSplit
-    arrayRotateLeft arrayRotateRight arrayShiftLeft arrayShiftRight arrayShingles arrayShuffle arraySimilarity
-    arraySlice arraySort arraySplit arraySum arraySymmetricDifference arrayTopK arrayTranspose arrayUnion arrayUniq
-    arrayWithConstant arrayZip arrayZipUnaligned array_remove countEqual empty emptyArrayDate emptyArrayDateTime
-    emptyArrayFloat32 emptyArrayFloat64 emptyArrayInt16 emptyArrayInt32 emptyArrayInt64 emptyArrayInt8
-    emptyArrayString emptyArrayToSingle emptyArrayUInt16 emptyArrayUInt32 emptyArrayUInt64 emptyArrayUInt8 flatten has
-    hasAll hasAny hasSubstr indexOf indexOfAssumeSorted length notEmpty randomHadamardTransform range replicate
-    reverse unnest
+    arrayLastIndex arrayLastOrNull arrayMap arrayMax arrayMin arrayNormalizedGini arrayPRAUC arrayPartialReverseSort
+    arrayPartialShuffle arrayPartialSort arrayPopBack arrayPopFront arrayProduct arrayPushBack arrayPushFront
+    arrayROCAUC arrayRandomSample arrayReduce arrayReduceInRanges arrayRemove arrayResize arrayReverse
+    arrayReverseFill arrayReverseSort arrayReverseSplit arrayRotateLeft arrayRotateRight arrayShiftLeft
+    arrayShiftRight arrayShingles arrayShuffle arraySlice arraySort arraySplit arraySum arraySymmetricDifference
+    arrayTopK arrayTranspose arrayUnion arrayUniq arrayWithConstant arrayZip arrayZipUnaligned array_remove countEqual
+    empty emptyArrayDate emptyArrayDateTime emptyArrayFloat32 emptyArrayFloat64 emptyArrayInt16 emptyArrayInt32
+    emptyArrayInt64 emptyArrayInt8 emptyArrayString emptyArrayToSingle emptyArrayUInt16 emptyArrayUInt32
+    emptyArrayUInt64 emptyArrayUInt8 flatten has hasAll hasAny hasSubstr indexOf indexOfAssumeSorted length notEmpty
+    randomHadamardTransform range replicate reverse unnest
   `,
   bit: `
     bitAnd bitCount bitHammingDistance bitNot bitOr bitRotateLeft bitRotateRight bitShiftLeft bitShiftRight bitSlice
@@ -101,10 +101,10 @@ export const scalarFunctions = {
     h3GetOriginIndexFromUnidirectionalEdge h3GetPentagonIndexes h3GetRes0Indexes h3GetResolution
     h3GetUnidirectionalEdge h3GetUnidirectionalEdgeBoundary h3GetUnidirectionalEdgesFromHexagon h3HexAreaKm2
     h3HexAreaM2 h3HexRing h3IndexesAreNeighbors h3IsPentagon h3IsResClassIII h3IsValid h3Line h3NumHexagons
-    h3PointDistKm h3PointDistM h3PointDistRads h3PolygonToCells h3PolygonToCellsWithContainment h3ToCenterChild
-    h3ToChildren h3ToGeo h3ToGeoBoundary h3ToParent h3ToString h3UnidirectionalEdgeIsValid h3kRing perimeterCartesian
-    perimeterSpherical pointInEllipses pointInPolygon polygonsIntersectCartesian polygonsIntersectSpherical readWKB
-    readWKT readWkb readWkt stringToH3 svg wkb wkt
+    h3PointDistKm h3PointDistM h3PointDistRads h3ToCenterChild h3ToChildren h3ToGeo h3ToGeoBoundary h3ToParent
+    h3ToString h3UnidirectionalEdgeIsValid h3kRing perimeterCartesian perimeterSpherical pointInEllipses
+    pointInPolygon polygonsIntersectCartesian polygonsIntersectSpherical readWKB readWKT readWkb readWkt stringToH3
+    svg wkb wkt
   `,
   geoPolygon: `
     MVTEncodeGeom ST_AsMVTGeom ST_LineFromWKB ST_MLineFromWKB ST_MPolyFromWKB ST_PointFromWKB ST_PolyFromWKB
@@ -204,14 +204,12 @@ export const scalarFunctions = {
     SUBSTRING_INDEX TO_BASE64 appendTrailingCharIfAbsent ascii base32Decode base32Encode base58Decode base58Encode
     base64Decode base64Encode base64URLDecode base64URLEncode basename byteHammingDistance byteSlice caseFoldUTF8
     compareSubstrings concat concatAssumeInjective concatWithSeparator concatWithSeparatorAssumeInjective concat_ws
-    conv convertCharset damerauLevenshteinDistance decodeHTMLComponent decodeXMLComponent editDistance
-    editDistanceUTF8 encodeXMLComponent endsWith endsWithCaseInsensitive endsWithCaseInsensitiveUTF8 endsWithUTF8
-    extractTextFromHTML firstLine initcap initcapUTF8 isASCII isValidASCII isValidUTF8 jaroSimilarity
-    jaroWinklerSimilarity lcase left leftPad leftPadUTF8 leftUTF8 lengthUTF8 levenshteinDistance
-    levenshteinDistanceUTF8 lower lowerUTF8 lpad ltrim mid mismatches naturalSortKey normalizeUTF8NFC normalizeUTF8NFD
-    normalizeUTF8NFKC normalizeUTF8NFKCCasefold normalizeUTF8NFKD regexpExtract regexpInstr regexpPosition
-    regexp_instr removeAccentsUTF8 removeDiacriticsUTF8 repeat reverseUTF8 right rightPad rightPadUTF8 rightUTF8 rpad
-    rtrim soundex space sparseGrams sparseGramsHashes sparseGramsHashesUTF8 sparseGramsUTF8 startsWith
+    conv convertCharset decodeHTMLComponent decodeXMLComponent encodeXMLComponent endsWith endsWithCaseInsensitive
+    endsWithCaseInsensitiveUTF8 endsWithUTF8 firstLine initcap initcapUTF8 isASCII isValidASCII isValidUTF8 lcase left
+    leftPad leftPadUTF8 leftUTF8 lengthUTF8 lower lowerUTF8 lpad ltrim mid mismatches naturalSortKey normalizeUTF8NFC
+    normalizeUTF8NFD normalizeUTF8NFKC normalizeUTF8NFKCCasefold normalizeUTF8NFKD regexpExtract regexpInstr
+    regexpPosition regexp_instr removeAccentsUTF8 removeDiacriticsUTF8 repeat reverseUTF8 right rightPad rightPadUTF8
+    rightUTF8 rpad rtrim soundex space sparseGrams sparseGramsHashes sparseGramsHashesUTF8 sparseGramsUTF8 startsWith
     startsWithCaseInsensitive startsWithCaseInsensitiveUTF8 startsWithUTF8 stringBytesEntropy stringBytesUniq
     stringJaccardIndex stringJaccardIndexUTF8 substr substring substringIndex substringIndexUTF8 substringUTF8
     toValidUTF8 trim trimBoth trimLeft trimRight tryBase32Decode tryBase58Decode tryBase64Decode tryBase64URLDecode
@@ -242,7 +240,7 @@ export const scalarFunctions = {
     splitByAlpha splitByChar splitByNonAlpha splitByRegexp splitByString splitByWhitespace tokens tokensForLikePattern
   `,
   timeSeries: `
-    seriesDecomposeSTL seriesOutliersDetectTukey
+    seriesOutliersDetectTukey
   `,
   timeWindow: `
     hop hopEnd hopStart tumble tumbleEnd tumbleStart windowID

@@ -123,7 +123,7 @@ async function watched(
   if (res.destroyed) return
   if (leftMs <= 0) throw new Error(exception(159, 'TIMEOUT_EXCEEDED', 'Timeout exceeded while waiting.').text)
   const mark = randomUUID()
-  const { signal, cancel, done } = watch.start(mark, leftMs + overrunMs)
+  const { signal, cancel, done } = watch.start(mark, leftMs + overrunMs, options.database)
   const queryId = options.queryId ?? mark
   try {
     await work(

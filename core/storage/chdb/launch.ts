@@ -25,7 +25,10 @@ const heartbeatMs = 1000
 const silenceMs = 20_000
 
 /** Resolves when the process answers. Its credential travels over the channel, so that no list of processes shows it. */
-export async function launch(options: ServerOptions, log: Logger): Promise<Running> {
+export async function launch(
+  options: ServerOptions,
+  { log, onStuck }: { readonly log: Logger; readonly onStuck?: ((database: string) => void) | undefined },
+): Promise<Running> {
   const child = spawn(process.execPath, [fileURLToPath(new URL('./server.ts', import.meta.url))], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     // Nothing of the parent's environment: it may hold secrets, and this process runs other people's SQL.
@@ -46,6 +49,7 @@ export async function launch(options: ServerOptions, log: Logger): Promise<Runni
     child.on('message', (message: FromServer) => {
       heardAt = Date.now()
       if (message.kind === 'fatal') reason = message.reason
+      if (message.kind === 'fatal' && message.stuckIn !== undefined) onStuck?.(message.stuckIn)
       if (message.kind === 'ready') resolve(message)
     })
   })

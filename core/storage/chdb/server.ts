@@ -40,7 +40,7 @@ export type ToServer =
 export type FromServer =
   | { readonly kind: 'ready'; readonly port: number; readonly version: string }
   | { readonly kind: 'pong' }
-  | { readonly kind: 'fatal'; readonly reason: string }
+  | { readonly kind: 'fatal'; readonly reason: string; readonly stuckIn?: string | undefined }
 
 const bounds: Bounds = {
   maxStatementBytes: 1024 * 1024,
@@ -54,7 +54,7 @@ const bounds: Bounds = {
 const maxHeldBytes = 4 * bounds.maxInsertBytes
 
 process.once('message', (message: ToServer) => {
-  if (message.kind === 'start') void serve(message.options).catch(dieFor)
+  if (message.kind === 'start') void serve(message.options).catch((thrown: unknown) => dieFor(thrown))
 })
 // The parent is gone: kill -9 is the one way out that waits for nothing, and the engine survives it.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
@@ -69,7 +69,10 @@ async function serve(options: ServerOptions): Promise<void> {
   makePipes(pipes)
   const lane = (slots: number) => createLane({ slots, queue: options.queue })
   const [parse, read, write] = [lane(2), lane(options.readSlots), lane(options.writeSlots)]
-  const watch = createWatch(engine, { graceMs: 2000, onStuck: () => dieFor('a query did not end when it was told to') })
+  const watch = createWatch(engine, {
+    graceMs: 2000,
+    onStuck: (database) => dieFor('a query did not end when it was told to', database),
+  })
   const stopping = new AbortController()
   const budget = createBudget(maxHeldBytes)
   const deps = { engine, watch, parse, read, write, pipes, bounds, budget, stopping: stopping.signal }
@@ -86,7 +89,7 @@ async function serve(options: ServerOptions): Promise<void> {
     answering.add(answered)
     void answered.finally(() => answering.delete(answered))
   })
-  server.on('error', dieFor)
+  server.on('error', (error) => dieFor(error))
   server.listen(options.port, '127.0.0.1', () => {
     tell({ kind: 'ready', port: (server.address() as AddressInfo).port, version: engine.version })
   })
@@ -132,7 +135,8 @@ function tell(message: FromServer): void {
   process.send?.(message)
 }
 
-function dieFor(reason: unknown): void {
+function dieFor(reason: unknown, stuckIn?: string): void {
   const text = reason instanceof Error ? reason.message : String(reason)
-  process.send?.({ kind: 'fatal', reason: text } satisfies FromServer, () => process.kill(process.pid, 'SIGKILL'))
+  const fatal: FromServer = { kind: 'fatal', reason: text, stuckIn }
+  process.send?.(fatal, () => process.kill(process.pid, 'SIGKILL'))
 }

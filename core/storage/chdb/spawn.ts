@@ -19,6 +19,8 @@ export interface EmbeddedWarehouseOptions {
   /** Bound of all queries together; the process ends itself at twice this and 512 MiB. */
   readonly memoryBytes?: number
   readonly log: Logger
+  /** A query in this database did not end when it was told to, and the process had to. */
+  readonly onStuck?: (database: string) => void
 }
 
 export interface EmbeddedWarehouse {
@@ -44,6 +46,7 @@ export async function startEmbeddedWarehouse({
   queue = 64,
   memoryBytes = 2 * 2 ** 30,
   log,
+  onStuck,
 }: EmbeddedWarehouseOptions): Promise<EmbeddedWarehouse> {
   const options: ServerOptions = {
     directory,
@@ -59,7 +62,7 @@ export async function startEmbeddedWarehouse({
     lockTimeoutMs: 30_000,
   }
   const closing = new AbortController()
-  let running = await launch(options, log)
+  let running = await launch(options, { log, onStuck })
   const { port, version } = running
   log.info({ port, pid: running.pid, version }, 'embedded warehouse ready')
 
@@ -68,7 +71,7 @@ export async function startEmbeddedWarehouse({
       await sleep(waitMs)
       if (closing.signal.aborted) return undefined
       try {
-        return await launch({ ...options, port }, log)
+        return await launch({ ...options, port }, { log, onStuck })
       } catch (error) {
         log.error({ err: error }, 'embedded warehouse does not start')
       }

@@ -3,8 +3,8 @@ import type { Engine } from './engine.ts'
 import { quoteString } from './settings.ts'
 
 export interface Watch {
-  /** Ends the query that carries the mark when its time is over, unless `done` comes first. */
-  start(mark: string, timeoutMs: number): Watched
+  /** Ends the query that carries the mark when its time is over, unless `done` comes first. `database` is what it is in. */
+  start(mark: string, timeoutMs: number, database: string | undefined): Watched
 }
 
 /** Its time is over; its reader has gone; the process is to end. */
@@ -21,15 +21,15 @@ export interface Watched {
 export interface WatchOptions {
   /** How long a query may go on after it was told to end. */
   readonly graceMs: number
-  /** Called for a query that is still there after that. */
-  readonly onStuck: () => void
+  /** Called for a query that is still there after that, with the database that it is in. */
+  readonly onStuck: (database: string | undefined) => void
 }
 
 /** A setting that changes nothing and is listed with each running query. */
 export const markSetting = 'log_comment'
 
 export function createWatch(engine: Engine, { graceMs, onStuck }: WatchOptions): Watch {
-  function start(mark: string, timeoutMs: number): Watched {
+  function start(mark: string, timeoutMs: number, database: string | undefined): Watched {
     const told = new AbortController()
     const sql = `KILL QUERY WHERE Settings['${markSetting}'] = ${quoteString(mark)} ASYNC`
     let killing: NodeJS.Timeout | undefined
@@ -46,7 +46,7 @@ export function createWatch(engine: Engine, { graceMs, onStuck }: WatchOptions):
       if (told.signal.aborted || over) return
       told.abort(reason)
       void kill()
-      stuck = setTimeout(onStuck, graceMs)
+      stuck = setTimeout(() => onStuck(database), graceMs)
     }
 
     const deadline = setTimeout(() => end('timeout'), timeoutMs)

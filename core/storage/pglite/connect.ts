@@ -1,3 +1,4 @@
+import { chmodSync, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
@@ -18,6 +19,9 @@ export async function openPglite(
   directory: string,
   migrations: readonly Migrations[],
 ): Promise<{ readonly db: ControlDb; close(): Promise<void> }> {
+  // It makes its files for everyone to write, so who can reach them is decided here, whatever the directory above allows.
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  chmodSync(directory, 0o700)
   const client = await PGlite.create({ dataDir: directory })
   const db = drizzle({ client })
   for (const { domain, folder } of migrations) {

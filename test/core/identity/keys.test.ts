@@ -88,6 +88,11 @@ describe('creating a key', () => {
     ['an expiry in the past', { scopes: ['sql:read'], expiresAt: timestampFromMs(1) }, '/expires_at'],
     ['params without filters and SQL of its own', { scopes: ['sql:read'], params: { tenant: 'a' } }, '/scopes'],
     [
+      'params without filters and queries of its own',
+      { scopes: ['queries:write'], params: { tenant: 'a' } },
+      '/scopes',
+    ],
+    [
       'an empty filter',
       { scopes: ['sql:read'], filters: [{ stream: 's', column: 'c', values: [] }] },
       '/filters/s/values',
@@ -113,6 +118,21 @@ describe('creating a key', () => {
     await expect(createKey(maker, input)).rejects.toMatchObject({
       errors: expect.arrayContaining([expect.objectContaining({ pointer })]),
     })
+  })
+
+  test('never gives a faster plan than its maker has: in the long run, at once, or by asking for none', async () => {
+    const maker = { scopes: ['keys:admin'], plan: { name: 'slow', requests: 10, windowSeconds: 60 } }
+    for (const plan of [
+      { requests: 0, windowSeconds: 60 },
+      { requests: 10, windowSeconds: 59 },
+      { requests: 11, windowSeconds: 86_400 },
+    ]) {
+      await expect(createKey(maker, { scopes: ['keys:admin'], plan })).rejects.toMatchObject({
+        errors: [expect.objectContaining({ pointer: '/plan/requests' })],
+      })
+    }
+    const made = await createKey(maker, { scopes: ['keys:admin'] })
+    expect(made.key?.plan).toMatchObject({ name: 'slow', requests: 10, windowSeconds: 60 })
   })
 
   test('needs keys:admin', async () => {

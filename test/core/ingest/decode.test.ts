@@ -136,8 +136,9 @@ describe('compression', () => {
     await expect(rowsOf('{}', 'application/x-ndjson', 'br')).rejects.toMatchObject({
       problem: 'request.unsupported_media_type',
     })
+    await expect(rowsOf('<a/>', 'text/html')).rejects.toMatchObject({ problem: 'request.unsupported_media_type' })
     await expect(rowsOf('a=1', 'application/x-www-form-urlencoded')).rejects.toMatchObject({
-      problem: 'request.unsupported_media_type',
+      problem: 'request.invalid',
     })
     await expect(rowsOf('{}', 'application/json; charset=latin1')).rejects.toMatchObject({
       problem: 'request.unsupported_media_type',

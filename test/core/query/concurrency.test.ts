@@ -67,3 +67,21 @@ test('who waits too long, is one too many, or goes away leaves no place taken', 
   expect((await failureOf(places.take(contextOf('a')))).problem).toBe('limit.concurrency')
   for (const release of again) release()
 })
+
+test('a workspace whose queries end only with the warehouse waits: not for the first, longer for each more', async () => {
+  const places = createPlaces({ ...limits, holdBackMs: 10_000, longestHoldBackMs: 15_000, stuckKeptMs: 60_000 })
+  const wait = async (): Promise<number> => {
+    const failure = await failureOf(places.take(contextOf('hostile')))
+    expect([failure.problem, failure.status]).toEqual(['limit.concurrency', 429])
+    return Math.ceil((failure.retryAfterMs ?? 0) / 1_000)
+  }
+  places.holdBack('hostile')
+  ;(await places.take(contextOf('hostile')))()
+  const waits: number[] = []
+  for (let at = 0; at < 3; at++) {
+    places.holdBack('hostile')
+    waits.push(await wait())
+  }
+  expect(waits).toEqual([10, 15, 15])
+  ;(await places.take(contextOf('calm')))()
+})

@@ -360,3 +360,17 @@ describe('texts made to break the parser', () => {
     20_000,
   )
 })
+
+test.each([
+  `levenshteinDistance('a', 'b')`,
+  `editDistanceUTF8('a', 'b')`,
+  `damerauLevenshteinDistance('a', 'b')`,
+  `jaroSimilarity('a', 'b')`,
+  `jaroWinklerSimilarity('a', 'b')`,
+  `arrayLevenshteinDistance([1], [2])`,
+  `arraySimilarity([1], [2], [1], [2])`,
+  `h3PolygonToCells([(0., 0.), (1., 0.), (1., 1.)], 1)`,
+  `extractTextFromHTML('<a>')`,
+])('%s, which takes the square of its input in one call, is not there', async (call) => {
+  expect((await failureOf(run(`SELECT ${call}`))).problem).toBe('query.unknown_function')
+})

@@ -358,13 +358,29 @@ describe('parameters of a call', () => {
   })
 
   test('those that a key binds hold, and cannot be given', async () => {
-    const bound: Who = { scopes: ['endpoints:read'], params: { tenant: 'b', unrelated: 'x' } }
+    const bound: Who = { scopes: ['endpoints:read'], params: { tenant: 'b' } }
     expect(await rows('find', {}, bound)).toEqual([{ id: 2 }])
     for (const tenant of ['a', 'b', '']) {
       expect((await failureOf(call('find', { tenant }, bound))).problem).toBe('auth.bound_parameter')
     }
     const wrong: Who = { scopes: ['endpoints:read'], params: { tenant: 'nobody' } }
     expect((await failureOf(call('find', {}, wrong))).problem).toBe('query.parameter')
+  })
+
+  test.each([{ unrelated: 'x' }, { tenant: 'b', unrelated: 'x' }, { Tenant: 'b' }])(
+    'a query that does not take one that a key binds is not answered: %j',
+    async (params) => {
+      const failure = await failureOf(call('find', {}, { scopes: ['endpoints:read'], params }))
+      expect([failure.problem, failure.status]).toEqual(['auth.bound_parameter', 403])
+      expect(failure.message).toMatch(
+        /^The key binds the parameter `(unrelated|Tenant)`, which the query does not take/,
+      )
+    },
+  )
+
+  test('cannot have the one name that an object of JavaScript has for itself', async () => {
+    const failure = await failureOf(put({ name: 'proto', sql: 'SELECT {__proto__:String} AS x' }))
+    expect(failure.problem).toBe('query.parameter')
   })
 
   test('too much of them is refused', async () => {

@@ -49,6 +49,11 @@ describe('an ETag', () => {
     expect(await etagOf(bytes('{"data":[2],"statistics":{"elapsed":0.1}}'), json)).not.toBe(one)
   })
 
+  test('is not deceived by a column of that name in an answer without them', async () => {
+    const row = (value: number) => bytes(JSON.stringify({ data: [{ statistics: { value } }], rows: 1 }))
+    expect(await etagOf(row(1), json)).not.toBe(await etagOf(row(2), json))
+  })
+
   test('is not deceived by a value that looks like the statistics', async () => {
     const row = (value: string) => bytes(JSON.stringify({ data: [{ a: `"statistics"${value}` }], rows: 1 }))
     expect(await etagOf(row('a'), json)).not.toBe(await etagOf(row('b'), json))

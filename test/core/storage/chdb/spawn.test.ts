@@ -120,7 +120,8 @@ test('its process ends with its parent, even by kill -9, and the next start gets
 })
 
 test('a query that ignores its deadline and KILL costs the process, not the service', async () => {
-  const { embedded, warehouse } = await start()
+  const stuckIn: string[] = []
+  const { embedded, warehouse } = await start({ onStuck: (database) => void stuckIn.push(database) })
   const { pid } = embedded
   // One call of one function for one row, in which nothing asks whether to stop.
   const deaf = "SELECT levenshteinDistance(repeat('ab', 32000), repeat('bc', 32000))"
@@ -128,6 +129,7 @@ test('a query that ignores its deadline and KILL costs the process, not the serv
   expect(['warehouse.restarted', 'limit.deadline']).toContain((error as { problem?: string }).problem)
   await expect.poll(() => warehouse.ping(), { timeout: 10_000 }).toBe(true)
   expect(embedded.pid).not.toBe(pid)
+  expect(stuckIn).toEqual(['default'])
   expect(await warehouse.rows(query('SELECT 1 AS v'))).toEqual([{ v: 1 }])
 })
 

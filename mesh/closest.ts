@@ -1,4 +1,4 @@
-/** The name a person probably meant, or undefined where none is near: at most a third of the letters differ. */
+/** The known name that was probably meant, or undefined where none is near: at most a third of its letters differ. */
 export function closest(name: string, known: Iterable<string>): string | undefined {
   const wanted = name.toLowerCase()
   if (wanted.length > 64) return undefined
