@@ -1,5 +1,7 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
 import { raw } from 'hono/html'
+import { problems } from '#mesh/errors.ts'
+import { scopes } from '#mesh/scopes.ts'
 import type { AppEnv } from './context.ts'
 import { html, page, stylesheet } from './page.ts'
 import { problemPage } from './problems.ts'
@@ -20,15 +22,16 @@ interface Operation {
 /** The description of the API, for software and for people. Both are made of the route schemas. */
 export function docs(app: OpenAPIHono<AppEnv>): void {
   let document: ReturnType<typeof describe> | undefined
-  let text: Promise<string> | undefined
+  let text: ReturnType<typeof operations> | undefined
   app.get('/openapi.json', (c) => c.json((document ??= describe(app)), 200, { 'cache-control': 'public, max-age=300' }))
   app.get('/docs', async () => {
     document ??= describe(app)
     text ??= operations(document.paths as Record<string, Record<string, Operation>>)
+    const { sections, links } = await text
     return page(
       'Edgewise API',
-      html`<p>OpenAPI 3.1: <a href="/openapi.json">/openapi.json</a></p>
-        ${raw(await text)}`,
+      html`${await introduction()} ${raw(sections)} ${await reference()}`,
+      html`${raw(links)}`,
     )
   })
   app.get('/docs/style.css', stylesheet)
@@ -50,45 +53,96 @@ function describe(app: OpenAPIHono<AppEnv>) {
   })
 }
 
-async function operations(paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>): Promise<string> {
+function introduction() {
+  return html`<p>
+      Every <code>/v1</code> route needs a key: <code>Authorization: Bearer ew_…</code> or <code>X-API-Key</code>, never
+      in the URL. Errors are <code>application/problem+json</code> with a stable <code>code</code>, the place and the
+      way out. Lists take <code>?limit=</code> and <code>?cursor=</code>. A write that carries an
+      <code>Idempotency-Key</code> can be sent again. <code>RateLimit</code>, <code>Cache-Status</code> and
+      <code>X-Request-Id</code> say what became of a request.
+    </p>
+    <pre>
+curl -d '{"time":"2026-01-01T12:00:00Z","path":"/","status":200}' $URL/v1/events/hits -H "Authorization: Bearer $KEY"
+curl -d 'SELECT path, count() FROM hits GROUP BY path' $URL/v1/sql -H "Authorization: Bearer $KEY"</pre>
+    <p>For software: <a href="/openapi.json">OpenAPI 3.1</a>.</p>`
+}
+
+function reference() {
+  return html`<h2 id="scopes">Scopes</h2>
+    <table>
+      ${Object.entries(scopes).map(
+        ([scope, meaning]) =>
+          html`<tr>
+            <td><code>${scope}</code></td>
+            <td>${meaning}</td>
+          </tr>`,
+      )}
+    </table>
+    <h2 id="problems">Problems</h2>
+    <table>
+      ${Object.entries(problems).map(
+        ([code, { title, hint }]) =>
+          html`<tr>
+            <td>
+              <a href="/problems/${code}"><code>${code}</code></a>
+            </td>
+            <td>${title}. ${hint}</td>
+          </tr>`,
+      )}
+    </table>`
+}
+
+/** The operations by resource, and links to them. */
+async function operations(
+  paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>,
+): Promise<{ readonly sections: string; readonly links: string }> {
   const byTag = new Map<string, string[]>()
   for (const [path, methods] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(methods)) {
       const [tag = 'other'] = operation.tags ?? []
-      const section = await html`<section id="${method}-${path}">
-        <details>
-          <summary>
-            <code><span class="method">${method.toUpperCase()}</span> ${path}</code> ${operation.summary ?? ''}
-          </summary>
-          <table>
-            ${(operation.parameters ?? []).map(
-              (given) =>
-                html`<tr>
-                  <td><code>${given.name}</code></td>
-                  <td>${given.in}${given.required ? ', required' : ''}</td>
-                  <td>${given.description ?? ''}</td>
-                </tr>`,
-            )}
-            ${Object.entries(operation.responses ?? {}).map(
-              ([status, { description }]) =>
-                html`<tr>
-                  <td><code>${status}</code></td>
-                  <td>answer</td>
-                  <td>${description ?? ''}</td>
-                </tr>`,
-            )}
-          </table>
-          ${operation.requestBody === undefined ? '' : html`<pre>${JSON.stringify(operation.requestBody, null, 2)}</pre>`}
-        </details>
-      </section>`
-      byTag.set(tag, [...(byTag.get(tag) ?? []), String(section)])
+      byTag.set(tag, [...(byTag.get(tag) ?? []), String(await operationOf(method, path, operation))])
     }
   }
-  const sections = [...byTag].map(async ([tag, found]) =>
-    String(
-      await html`<h2>${tag}</h2>
-        ${raw(found.join(''))}`,
+  const tags = [...byTag.keys()]
+  const sections = await Promise.all(
+    [...byTag].map(async ([tag, found]) =>
+      String(
+        await html`<h2 id="${tag}">${tag}</h2>
+          ${raw(found.join(''))}`,
+      ),
     ),
   )
-  return (await Promise.all(sections)).join('')
+  const links = await html`<b>Resources</b>${tags.map((tag) => html`<a href="#${tag}">${tag}</a>`)}<b>Reference</b
+    ><a href="#scopes">scopes</a><a href="#problems">problems</a><a href="/openapi.json">openapi.json</a>`
+  return { sections: sections.join(''), links: String(links) }
+}
+
+function operationOf(method: string, path: string, operation: Operation) {
+  return html`<details id="${method}-${path}">
+    <summary>
+      <span class="method ${method}">${method.toUpperCase()}</span><code>${path}</code
+      ><span>${operation.summary ?? ''}</span>
+    </summary>
+    <div>
+      <table>
+        ${(operation.parameters ?? []).map(
+          (given) =>
+            html`<tr>
+              <td><code>${given.name}</code></td>
+              <td>${given.in}${given.required ? ', required' : ''}</td>
+              <td>${given.description ?? ''}</td>
+            </tr>`,
+        )}
+        ${Object.entries(operation.responses ?? {}).map(
+          ([status, { description }]) =>
+            html`<tr>
+              <td><code>${status}</code></td>
+              <td>answer</td>
+              <td>${description ?? ''}</td>
+            </tr>`,
+        )}
+      </table>
+      ${operation.requestBody === undefined ? '' : html`<pre>${JSON.stringify(operation.requestBody, null, 2)}</pre>`}
+    </div>
+  </details>`
 }

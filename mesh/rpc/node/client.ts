@@ -42,9 +42,13 @@ export function connectGrpc<S extends DescService>(
     'grpc.max_reconnect_backoff_ms': 5_000,
   })
 
+  const always = new GrpcMetadata()
+  if (credential !== undefined) always.set('authorization', `Bearer ${credential}`)
+
   function metadataFor(options: CallOptions): GrpcMetadata {
-    const sent = new GrpcMetadata()
-    if (credential !== undefined) sent.set('authorization', `Bearer ${credential}`)
+    // What every call sends is made once: grpc-js takes a copy of it.
+    if (metadata === undefined && options.metadata === undefined) return always
+    const sent = always.clone()
     for (const [name, value] of Object.entries(metadataOf(metadata, options))) sent.set(name, value)
     return sent
   }
