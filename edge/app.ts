@@ -9,6 +9,7 @@ import type { AppEnv } from './routes/context.ts'
 import { maxJsonBytes, tooLarge } from './routes/body.ts'
 import { cors } from './routes/cors.ts'
 import { docs } from './routes/docs.ts'
+import { endpointDocs } from './routes/endpoint-docs.ts'
 import { endpoints } from './routes/endpoints/endpoints.ts'
 import { createHit } from './routes/endpoints/hit.ts'
 import { events } from './routes/events.ts'
@@ -54,6 +55,7 @@ export function createApp(deps: Deps): App {
   endpoints(app, deps)
   sql(app, deps)
   queries(app, deps)
+  endpointDocs(app, deps)
   streams(app, deps)
   quarantine(app, deps)
   keys(app, deps)

@@ -172,6 +172,7 @@ describe('the description of the API', () => {
       '/v1/events/{stream}',
       '/v1/keys',
       '/v1/keys/{id}',
+      '/v1/openapi.json',
       '/v1/quarantine/{stream}',
       '/v1/quarantine/{stream}/discard',
       '/v1/quarantine/{stream}/replay',
