@@ -63,7 +63,7 @@ describe('every route of the API', () => {
   test('is there to be tried', () => {
     expect(routes.length).toBeGreaterThan(20)
     expect(new Set(routes.map(({ path }) => path.split('/')[2]))).toEqual(
-      new Set(['events', 'endpoints', 'sql', 'queries', 'streams', 'quarantine', 'keys', 'workspaces']),
+      new Set(['events', 'endpoints', 'sql', 'queries', 'streams', 'quarantine', 'keys', 'workspaces', 'openapi.json']),
     )
   })
 
