@@ -4,7 +4,7 @@ import { timeoutOf } from '../policy.ts'
 import type { CallOptions, Client, Interceptor, Service } from './call.ts'
 import { makeClient, type Metadata, metadataOf } from './client.ts'
 import { mount, type MountedMethod } from './mount.ts'
-import { abortReason, openCall, type OpenCall, runStream, runUnary } from './run.ts'
+import { abortReason, OpenCall, runStream, runUnary } from './run.ts'
 
 /**
  * A client of a service in the same process: no bytes and no socket, but the same interceptors, deadlines and failures.
@@ -20,7 +20,7 @@ export function connectMemory<S extends DescService>(
 
   function start(to: MountedMethod, options: CallOptions): { open: OpenCall; release: () => void } {
     const sent = Object.entries(metadataOf(metadata, options))
-    const open = openCall(
+    const open = new OpenCall(
       to.method,
       new Map(sent.map(([name, value]) => [name.toLowerCase(), value])),
       Date.now() + timeoutOf(to.method, options.timeoutMs),

@@ -3,76 +3,75 @@ import { Failure, toFailure } from '../errors.ts'
 import { policyOf } from '../policy.ts'
 import type { Call, Interceptor } from './call.ts'
 
-/** A call on its way, as transports and the runners below hold it. */
-export interface OpenCall {
-  readonly call: Call
-  /** Ends the call: to be called by the transport when the caller goes away. The first reason stays. */
-  cancel(reason: Failure): void
-  /** Settles with the work or with the end of the call, whichever is first: no handler outlives its caller's patience. */
-  race<T>(work: Promise<T>): Promise<T>
+/**
+ * A call on its way, as transports and the runners below hold it. There is one of these a call, at thousands of calls a
+ * second: so the signal is made when it is first looked at, and nothing here listens to it.
+ */
+export class OpenCall implements Call {
+  readonly method: DescMethod
+  readonly metadata: ReadonlyMap<string, string>
+  readonly startedAt = performance.now()
+  requestId = ''
+  traceparent = ''
+  actor: Call['actor'] = undefined
+  readonly trailers = new Map<string, string>()
   /** Why the call was ended, if it was. */
-  readonly reason: Failure | undefined
+  reason: Failure | undefined = undefined
+  #deadline: number
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined
+  #controller: AbortController | undefined = undefined
+  #interrupt: ((reason: Failure) => void) | undefined = undefined
+
+  /** `asked` is the caller's deadline in milliseconds since 1970. */
+  constructor(method: DescMethod, metadata: ReadonlyMap<string, string>, asked = Infinity) {
+    this.method = method
+    this.metadata = metadata
+    this.#deadline = asked
+  }
+
+  get deadline(): number {
+    return this.#deadline
+  }
+
+  set deadline(at: number) {
+    this.#deadline = at
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+    this.#timer = setTimeout(expire, at - Date.now(), this)
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.reason !== undefined) this.#controller.abort(this.reason)
+    }
+    return this.#controller.signal
+  }
+
+  /** Ends the call: to be called by the transport when the caller goes away. The first reason stays. */
+  cancel(reason: Failure): void {
+    if (this.reason !== undefined) return
+    this.reason = reason
+    this.#controller?.abort(reason)
+    this.#interrupt?.(reason)
+  }
+
+  /** Settles with the work or with the end of the call, whichever is first: no handler outlives its caller's patience. */
+  race<T>(work: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.reason !== undefined) reject(this.reason)
+      this.#interrupt = reject
+      work.then(resolve, reject)
+    })
+  }
+
   /** Stops the clock. */
-  close(): void
+  close(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer)
+  }
 }
 
-/**
- * Opens a call. `asked` is the caller's deadline in milliseconds since 1970. There is one of these a call, at thousands of
- * calls a second: so the signal is made when it is first looked at, and nothing here listens to it.
- */
-export function openCall(method: DescMethod, metadata: ReadonlyMap<string, string>, asked = Infinity): OpenCall {
-  let controller: AbortController | undefined
-  let timer: ReturnType<typeof setTimeout> | undefined
-  let reason: Failure | undefined
-  let interrupt: ((reason: Failure) => void) | undefined
-  let deadline = asked
-
-  function cancel(why: Failure): void {
-    if (reason !== undefined) return
-    reason = why
-    controller?.abort(why)
-    interrupt?.(why)
-  }
-
-  return {
-    call: {
-      method,
-      metadata,
-      startedAt: performance.now(),
-      requestId: '',
-      traceparent: '',
-      get deadline() {
-        return deadline
-      },
-      set deadline(at) {
-        deadline = at
-        if (timer !== undefined) clearTimeout(timer)
-        timer = setTimeout(() => cancel(deadlinePassed()), at - Date.now())
-      },
-      get signal() {
-        if (controller === undefined) {
-          controller = new AbortController()
-          if (reason !== undefined) controller.abort(reason)
-        }
-        return controller.signal
-      },
-      actor: undefined,
-      trailers: new Map(),
-    },
-    cancel,
-    race: (work) =>
-      new Promise((resolve, reject) => {
-        if (reason !== undefined) reject(reason)
-        interrupt = reject
-        work.then(resolve, reject)
-      }),
-    get reason() {
-      return reason
-    },
-    close() {
-      if (timer !== undefined) clearTimeout(timer)
-    },
-  }
+function expire(call: OpenCall): void {
+  call.cancel(deadlinePassed())
 }
 
 export function deadlinePassed(): Failure {
@@ -91,13 +90,12 @@ interface Run<H, T> {
 
 /** Runs a unary handler inside the interceptors. Rejects with nothing but a Failure. */
 export async function runUnary<T>(run: Run<(request: Message, call: Call) => Promise<Message>, T>): Promise<T> {
-  const { call } = run.open
   let answer: T
   try {
     await begin(run.interceptors, run.open)
     const request = run.request()
     const message = request instanceof Promise ? await run.open.race(request) : request
-    answer = run.answer(await run.open.race(run.handler(message, call)))
+    answer = run.answer(await run.open.race(run.handler(message, run.open)))
   } catch (thrown) {
     throw end(run.interceptors, run.open, failureOf(thrown, run.open))
   }
@@ -112,14 +110,13 @@ export async function runUnary<T>(run: Run<(request: Message, call: Call) => Pro
 export async function* runStream<T>(
   run: Run<(request: Message, call: Call) => AsyncIterable<Message>, T>,
 ): AsyncGenerator<T, void, undefined> {
-  const { call } = run.open
   let source: AsyncIterator<Message> | undefined
   let ended = false
   try {
     await begin(run.interceptors, run.open)
     const request = run.request()
     const message = request instanceof Promise ? await run.open.race(request) : request
-    source = run.handler(message, call)[Symbol.asyncIterator]()
+    source = run.handler(message, run.open)[Symbol.asyncIterator]()
     for (;;) {
       const next = await run.open.race(source.next())
       if (next.done === true) break
@@ -174,7 +171,7 @@ export function requestTooLarge(method: DescMethod): Failure {
 
 async function begin(interceptors: readonly Interceptor[], open: OpenCall): Promise<void> {
   for (const interceptor of interceptors) {
-    const pending = interceptor.begin?.(open.call)
+    const pending = interceptor.begin?.(open)
     if (pending !== undefined) await open.race(pending)
   }
 }
@@ -184,7 +181,7 @@ function end(interceptors: readonly Interceptor[], open: OpenCall, failure: Fail
 function end(interceptors: readonly Interceptor[], open: OpenCall, failure: undefined): undefined
 function end(interceptors: readonly Interceptor[], open: OpenCall, failure: Failure | undefined): Failure | undefined {
   open.close()
-  for (let i = interceptors.length - 1; i >= 0; i--) failure = interceptors[i]?.end?.(open.call, failure) ?? failure
+  for (let i = interceptors.length - 1; i >= 0; i--) failure = interceptors[i]?.end?.(open, failure) ?? failure
   return failure
 }
 

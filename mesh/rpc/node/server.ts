@@ -17,7 +17,7 @@ import { largestMessage } from '../../policy.ts'
 import type { Interceptor } from '../call.ts'
 import { type Mounted, type MountedMethod, pathOf } from '../mount.ts'
 import { detailsKey, toStatus } from '../problem.ts'
-import { deadlinePassed, decodeRequest, encodeAnswer, openCall, type OpenCall, runStream, runUnary } from '../run.ts'
+import { deadlinePassed, decodeRequest, encodeAnswer, OpenCall, runStream, runUnary } from '../run.ts'
 import { reflectionOf } from './reflection.ts'
 
 export interface GrpcLimits {
@@ -132,7 +132,7 @@ function answerUnary(
       try {
         const bytes = await answering
         settle()
-        callback(null, bytes, open.call.trailers.size === 0 ? undefined : trailersOf(open))
+        callback(null, bytes, open.trailers.size === 0 ? undefined : trailersOf(open))
       } catch (thrown) {
         settle()
         callback(errorOf(thrown, open))
@@ -179,7 +179,7 @@ function arrive(method: MountedMethod['method'], surface: Surface): { open: Open
     if (typeof value === 'string') metadata.set(name, value)
   }
   const deadline = Number(surface.getDeadline())
-  const open = openCall(method, metadata, deadline)
+  const open = new OpenCall(method, metadata, deadline)
   let settled = false
   surface.on('cancelled', () => {
     // grpc-js also says so after every answer, and when it has enforced the deadline itself.
@@ -203,7 +203,7 @@ function drained(surface: ServerWritableStream<Buffer, Buffer>): Promise<void> {
   })
 }
 
-function trailersOf({ call }: OpenCall): Metadata {
+function trailersOf(call: OpenCall): Metadata {
   const trailers = new Metadata()
   for (const [name, value] of call.trailers) trailers.set(name, value)
   return trailers
@@ -211,7 +211,7 @@ function trailersOf({ call }: OpenCall): Metadata {
 
 function errorOf(thrown: unknown, open: OpenCall): ServerErrorResponse {
   const failure = toFailure(thrown)
-  const { message, details, retryPushbackMs } = toStatus(failure, open.call.requestId)
+  const { message, details, retryPushbackMs } = toStatus(failure, open.requestId)
   const metadata = trailersOf(open)
   metadata.set(detailsKey, toBuffer(details))
   if (retryPushbackMs !== undefined) metadata.set('grpc-retry-pushback-ms', String(Math.ceil(retryPushbackMs)))

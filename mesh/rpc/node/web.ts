@@ -7,7 +7,7 @@ import type { Interceptor } from '../call.ts'
 import { encodeFrame, encodeTrailers, frameParser } from '../frames.ts'
 import { type Mounted, type MountedMethod, pathOf } from '../mount.ts'
 import { detailsKey, toStatus } from '../problem.ts'
-import { decodeRequest, encodeAnswer, openCall, type OpenCall, requestTooLarge, runStream, runUnary } from '../run.ts'
+import { decodeRequest, encodeAnswer, OpenCall, requestTooLarge, runStream, runUnary } from '../run.ts'
 
 const contentType = 'application/grpc-web+proto'
 
@@ -39,7 +39,7 @@ export function grpcWebHandler({
       res.writeHead(200, { 'content-type': contentType }).end(encodeTrailers(statusTrailers(unknown, '')))
       return
     }
-    const open = openCall(entry.method, metadataOf(req), deadlineOf(req))
+    const open = new OpenCall(entry.method, metadataOf(req), deadlineOf(req))
     res.on('close', () => {
       if (!res.writableFinished) open.cancel(new Failure('request.cancelled', 'The caller went away.'))
     })
@@ -66,7 +66,7 @@ async function answerUnary(
       request: async () => decodeRequest(method, await readMessage(method, req)),
       answer: (answer) => encodeFrame(0, encodeAnswer(method, answer)),
     })
-    body = Buffer.concat([message, encodeTrailers([['grpc-status', '0'], ...open.call.trailers])])
+    body = Buffer.concat([message, encodeTrailers([['grpc-status', '0'], ...open.trailers])])
   } catch (thrown) {
     body = encodeTrailers(trailersOf(thrown, open))
   }
@@ -93,7 +93,7 @@ async function answerStream(
     for await (const frame of frames) {
       if (!res.write(frame)) await drained(res)
     }
-    res.end(encodeTrailers([['grpc-status', '0'], ...open.call.trailers]))
+    res.end(encodeTrailers([['grpc-status', '0'], ...open.trailers]))
   } catch (thrown) {
     res.end(encodeTrailers(trailersOf(thrown, open)))
   }
@@ -166,7 +166,7 @@ function deadlineOf(req: IncomingMessage): number {
   return Date.now() + Number(match[1]) * (unitsMs[match[2] ?? ''] ?? 1)
 }
 
-function trailersOf(thrown: unknown, { call }: OpenCall): [string, string][] {
+function trailersOf(thrown: unknown, call: OpenCall): [string, string][] {
   return [...statusTrailers(toFailure(thrown), call.requestId), ...call.trailers]
 }
 
