@@ -65,7 +65,10 @@ export async function* execute(deps: ExecuteDeps, ctx: Context, execution: Execu
     yield { kind: 'head', contentType: format.contentType, version }
     for await (const bytes of result.body) yield { kind: 'body', bytes }
     summary = result.summary()
-    yield { kind: 'tail', summary: failed.filtered ? { ...summary, rowsRead: 0, bytesRead: 0 } : summary }
+    yield {
+      kind: 'tail',
+      summary: failed.filtered ? { ...summary, rowsRead: undefined, bytesRead: undefined } : summary,
+    }
   } catch (thrown) {
     throw await suggestStream(deps.warehouse, ctx, queryFailure(thrown, failed))
   } finally {

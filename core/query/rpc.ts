@@ -63,8 +63,8 @@ function chunkOf(piece: Piece): ResultChunk {
 function tailOf({ resultRows, rowsRead, bytesRead, elapsedUs }: Summary): ResultChunk {
   const value = {
     rows: BigInt(resultRows),
-    rowsRead: BigInt(rowsRead),
-    bytesRead: BigInt(bytesRead),
+    ...(rowsRead !== undefined && { rowsRead: BigInt(rowsRead) }),
+    ...(bytesRead !== undefined && { bytesRead: BigInt(bytesRead) }),
     elapsedUs: BigInt(elapsedUs),
   }
   return create(ResultChunkSchema, { piece: { case: 'tail', value } })

@@ -14,8 +14,9 @@ export interface WarehouseQuery {
 }
 
 export interface Summary {
-  readonly rowsRead: number
-  readonly bytesRead: number
+  /** Of tables; undefined where the engine does not say (the embedded one does in JSON alone). */
+  readonly rowsRead: number | undefined
+  readonly bytesRead: number | undefined
   readonly resultRows: number
   readonly elapsedUs: number
 }

@@ -10,8 +10,8 @@ export type Connection = { readonly __connection: unique symbol }
 
 export interface NativeResult {
   readonly bytes: Buffer
+  /** Rows of the result, whatever it is called: what was read of tables the addon does not tell. */
   readonly rowsRead: number
-  readonly bytesRead: number
   /** Seconds. */
   readonly elapsed: number
 }

@@ -1,7 +1,7 @@
 /** The three ways a statement is run: whole, through a pipe, and with rows. */
 import type { ServerResponse } from 'node:http'
 
-import type { Connection, Engine } from './engine.ts'
+import type { Connection, Engine, NativeResult } from './engine.ts'
 import { openPipe } from './pipe.ts'
 import { quoteString, type QueryOptions } from './settings.ts'
 import type { Watched } from './watch.ts'
@@ -19,10 +19,13 @@ export interface Run {
   readonly watched: Watched
 }
 
+/** More than the statistics at the end of a result in JSON. */
+const statisticsBytes = 256
+
 /** Holds the result in memory: for what is small, or bounded by `max_result_bytes`. */
 export async function runWhole({ engine, connection, sql, options, queryId, res }: Run): Promise<void> {
   const result = await engine.query(connection, sql, options.format)
-  sendWhole(res, { body: result.bytes, format: options.format, queryId, progress: progressOf(result) })
+  sendWhole(res, { body: result.bytes, format: options.format, queryId, progress: progressOf(result, result.bytes) })
 }
 
 /**
@@ -39,6 +42,7 @@ export async function runPiped(run: Run, path: string, holdBytes: number): Promi
   )
   void outcome.then(() => pipe.finish())
   const held: Buffer[] = []
+  let last: Buffer = Buffer.alloc(0)
   let heldBytes = 0
   let open: OpenAnswer | undefined
   for await (const chunk of pipe.reader) {
@@ -51,6 +55,7 @@ export async function runPiped(run: Run, path: string, holdBytes: number): Promi
       open = openAnswer(res, options.format, queryId)
       await open.write(Buffer.concat(held.splice(0)), watched.signal)
     } else await open.write(chunk, watched.signal)
+    last = Buffer.concat([last.subarray(-statisticsBytes), chunk.subarray(-statisticsBytes)])
   }
   const ended = await outcome
   if ('thrown' in ended) {
@@ -65,9 +70,11 @@ export async function runPiped(run: Run, path: string, holdBytes: number): Promi
     open.fail(late ? exception(159, 'TIMEOUT_EXCEEDED', 'Timeout exceeded.') : failed)
     return true
   }
-  const progress = progressOf(ended.result)
-  if (open !== undefined) open.end(progress)
-  else sendWhole(res, { body: Buffer.concat(held), format: options.format, queryId, progress })
+  if (open !== undefined) open.end(progressOf(ended.result, last))
+  else {
+    const body = Buffer.concat(held)
+    sendWhole(res, { body, format: options.format, queryId, progress: progressOf(ended.result, body) })
+  }
   return true
 }
 
@@ -78,7 +85,7 @@ export async function runInsert({ engine, connection, sql, options, queryId, res
     throw new Error(exception(73, 'UNKNOWN_FORMAT', 'Inserts with a body take FORMAT JSONEachRow.').text)
   for (let at = 0; at < rows.length; at++) if (rows[at] === 10 || rows[at] === 13) rows[at] = 32
   const result = await engine.insert(connection, sql, rows)
-  const progress = { rowsRead: 0, bytesRead: 0, rowsWritten: result.rowsWritten, elapsedSeconds: result.elapsed }
+  const progress = { resultRows: 0, rowsWritten: result.rowsWritten, elapsedSeconds: result.elapsed }
   sendWhole(res, { body: Buffer.alloc(0), format: options.format, queryId, progress })
 }
 
@@ -92,6 +99,10 @@ export function isSelect(sql: string): boolean {
   return word.test(sql)
 }
 
-function progressOf(result: { rowsRead: number; bytesRead: number; elapsed: number }): Progress {
-  return { rowsRead: result.rowsRead, bytesRead: result.bytesRead, rowsWritten: 0, elapsedSeconds: result.elapsed }
+/** The end of a result in JSON says what was read of tables; nothing else of chDB does. */
+function progressOf({ rowsRead, elapsed }: NativeResult, result: Buffer): Progress {
+  const end = result.subarray(-statisticsBytes).toString('latin1')
+  const [, rows, bytes] = /"rows_read": ?(\d+),\s*"bytes_read": ?(\d+)\s*\}\s*\}\s*$/.exec(end) ?? []
+  const read = rows === undefined || bytes === undefined ? undefined : { rows, bytes }
+  return { read, resultRows: rowsRead, rowsWritten: 0, elapsedSeconds: elapsed }
 }

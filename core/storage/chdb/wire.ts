@@ -12,8 +12,9 @@ export interface EngineException {
 }
 
 export interface Progress {
-  readonly rowsRead: number
-  readonly bytesRead: number
+  /** What was read of tables, where it is known. */
+  readonly read?: { readonly rows: string; readonly bytes: string } | undefined
+  readonly resultRows: number
   readonly rowsWritten: number
   readonly elapsedSeconds: number
 }
@@ -39,8 +40,9 @@ export function exception(number: number, kind: string, message: string): Engine
 
 function summaryText(progress: Progress): string {
   return JSON.stringify({
-    read_rows: String(progress.rowsRead),
-    read_bytes: String(progress.bytesRead),
+    read_rows: progress.read?.rows,
+    read_bytes: progress.read?.bytes,
+    result_rows: String(progress.resultRows),
     written_rows: String(progress.rowsWritten),
     elapsed_ns: String(Math.round(progress.elapsedSeconds * 1e9)),
   })

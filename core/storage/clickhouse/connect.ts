@@ -214,11 +214,15 @@ function summaryOf({ stream, headers }: Answer): Summary {
   const text = stream.trailers['x-clickhouse-summary'] ?? headers['x-clickhouse-summary']
   const counts = (typeof text === 'string' ? JSON.parse(text) : {}) as Record<string, string | undefined>
   return {
-    rowsRead: Number(counts['read_rows'] ?? 0),
-    bytesRead: Number(counts['read_bytes'] ?? 0),
+    rowsRead: numberOf(counts['read_rows']),
+    bytesRead: numberOf(counts['read_bytes']),
     resultRows: Number(counts['result_rows'] ?? 0),
     elapsedUs: Math.round(Number(counts['elapsed_ns'] ?? 0) / 1000),
   }
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text)
 }
 
 async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {

@@ -91,7 +91,7 @@ export interface Answer {
   readonly bytes: Buffer
   readonly text: string
   readonly rows: readonly Record<string, unknown>[]
-  readonly tail: { readonly rows: bigint; readonly rowsRead: bigint } | undefined
+  readonly tail: { readonly rows: bigint; readonly rowsRead?: bigint | undefined } | undefined
 }
 
 interface Request {
