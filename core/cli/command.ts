@@ -43,7 +43,7 @@ export function indent(text: string): string {
 export function gateway(
   flags: CredentialFlags,
   { env }: Cli,
-  options: { readonly timeoutMs?: number } = {},
+  options: { readonly timeoutMs?: number; readonly retries?: number } = {},
 ): Client & { url: string } {
   const { url, key } = resolveCredentials(flags, env)
   if (key === undefined) {

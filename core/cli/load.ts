@@ -1,5 +1,6 @@
 import cliProgress from 'cli-progress'
 import { Command, Option } from 'commander'
+import { EdgewiseError } from '#mesh/client/index.ts'
 import { type Cli, type CommonFlags, gateway, whole, withGateway } from './command.ts'
 import { CliError, exits } from './exit.ts'
 import type { LoadFormat } from './load/batches.ts'
@@ -14,7 +15,10 @@ interface Flags extends CommonFlags {
   readonly parallel: number
 }
 
+const resumable = 'Run the same command again: it goes on where it was.'
 const requestTimeoutMs = 120_000
+/** A batch is known by its key, so it is sent again for as long as it may take: a core that restarts is waited for. */
+const retries = 40
 
 export function load(cli: Cli): Command {
   return withGateway(
@@ -40,7 +44,7 @@ export function load(cli: Cli): Command {
     known by the digest of the file and its place in it, for 24 hours.`,
   ).action(async (stream: string, paths: readonly string[], flags: Flags) => {
     const { terminal } = cli
-    const client = gateway(flags, cli, { timeoutMs: requestTimeoutMs })
+    const client = gateway(flags, cli, { timeoutMs: requestTimeoutMs, retries })
     const files = await Promise.all(paths.map((path) => openFile(path, flags.format)))
     const began = performance.now()
     const loaded: (Loaded & { readonly file: string })[] = []
@@ -60,11 +64,11 @@ export function load(cli: Cli): Command {
           })),
         })
       } catch (error) {
-        if (!terminal.signal.aborted) throw error
-        throw new CliError('Interrupted.', {
-          exitCode: exits.interrupted,
-          hint: 'Run the same command again: it goes on where it was.',
-        })
+        if (!terminal.signal.aborted) {
+          if (error instanceof EdgewiseError && error.retryable) terminal.note(resumable)
+          throw error
+        }
+        throw new CliError('Interrupted.', { exitCode: exits.interrupted, hint: resumable })
       } finally {
         bar.stop()
       }

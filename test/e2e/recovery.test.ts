@@ -1,4 +1,9 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { temporaryDirectory } from '../support/directory.ts'
 import { type Product, startProduct } from '../support/product.ts'
 import { ask, rows } from './ask.ts'
 
@@ -50,5 +55,25 @@ describe('a core that is killed while the gateway is in use', () => {
 
     const found = async () => (await rows(product, 'SELECT count() AS total, uniqExact(n) AS different FROM load'))[0]
     await expect.poll(found, { timeout: 10_000, interval: 200 }).toEqual({ total: sent, different: sent })
+  })
+
+  test('does not end a load: the command line sends again what was not acknowledged', async () => {
+    const count = 60_000
+    const directory = temporaryDirectory()
+    const file = join(directory.path, 'rows.ndjson')
+    writeFileSync(file, batchOf(0, count))
+    const args = ['core/cli/edgewise.js', 'load', 'from_file', file, '--json', '--parallel', '1']
+    const load = promisify(execFile)(process.execPath, args, {
+      env: { ...process.env, EDGEWISE_URL: product.url, EDGEWISE_KEY: product.key },
+    })
+    await expect.poll(async () => (await ask(product, '/v1/streams/from_file')).status, { timeout: 10_000 }).toBe(200)
+    await product.killCore()
+    const loaded = JSON.parse((await load).stdout) as { files: { accepted: number; repeated: number }[] }
+    directory.remove()
+    // A batch whose answer was lost with the core is answered as a repeat.
+    expect(loaded.files.map((one) => one.accepted + one.repeated)).toEqual([count])
+    expect(await rows(product, 'SELECT count() AS total, uniqExact(n) AS different FROM from_file')).toEqual([
+      { total: count, different: count },
+    ])
   })
 })
