@@ -9,6 +9,10 @@ const kinds = {
   query: Change_Kind.QUERY,
   workspace: Change_Kind.WORKSPACE,
   stream: Change_Kind.STREAM,
+  session: Change_Kind.SESSION,
+  issuer: Change_Kind.ISSUER,
+  route: Change_Kind.ROUTE,
+  limit: Change_Kind.LIMIT,
 } as const
 
 export function configService(deps: Deps): Service<typeof ConfigService> {

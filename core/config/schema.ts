@@ -6,7 +6,9 @@ export const changes = pgTable(
   'config_changes',
   {
     id: bigserial('id', { mode: 'number' }).primaryKey(),
-    kind: text('kind', { enum: ['key', 'query', 'workspace', 'stream'] }).notNull(),
+    kind: text('kind', {
+      enum: ['key', 'query', 'workspace', 'stream', 'session', 'issuer', 'route', 'limit'],
+    }).notNull(),
     workspace: text('workspace').notNull(),
     name: text('name').notNull(),
     at: timestamp('at', { withTimezone: true })

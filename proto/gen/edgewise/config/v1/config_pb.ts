@@ -10,7 +10,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edgewise/config/v1/config.proto.
  */
 export const file_edgewise_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lZGdld2lzZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhJlZGdld2lzZS5jb25maWcudjEiHQoMV2F0Y2hSZXF1ZXN0Eg0KBXNpbmNlGAEgASgJIlsKDVdhdGNoUmVzcG9uc2USDgoGY3Vyc29yGAEgASgJEg0KBXJlc2V0GAIgASgIEisKB2NoYW5nZXMYAyADKAsyGi5lZGdld2lzZS5jb25maWcudjEuQ2hhbmdlIrkBCgZDaGFuZ2USLQoEa2luZBgBIAEoDjIfLmVkZ2V3aXNlLmNvbmZpZy52MS5DaGFuZ2UuS2luZBIRCgl3b3Jrc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSJfCgRLaW5kEhQKEEtJTkRfVU5TUEVDSUZJRUQQABIMCghLSU5EX0tFWRABEg4KCktJTkRfUVVFUlkQAhISCg5LSU5EX1dPUktTUEFDRRADEg8KC0tJTkRfU1RSRUFNEAQyXQoNQ29uZmlnU2VydmljZRJMCgVXYXRjaBIgLmVkZ2V3aXNlLmNvbmZpZy52MS5XYXRjaFJlcXVlc3QaIS5lZGdld2lzZS5jb25maWcudjEuV2F0Y2hSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("Ch9lZGdld2lzZS9jb25maWcvdjEvY29uZmlnLnByb3RvEhJlZGdld2lzZS5jb25maWcudjEiHQoMV2F0Y2hSZXF1ZXN0Eg0KBXNpbmNlGAEgASgJIlsKDVdhdGNoUmVzcG9uc2USDgoGY3Vyc29yGAEgASgJEg0KBXJlc2V0GAIgASgIEisKB2NoYW5nZXMYAyADKAsyGi5lZGdld2lzZS5jb25maWcudjEuQ2hhbmdlIv0BCgZDaGFuZ2USLQoEa2luZBgBIAEoDjIfLmVkZ2V3aXNlLmNvbmZpZy52MS5DaGFuZ2UuS2luZBIRCgl3b3Jrc3BhY2UYAiABKAkSDAoEbmFtZRgDIAEoCSKiAQoES2luZBIUChBLSU5EX1VOU1BFQ0lGSUVEEAASDAoIS0lORF9LRVkQARIOCgpLSU5EX1FVRVJZEAISEgoOS0lORF9XT1JLU1BBQ0UQAxIPCgtLSU5EX1NUUkVBTRAEEhAKDEtJTkRfU0VTU0lPThAFEg8KC0tJTkRfSVNTVUVSEAYSDgoKS0lORF9ST1VURRAHEg4KCktJTkRfTElNSVQQCDJdCg1Db25maWdTZXJ2aWNlEkwKBVdhdGNoEiAuZWRnZXdpc2UuY29uZmlnLnYxLldhdGNoUmVxdWVzdBohLmVkZ2V3aXNlLmNvbmZpZy52MS5XYXRjaFJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * WatchRequest says from where.
@@ -143,6 +143,34 @@ export const Change_Kind = {
    * @generated from enum value: KIND_STREAM = 4;
    */
   STREAM: 4,
+
+  /**
+   * A user, a session or a family of tokens ended; `name` is its id (`usr_…`, `ses_…`).
+   *
+   * @generated from enum value: KIND_SESSION = 5;
+   */
+  SESSION: 5,
+
+  /**
+   * Issuers of tokens, or keys that they sign with.
+   *
+   * @generated from enum value: KIND_ISSUER = 6;
+   */
+  ISSUER: 6,
+
+  /**
+   * A route to an upstream; `name` is its name.
+   *
+   * @generated from enum value: KIND_ROUTE = 7;
+   */
+  ROUTE: 7,
+
+  /**
+   * A named limit; `name` is its name.
+   *
+   * @generated from enum value: KIND_LIMIT = 8;
+   */
+  LIMIT: 8,
 } as const;
 
 /**
