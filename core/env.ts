@@ -1,7 +1,14 @@
 import { z } from 'zod'
+import { parseMasterKey } from './seal.ts'
 
 const bytes = (value: number) => z.coerce.number().int().min(1).default(value)
 const port = (value: number) => z.coerce.number().int().min(0).max(65_535).default(value)
+
+const masterKey = z.string().transform((text, context) => {
+  const key = parseMasterKey(text)
+  if (key === undefined) context.addIssue('must be 32 bytes in base64, as `openssl rand -base64 32` makes them')
+  return key ?? z.NEVER
+})
 
 const schema = z.object({
   EDGEWISE_DATA: z.string().min(1).default('.edgewise'),
@@ -10,6 +17,23 @@ const schema = z.object({
   CORE_HTTP_PORT: port(8788),
   CORE_GRPC_PORT: port(8789),
   EDGE_TOKEN: z.string().min(32, 'must have at least 32 characters').optional(),
+  /** What the gateway is reached at from outside: `iss` and `aud` of the tokens that are issued here. */
+  PUBLIC_URL: z
+    .url({ protocol: /^https?$/ })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .default('http://127.0.0.1:8787'),
+  EDGEWISE_MASTER_KEY: masterKey.optional(),
+  /** Those of before, separated by commas: what they sealed still opens. */
+  EDGEWISE_MASTER_KEY_PREVIOUS: z
+    .string()
+    .transform((text) => text.split(','))
+    .pipe(z.array(masterKey))
+    .default([]),
+  /** Hosts that providers' addresses may lead to although they are private: `host` or `host:port`, separated by commas. */
+  OUTBOUND_ALLOW: z
+    .string()
+    .transform((text) => text.split(',').map((host) => host.trim()))
+    .default([]),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
   LOG_PARTITIONS: z.coerce.number().int().min(1).max(64).default(4),
   LOG_RETENTION_HOURS: z.coerce.number().min(24).default(168),

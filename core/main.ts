@@ -1,4 +1,6 @@
 import { pino } from 'pino'
+import { pathOf } from '#mesh/rpc/mount.ts'
+import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
 import { createIdentity, migrations as identity } from './identity/index.ts'
@@ -6,6 +8,8 @@ import { createIngest, migrations as ingest } from './ingest/index.ts'
 import { createMetrics } from './metrics.ts'
 import { createQuery, migrations as query } from './query/index.ts'
 import { limits } from './limits.ts'
+import { createOutbound } from './outbound.ts'
+import { createSeal } from './seal.ts'
 import { secretFile } from './secrets.ts'
 import { startServer } from './server.ts'
 import { startEmbeddedWarehouse } from './storage/chdb/spawn.ts'
@@ -60,6 +64,12 @@ async function start(env: Env) {
       },
       now: Date.now,
       createDatabase: (workspace) => stream.tables.createDatabase(workspace),
+      issuerUrl: env.PUBLIC_URL,
+      seal: createSeal(
+        env.EDGEWISE_MASTER_KEY ?? Buffer.from(secretFile(directory.at('master.key')), 'base64url'),
+        env.EDGEWISE_MASTER_KEY_PREVIOUS,
+      ),
+      outbound: createOutbound(env.OUTBOUND_ALLOW),
     }),
     ingest: createIngest({
       db,
@@ -80,19 +90,27 @@ async function start(env: Env) {
     grpcPort: env.CORE_GRPC_PORT,
     services: {
       identity: domains.identity.service,
+      tokens: domains.identity.tokens,
       config: domains.config.service,
       ingest: domains.ingest.service,
       query: domains.query.service,
     },
-    ports: { authenticate: domains.identity.authenticate, log: log.child({ domain: 'rpc' }) },
+    ports: {
+      authenticate: domains.identity.authenticate,
+      open: [pathOf(TokenService.method.issueToken)],
+      log: log.child({ domain: 'rpc' }),
+    },
     metrics: createMetrics(),
     unready: async () => ((await warehouse.ping()) ? [] : ['warehouse']),
   })
   const chores = setInterval(() => {
     const now = Date.now()
-    Promise.all([domains.config.prune(now), domains.ingest.prune(now), eventLog.expire(now)]).catch((error: unknown) =>
-      log.error({ err: error }, 'a chore failed; it is tried again in a minute'),
-    )
+    Promise.all([
+      domains.config.prune(now),
+      domains.ingest.prune(now),
+      domains.identity.tend(),
+      eventLog.expire(now),
+    ]).catch((error: unknown) => log.error({ err: error }, 'a chore failed; it is tried again in a minute'))
   }, 60_000)
   log.info({ http: server.http, grpc: server.grpc, data: directory.path, roles: env.ROLES }, 'core ready')
 

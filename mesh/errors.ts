@@ -55,6 +55,11 @@ export const problems = {
     title: 'This parameter is bound by the key',
     hint: 'Leave the parameter out: the key supplies it.',
   },
+  'auth.grant': {
+    code: 'invalid_argument',
+    title: 'The grant does not hold',
+    hint: 'Sign in again, or ask with a key.',
+  },
   'request.invalid': {
     code: 'invalid_argument',
     title: 'The request is not well formed',

@@ -1,6 +1,7 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 
@@ -41,6 +42,14 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     maxRequestBytes: MiB,
     maxResponseBytes: 4 * MiB,
     idempotent: ['verifyKey', 'listKeys', 'getKey', 'revokeKey', 'listWorkspaces', 'updateWorkspace'],
+  }),
+  ...service(TokenService, {
+    timeoutMs: 5_000,
+    maxTimeoutMs: 30_000,
+    maxRequestBytes: MiB,
+    // Every issuer with its keys.
+    maxResponseBytes: 16 * MiB,
+    idempotent: ['getTrust', 'refreshIssuer', 'getIssuer', 'listIssuers', 'putIssuer'],
   }),
   ...service(IngestService, {
     timeoutMs: 30_000,

@@ -14,6 +14,8 @@ export const scopes = {
   'queries:write': 'publish and unpublish queries',
   'endpoints:read': 'call published queries; may be narrowed to one: endpoints:read:top_pages',
   'keys:admin': 'create, list and revoke API keys',
+  'users:admin': 'invite people, give them roles, end their sessions; define roles',
+  'issuers:admin': 'declare the OpenID providers whose users may come',
   'workspace:admin': 'change the settings of the workspace',
   'workspaces:admin': 'create and list workspaces of the installation',
 } as const
@@ -24,6 +26,27 @@ export type Scope = keyof typeof scopes
 export const workspaceScopes: readonly Scope[] = (Object.keys(scopes) as Scope[]).filter(
   (scope) => scope !== 'workspaces:admin',
 )
+
+/** What every workspace has; others can be defined beside them. */
+export const builtInRoles: Readonly<Record<string, readonly Scope[]>> = {
+  owner: workspaceScopes,
+  editor: workspaceScopes.filter((scope) => !scope.endsWith(':admin')),
+  viewer: ['streams:read', 'sql:read', 'queries:read', 'endpoints:read'],
+}
+
+/** What the holder of these roles may do. A role that is gone gives nothing. */
+export function scopesOfRoles(
+  names: readonly string[],
+  defined: readonly { readonly name: string; readonly scopes: readonly string[] }[],
+): string[] {
+  const held = names.flatMap(
+    (name) =>
+      (Object.hasOwn(builtInRoles, name) ? builtInRoles[name] : undefined) ??
+      defined.find((role) => role.name === name)?.scopes ??
+      [],
+  )
+  return [...new Set(held)]
+}
 
 /** Whether `text` is a scope of the table, narrowed to a name or not. */
 export function isScope(text: string): boolean {

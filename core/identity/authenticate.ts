@@ -3,8 +3,9 @@ import { create } from '@bufbuild/protobuf'
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { Failure } from '#mesh/errors.ts'
 import type { Call } from '#mesh/rpc/call.ts'
+import { isToken } from '#mesh/tokens/verify.ts'
 import { type Actor, ActorSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
-import { keyHash } from './mint.ts'
+import { secretHash } from './mint.ts'
 
 const freshMs = 5_000
 const maxCached = 10_000
@@ -15,38 +16,43 @@ const edge = create(ActorSchema, { id: 'svc_edge', scopes: ['internal:edge'] })
 const operator = create(ActorSchema, { id: 'svc_operator', scopes: ['internal:operator'] })
 
 /**
- * Turns a call's credential into an actor. Verified keys are remembered for at most five seconds, never past their
+ * Turns a call's credential, a key or a token, into an actor. Verified ones are remembered for at most five seconds, never past their
  * expiry, and forgotten at once when anything about keys changes in this process.
  */
 export function createAuthenticator(deps: {
-  readonly verify: (key: string) => Promise<Actor>
+  readonly verifyKey: (key: string) => Promise<Actor>
+  readonly verifyToken: (token: string) => Promise<{ readonly actor: Actor; readonly expiresAtMs: number }>
   readonly edgeToken: string
   readonly operatorToken: string
   readonly now: () => number
 }): { authenticate(call: Call): Promise<Actor | undefined>; forget(): void } {
   const services = [
-    { actor: edge, digest: Buffer.from(keyHash(deps.edgeToken)) },
-    { actor: operator, digest: Buffer.from(keyHash(deps.operatorToken)) },
+    { actor: edge, digest: Buffer.from(secretHash(deps.edgeToken)) },
+    { actor: operator, digest: Buffer.from(secretHash(deps.operatorToken)) },
   ]
   const known = new Map<string, { readonly actor: Actor; readonly until: number }>()
   let generation = 0
+
+  async function verifiedKey(text: string) {
+    const actor = await deps.verifyKey(text)
+    return { actor, expiresAtMs: actor.expiresAt === undefined ? Infinity : timestampMs(actor.expiresAt) }
+  }
 
   return {
     async authenticate(call) {
       const text = credential(call)
       if (text === undefined) return undefined
-      const digest = keyHash(text)
+      const digest = secretHash(text)
       const service = services.find((known) => timingSafeEqual(known.digest, Buffer.from(digest)))
       if (service !== undefined) return service.actor
       const cached = known.get(digest)
       const now = deps.now()
       if (cached !== undefined && now < cached.until) return cached.actor
       const before = generation
-      const actor = await deps.verify(text)
-      const expires = actor.expiresAt === undefined ? Infinity : timestampMs(actor.expiresAt)
+      const { actor, expiresAtMs } = isToken(text) ? await deps.verifyToken(text) : await verifiedKey(text)
       if (before === generation) {
         if (known.size >= maxCached) known.clear()
-        known.set(digest, { actor, until: Math.min(now + freshMs, expires) })
+        known.set(digest, { actor, until: Math.min(now + freshMs, expiresAtMs) })
       }
       return actor
     },

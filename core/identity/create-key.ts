@@ -1,10 +1,8 @@
 import { Failure, type Violation } from '#mesh/errors.ts'
-import { allows, isScope, type Scope } from '#mesh/scopes.ts'
-import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
-import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { authorise, type Context } from '../context.ts'
 import type { Deps, Plan } from './deps.ts'
 import { mintKey } from './mint.ts'
+import { excesses, filterViolations, isFaster, type RowFilter, scopeViolations, unboundSql } from './narrow.ts'
 import { insertKey, type KeyRow } from './store.ts'
 
 export interface NewKey {
@@ -12,7 +10,7 @@ export interface NewKey {
   readonly scopes: readonly string[]
   readonly plan: Plan | undefined
   readonly params: Readonly<Record<string, string>>
-  readonly filters: readonly { readonly stream: string; readonly column: string; readonly values: readonly string[] }[]
+  readonly filters: readonly RowFilter[]
   readonly expiresAt: Date | undefined
 }
 
@@ -42,11 +40,6 @@ export async function createKey(
   return { row: stored, text }
 }
 
-/** With these a key has SQL of its own run: at once, or published and then called. */
-const ownSql: readonly Scope[] = ['sql:read', 'queries:write']
-
-const nameShape = /^_?[a-z][a-z0-9_]{0,47}$/
-
 /** What is wrong with the key by itself. */
 function violations(input: NewKey, now: number): Violation[] {
   const errors: Violation[] = []
@@ -56,33 +49,10 @@ function violations(input: NewKey, now: number): Violation[] {
   if (input.scopes.length < 1 || input.scopes.length > 100) {
     errors.push({ pointer: '/scopes', reason: 'must be 1 to 100 scopes; `edgewise scopes` lists them' })
   }
-  for (const [i, scope] of input.scopes.entries()) {
-    if (!isScope(scope)) {
-      errors.push({ pointer: `/scopes/${i}`, reason: `\`${scope}\` is not a scope; \`edgewise scopes\` lists them` })
-    }
-  }
+  errors.push(...scopeViolations(input.scopes))
   if (Object.keys(input.params).length > 100) errors.push({ pointer: '/params', reason: 'must be at most 100' })
-  const streams = new Set<string>()
-  for (const [i, filter] of input.filters.entries()) {
-    const at = `/filters/${filter.stream || i}`
-    if (!nameShape.test(filter.stream)) errors.push({ pointer: at, reason: 'is not the name of a stream' })
-    if (streams.has(filter.stream)) errors.push({ pointer: at, reason: 'a stream has at most one filter' })
-    streams.add(filter.stream)
-    if (filter.column === '' || filter.column.length > 200) {
-      errors.push({ pointer: `${at}/column`, reason: 'must name a column' })
-    }
-    if (filter.values.length < 1 || filter.values.length > 1_000) {
-      errors.push({ pointer: `${at}/values`, reason: 'must be 1 to 1,000 values' })
-    }
-  }
-  if (Object.keys(input.params).length > 0 && input.filters.length === 0) {
-    for (const scope of ownSql.filter((scope) => allows(input.scopes, scope))) {
-      errors.push({
-        pointer: '/scopes',
-        reason: `a key with params and no filters cannot hold ${scope}: SQL of its own would not be bound by them`,
-      })
-    }
-  }
+  errors.push(...filterViolations(input.filters))
+  errors.push(...unboundSql(input))
   if (input.expiresAt !== undefined && input.expiresAt.getTime() <= now) {
     errors.push({ pointer: '/expires_at', reason: 'must be in the future' })
   }
@@ -96,53 +66,9 @@ function inRange(value: number, least: number, most: number): boolean {
   return value >= least && value <= most
 }
 
-/** In the long run, or at once: many requests of a long window may all come in its first second. */
-function isFaster(asked: Plan, own: Plan): boolean {
-  if (asked.requests === 0) return own.requests > 0
-  if (own.requests === 0) return false
-  return asked.requests > own.requests || asked.requests / asked.windowSeconds > own.requests / own.windowSeconds
-}
-
 /** The plan of a key for which none is asked: the usual one, unless its maker's own is slower. */
 function slower(usual: Plan, own: Plan | undefined): Plan {
   return own !== undefined && isFaster(usual, own)
     ? { name: own.name, requests: own.requests, windowSeconds: own.windowSeconds }
     : usual
-}
-
-/** Where the key would be able to do more than its maker. */
-function excesses(input: NewKey, maker: Actor): Violation[] {
-  const errors: Violation[] = []
-  for (const [i, scope] of input.scopes.entries()) {
-    const [resource, verb, name] = scope.split(':')
-    if (!allows(maker.scopes, `${resource}:${verb}` as Scope, name === '*' ? undefined : name)) {
-      errors.push({ pointer: `/scopes/${i}`, reason: `you do not hold ${scope} yourself` })
-    }
-  }
-  for (const [name, value] of Object.entries(maker.params)) {
-    if (input.params[name] !== value) {
-      errors.push({ pointer: `/params/${name}`, reason: 'must be bound as it is for you' })
-    }
-  }
-  if (maker.filters.length > 0) {
-    if (input.filters.length === 0)
-      errors.push({ pointer: '/filters', reason: 'you see filtered rows only, so must it' })
-    for (const filter of input.filters) {
-      const own = maker.filters.find((held) => held.stream === filter.stream && held.column === filter.column)
-      if (own === undefined || !filter.values.every((value) => own.values.includes(value))) {
-        errors.push({ pointer: `/filters/${filter.stream}`, reason: 'reaches beyond the rows that you see' })
-      }
-    }
-  }
-  const makerExpiry = maker.expiresAt === undefined ? Infinity : timestampMs(maker.expiresAt)
-  if ((input.expiresAt?.getTime() ?? Infinity) > makerExpiry) {
-    errors.push({ pointer: '/expires_at', reason: 'must not be later than your own' })
-  }
-  const own = maker.plan
-  if (own !== undefined && own.requests > 0 && input.plan !== undefined) {
-    if (isFaster(input.plan, own)) {
-      errors.push({ pointer: '/plan/requests', reason: 'must not be faster than your own plan' })
-    }
-  }
-  return errors
 }

@@ -1,5 +1,9 @@
 import type { ControlDb } from '../storage/control.ts'
+import type { Outbound } from '../outbound.ts'
+import type { Seal } from '../seal.ts'
+import type { Signer } from './signing.ts'
 import type { NewKeyRow } from './store.ts'
+import type { TrustKeeper } from './trust.ts'
 
 export type Plan = NewKeyRow['plan']
 
@@ -10,6 +14,12 @@ export interface Deps {
   readonly now: () => number
   /** Makes the workspace's database in the warehouse. */
   readonly createDatabase: (workspace: string) => Promise<void>
+  /** What our own tokens say in `iss` and `aud`: where the gateway is. */
+  readonly issuerUrl: string
+  readonly seal: Seal
+  readonly signer: Signer
+  readonly trust: TrustKeeper
+  readonly outbound: Outbound
   /** Called after anything that verified credentials depend on has changed. */
   readonly forget: () => void
 }

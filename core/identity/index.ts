@@ -1,34 +1,68 @@
 import type { Call, Service } from '#mesh/rpc/call.ts'
 import type { Actor, IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import type { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { createAuthenticator } from './authenticate.ts'
 import { bootstrap } from './create-workspace.ts'
 import type { Deps } from './deps.ts'
+import { refreshDue, refreshIssuer } from './issuers.ts'
 import { identityService } from './rpc.ts'
+import { createSigner } from './signing.ts'
+import { deleteSessionsBefore } from './store-tokens.ts'
+import { tokenService } from './token-rpc.ts'
+import { createTrust } from './trust.ts'
 import { verifyKey } from './verify-key.ts'
 
 export const migrations = { domain: 'identity', folder: new URL('./migrations', import.meta.url) }
 
+/** Sessions are known this much longer than they hold: their end must outlive their tokens. */
+const keptMs = 7 * 86_400_000
+
 export interface Identity {
   readonly service: Service<typeof IdentityService>
+  readonly tokens: Service<typeof TokenService>
   /** Who a call comes from; undefined when it carries no credential. */
   authenticate(call: Call): Promise<Actor | undefined>
   /** Makes the first workspace; answers its administrator's key, or undefined when there was one already. */
   bootstrap(): Promise<string | undefined>
+  /** Rotates signing keys, fetches providers' keys, forgets sessions of long ago. Called on a schedule. */
+  tend(): Promise<void>
 }
 
-export function createIdentity(
-  options: Omit<Deps, 'forget'> & { readonly edgeToken: string; readonly operatorToken: string },
-): Identity {
+type Options = Omit<Deps, 'forget' | 'signer' | 'trust'> & {
+  readonly edgeToken: string
+  readonly operatorToken: string
+}
+
+export function createIdentity(options: Options): Identity {
+  const { db, now } = options
+  const signer = createSigner(options)
+  const forget = (): void => {
+    authenticator.forget()
+    trust.forget()
+  }
+  const refreshDeps = { ...options, forget }
+  const trust = createTrust({ ...options, signer, refreshIssuer: (issuer) => refreshIssuer(refreshDeps, issuer) })
   const authenticator = createAuthenticator({
-    verify: (key) => verifyKey(options, key),
+    verifyKey: (key) => verifyKey(options, key),
+    verifyToken: (token) => trust.verify(token),
     edgeToken: options.edgeToken,
     operatorToken: options.operatorToken,
-    now: options.now,
+    now,
   })
-  const deps: Deps = { ...options, forget: authenticator.forget }
+  const deps: Deps = { ...options, signer, trust, forget }
   return {
     service: identityService(deps),
+    tokens: tokenService(deps),
     authenticate: authenticator.authenticate,
-    bootstrap: async () => (await bootstrap(deps))?.key.text,
+    async bootstrap() {
+      // A master key that is not the one of before is found out now, and not by the first who wants a token.
+      await signer.sign({})
+      return (await bootstrap(deps))?.key.text
+    },
+    async tend() {
+      if (await signer.rotate()) forget()
+      await refreshDue(refreshDeps)
+      await deleteSessionsBefore(db, new Date(now() - keptMs))
+    },
   }
 }

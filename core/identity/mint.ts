@@ -2,9 +2,19 @@ import { hash, randomBytes } from 'node:crypto'
 import { generateKey, keyPrefixLength } from '#mesh/keys.ts'
 import type { NewKeyRow } from './store.ts'
 
-/** What a key is stored and found by. SHA-256 is enough: the text has 190 random bits, so there is nothing to guess. */
-export function keyHash(text: string): string {
+/** What a secret that we made is stored and found by. SHA-256 is enough: it has 190 random bits or more, so there is nothing to guess. */
+export function secretHash(text: string): string {
   return hash('sha256', text)
+}
+
+/** 256 random bits. */
+export function mintRefreshToken(): string {
+  return `ewr_${randomBytes(32).toString('base64url')}`
+}
+
+/** Sorts by time. */
+export function sessionId(now: number): string {
+  return `ses_${now.toString(36).padStart(9, '0')}${randomBytes(6).toString('hex')}`
 }
 
 /** A new key's text, its row without what its maker decides, and an id that sorts by time. */
@@ -14,5 +24,5 @@ export function mintKey(now: number): {
 } {
   const text = generateKey()
   const id = `key_${now.toString(36).padStart(9, '0')}${randomBytes(6).toString('hex')}`
-  return { text, row: { id, prefix: text.slice(0, keyPrefixLength), hash: keyHash(text) } }
+  return { text, row: { id, prefix: text.slice(0, keyPrefixLength), hash: secretHash(text) } }
 }

@@ -34,6 +34,19 @@ export async function keyById(db: Db, workspace: string, id: string): Promise<Ke
   return row
 }
 
+export async function keyWithWorkspace(
+  db: Db,
+  workspace: string,
+  id: string,
+): Promise<{ readonly key: KeyRow; readonly workspace: WorkspaceRow } | undefined> {
+  const [row] = await db
+    .select({ key: keys, workspace: workspaces })
+    .from(keys)
+    .innerJoin(workspaces, eq(workspaces.name, keys.workspace))
+    .where(and(eq(keys.workspace, workspace), eq(keys.id, id)))
+  return row
+}
+
 /** Newest first; `after` is the last id of the page before. */
 export async function keysOf(db: Db, workspace: string, limit: number, after: string): Promise<KeyRow[]> {
   return db

@@ -4,21 +4,29 @@ import { Failure } from '#mesh/errors.ts'
 import { isWellFormedKey } from '#mesh/keys.ts'
 import { type Actor, ActorSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import type { Deps } from './deps.ts'
-import { keyHash } from './mint.ts'
-import { keyByHash } from './store.ts'
+import { secretHash } from './mint.ts'
+import { keyByHash, type KeyRow, keyWithWorkspace, type WorkspaceRow } from './store.ts'
 
 /** Who the key is. Unknown, revoked and expired keys get one answer, so that guessing teaches nothing. */
 export async function verifyKey(deps: Pick<Deps, 'db' | 'now'>, text: string): Promise<Actor> {
-  const found = isWellFormedKey(text) ? await keyByHash(deps.db, keyHash(text)) : undefined
-  const key = found?.key
-  if (
-    found === undefined ||
-    key === undefined ||
-    key.revokedAt !== null ||
-    (key.expiresAt !== null && key.expiresAt.getTime() <= deps.now())
-  ) {
+  const found = isWellFormedKey(text) ? await keyByHash(deps.db, secretHash(text)) : undefined
+  if (found === undefined || !isLive(found.key, deps.now())) {
     throw new Failure('auth.invalid', 'The key is unknown, expired or revoked.')
   }
+  return actorOf(found)
+}
+
+/** Who a key is, by its id; undefined once it has ended. */
+export async function keyOf(deps: Pick<Deps, 'db' | 'now'>, workspace: string, id: string): Promise<Actor | undefined> {
+  const found = await keyWithWorkspace(deps.db, workspace, id)
+  return found === undefined || !isLive(found.key, deps.now()) ? undefined : actorOf(found)
+}
+
+function isLive({ revokedAt, expiresAt }: KeyRow, now: number): boolean {
+  return revokedAt === null && (expiresAt === null || expiresAt.getTime() > now)
+}
+
+function actorOf({ key, workspace }: { readonly key: KeyRow; readonly workspace: WorkspaceRow }): Actor {
   return create(ActorSchema, {
     workspace: key.workspace,
     id: key.id,
@@ -26,7 +34,10 @@ export async function verifyKey(deps: Pick<Deps, 'db' | 'now'>, text: string): P
     plan: key.plan,
     params: key.params,
     filters: key.filters,
-    corsOrigins: found.workspace.corsOrigins,
+    corsOrigins: workspace.corsOrigins,
+    subject: key.subject,
+    addresses: key.addresses,
+    origins: key.origins,
     ...(key.expiresAt === null ? {} : { expiresAt: timestampFromDate(key.expiresAt) }),
   })
 }

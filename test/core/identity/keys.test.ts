@@ -13,25 +13,19 @@ import {
   UpdateWorkspaceRequestSchema,
 } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { WatchRequestSchema } from '#proto/edgewise/config/v1/config_pb.ts'
-import { createConfig, migrations as configMigrations } from '../../../core/config/index.ts'
-import { createIdentity, type Identity, migrations } from '../../../core/identity/index.ts'
-import type { ControlDb } from '../../../core/storage/control.ts'
+import { createConfig } from '../../../core/config/index.ts'
+import type { Identity } from '../../../core/identity/index.ts'
 import { callBy } from '../../support/call.ts'
-import { memoryControl } from '../../support/control.ts'
+import { type Fixture, operatorToken, startIdentity } from './fixture.ts'
 
-const edgeToken = 'edge-token-that-is-long-enough-for-tests'
-const operatorToken = 'operator-token-that-is-long-enough-too'
 const admin = { scopes: [...workspaceScopes], plan: { requests: 0 } }
 const edge = { workspace: '', id: 'svc_edge', scopes: ['internal:edge'] }
 
-let store: { db: ControlDb; close(): Promise<void> }
+let store: Fixture
 let identity: Identity
-let now = Date.now()
-const databases: string[] = []
+let databases: readonly string[] = []
 
-function asKey(text: string) {
-  return identity.authenticate({ ...callBy({}), metadata: new Map([['authorization', `Bearer ${text}`]]) })
-}
+const asKey = (text: string) => store.as(text)
 
 function createKey(
   by: Parameters<typeof callBy>[0],
@@ -41,15 +35,8 @@ function createKey(
 }
 
 beforeAll(async () => {
-  store = await memoryControl([configMigrations, { ...migrations }])
-  identity = createIdentity({
-    db: store.db,
-    edgeToken,
-    operatorToken,
-    defaultPlan: { name: 'standard', requests: 100, windowSeconds: 60 },
-    now: () => now,
-    createDatabase: async (name) => void databases.push(name),
-  })
+  store = await startIdentity()
+  ;({ identity, databases } = store)
 })
 afterAll(() => store.close())
 
@@ -113,7 +100,7 @@ describe('creating a key', () => {
     const maker = {
       scopes: ['keys:admin'],
       filters: [{ stream: 's', column: 'c', values: ['1'] }],
-      expiresAt: timestampFromMs(now + 60_000),
+      expiresAt: timestampFromMs(store.clock.now + 60_000),
     }
     await expect(createKey(maker, input)).rejects.toMatchObject({
       errors: expect.arrayContaining([expect.objectContaining({ pointer })]),
@@ -157,9 +144,9 @@ describe('a key ends', () => {
   })
 
   test('at its expiry, even when its verification is remembered', async () => {
-    const made = await createKey(admin, { scopes: ['sql:read'], expiresAt: timestampFromMs(now + 1_000) })
+    const made = await createKey(admin, { scopes: ['sql:read'], expiresAt: timestampFromMs(store.clock.now + 1_000) })
     expect(await asKey(made.text)).toBeDefined()
-    now += 1_000
+    store.clock.now += 1_000
     await expect(asKey(made.text)).rejects.toMatchObject({ problem: 'auth.invalid' })
   })
 
