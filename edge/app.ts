@@ -14,6 +14,7 @@ import { endpoints } from './routes/endpoints/endpoints.ts'
 import { createHit } from './routes/endpoints/hit.ts'
 import { events } from './routes/events.ts'
 import { health } from './routes/health.ts'
+import { issuers } from './routes/issuers.ts'
 import { keys } from './routes/keys.ts'
 import { metrics } from './routes/metrics.ts'
 import { invalid, methodsOf, notFound, onError } from './routes/problems.ts'
@@ -21,6 +22,8 @@ import { quarantine } from './routes/quarantine.ts'
 import { queries } from './routes/queries.ts'
 import { sql } from './routes/sql.ts'
 import { streams } from './routes/streams.ts'
+import { token } from './routes/token.ts'
+import { wellKnown } from './routes/well-known.ts'
 import { workspaces } from './routes/workspaces.ts'
 
 export interface App {
@@ -37,8 +40,16 @@ export function createApp(deps: Deps): App {
 
   // What every request passes, in this order.
   app.use(observe(deps), cors())
+  token(app, deps)
   app.use('/v1/*', authenticate(deps), limit())
-  for (const path of ['/v1/streams/*', '/v1/quarantine/*', '/v1/queries/*', '/v1/keys/*', '/v1/workspaces/*']) {
+  for (const path of [
+    '/v1/streams/*',
+    '/v1/quarantine/*',
+    '/v1/queries/*',
+    '/v1/keys/*',
+    '/v1/workspaces/*',
+    '/v1/issuers/*',
+  ]) {
     app.use(
       path,
       bodyLimit({
@@ -60,6 +71,8 @@ export function createApp(deps: Deps): App {
   quarantine(app, deps)
   keys(app, deps)
   workspaces(app, deps)
+  issuers(app, deps)
+  wellKnown(app, deps)
   health(app, deps)
   metrics(app, deps)
   docs(app)

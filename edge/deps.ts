@@ -1,4 +1,5 @@
 import { createSessions } from './auth/sessions.ts'
+import { createEdgeTrust } from './auth/trust.ts'
 import type { Answer } from './cache/answers.ts'
 import { createAnswers } from './cache/answers.ts'
 import { createDescriptions } from './cache/descriptions.ts'
@@ -9,6 +10,7 @@ import { type Core, connectCore } from './core.ts'
 import type { Env, Settings } from './env.ts'
 import { createDurableLeases } from './limit/durable-leases.ts'
 import { createLimiter, type Leases } from './limit/limiter.ts'
+import { createStrangers } from './limit/strangers.ts'
 import { createMeters } from './limit/meters.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { createRequestIds } from './observe/request-id.ts'
@@ -52,6 +54,7 @@ export function assemble(ports: Ports) {
   const metrics = createMetrics()
   const limiter = createLimiter({ leases, now, onDegraded: () => metrics.count('limit_degraded') })
   const feed = createFeed({ config: core.config, now })
+  const trust = createEdgeTrust({ tokens: core.tokens, feed, now })
   const answers = createAnswers({ maxBytes: settings.CACHE_MAX_BYTES })
   feed.onChange((change) => {
     // A query may read another, and each reads streams: every answer of the workspace may be another one now.
@@ -66,8 +69,10 @@ export function assemble(ports: Ports) {
     feed,
     answers,
     meters: createMeters({ limiter }),
+    strangers: createStrangers({ limiter, header: settings.CLIENT_ADDRESS_HEADER }),
     flights: createFlights<Answer | undefined>({ now }),
-    sessions: createSessions({ identity: core.identity, feed, limiter, now }),
+    trust,
+    sessions: createSessions({ identity: core.identity, trust, feed, limiter, now }),
     descriptions: createDescriptions({ query: core.query, feed }),
     resolutions: createResolutions(),
     requestId: createRequestIds(ports.random),

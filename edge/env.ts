@@ -14,6 +14,8 @@ const variables = z.object({
   EDGE_TOKEN: z.preprocess(unset, z.string().min(32, 'must have at least 32 characters')),
   /** Without it /metrics does not exist. */
   METRICS_TOKEN: text(z.string().min(16, 'must have at least 16 characters')),
+  /** The header in which whatever stands in front says where a request comes from; unset: nothing stands in front. */
+  CLIENT_ADDRESS_HEADER: text(z.string().regex(/^[\w-]+$/, 'is not the name of a header')),
   /** How long a cached credential may still read stale answers while the core is unreachable. */
   AUTH_STALE_SECONDS: whole(60, 3_600),
   /** Bytes of answers that an isolate keeps. */

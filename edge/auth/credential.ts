@@ -1,7 +1,7 @@
 import { Failure } from '#mesh/errors.ts'
 
 /** Longer than any credential; what is longer is not worth hashing. */
-const maxLength = 4_096
+const maxLength = 8_192
 
 /** The credential of a request, from `Authorization: Bearer …` or `X-API-Key`, never the URL; or why it has none. */
 export function credentialOf(headers: Headers): string | Failure {

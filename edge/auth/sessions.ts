@@ -2,16 +2,20 @@ import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { Failure } from '#mesh/errors.ts'
 import { isWellFormedKey } from '#mesh/keys.ts'
 import type { Client } from '#mesh/rpc/call.ts'
-import { Change_Kind } from '#proto/edgewise/config/v1/config_pb.ts'
+import { type Change, Change_Kind } from '#proto/edgewise/config/v1/config_pb.ts'
 import type { Actor, IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import type { Feed } from '../changes/feed.ts'
+import { isToken } from '#mesh/tokens/verify.ts'
 import type { Background } from '../core.ts'
 import type { Limiter, Meter } from '../limit/limiter.ts'
 import { digest } from './digest.ts'
+import type { EdgeTrust } from './trust.ts'
 
 const maxSessions = 10_000
 const maxUnknown = 10_000
 const unknownMs = 5_000
+const longestKey = 200
+const longestHandle = 2_048
 /** Strangers can make the core verify keys; this many at once. */
 const maxVerifying = 100
 
@@ -21,6 +25,8 @@ export interface Session {
   readonly id: number
   readonly actor: Actor
   readonly expiresAtMs: number
+  /** Verified here, by the keys of its issuer. */
+  readonly byToken: boolean
   /** What of the actor decides which rows an answer has: part of every cache key. */
   readonly variant: string
   /** The actor's own rate limit. */
@@ -29,36 +35,36 @@ export interface Session {
 
 export interface SessionsDeps {
   readonly identity: Pick<Client<typeof IdentityService>, 'verifyKey'>
+  readonly trust: Pick<EdgeTrust, 'verify'>
   readonly feed: Feed
   readonly limiter: Limiter
   readonly now: () => number
 }
 
-/** The credentials that this isolate knows, by their hash: their text is not kept. */
-export function createSessions({ identity, feed, limiter, now }: SessionsDeps) {
+/** The credentials that this isolate knows. */
+export function createSessions({ identity, trust, feed, limiter, now }: SessionsDeps) {
   const sessions = new Map<string, Session>()
   const unknown = new Map<string, number>()
   const verifying = new Map<string, Promise<Session>>()
   let count = 0
 
   feed.onChange((change) => {
-    if (change === undefined) {
-      sessions.clear()
-      unknown.clear()
-    } else if (change.kind === Change_Kind.KEY || change.kind === Change_Kind.WORKSPACE) {
-      for (const [hash, { actor }] of sessions) {
-        if (actor.workspace !== change.workspace) continue
-        if (change.kind === Change_Kind.WORKSPACE || actor.id === change.name) sessions.delete(hash)
-      }
-    }
+    if (change === undefined) unknown.clear()
+    for (const [hash, session] of sessions) if (isAbout(change, session)) sessions.delete(hash)
   })
+
+  async function verify(credential: string, requestId: string) {
+    if (isToken(credential)) return trust.verify(credential, requestId)
+    const { actor } = await identity.verifyKey({ key: credential }, { metadata: { 'x-request-id': requestId } })
+    if (actor === undefined) throw new Failure('internal.error', 'An unexpected error occurred.')
+    return { actor, expiresAtMs: actor.expiresAt === undefined ? Infinity : timestampMs(actor.expiresAt) }
+  }
 
   async function ask(hash: string, credential: string, requestId: string): Promise<Session> {
     const before = feed.total()
-    let actor: Actor | undefined
+    let verified: Awaited<ReturnType<typeof verify>>
     try {
-      const answer = await identity.verifyKey({ key: credential }, { metadata: { 'x-request-id': requestId } })
-      actor = answer.actor
+      verified = await verify(credential, requestId)
     } catch (thrown) {
       if (thrown instanceof Failure && thrown.problem === 'auth.invalid') {
         bound(unknown, maxUnknown)
@@ -66,13 +72,14 @@ export function createSessions({ identity, feed, limiter, now }: SessionsDeps) {
       }
       throw thrown
     }
-    if (actor === undefined) throw new Failure('internal.error', 'An unexpected error occurred.')
+    const { actor, expiresAtMs } = verified
     const session: Session = {
       id: ++count,
       actor,
-      expiresAtMs: actor.expiresAt === undefined ? Infinity : timestampMs(actor.expiresAt),
+      expiresAtMs,
+      byToken: isToken(credential),
       variant: variantOf(actor),
-      meter: limiter.meter(`${actor.workspace}/${actor.id}`, {
+      meter: limiter.meter(`${actor.workspace}/${actor.subject || actor.id}`, {
         name: actor.plan?.name || 'default',
         limit: actor.plan?.requests ?? 0,
         windowMs: (actor.plan?.windowSeconds || 60) * 1000,
@@ -95,14 +102,14 @@ export function createSessions({ identity, feed, limiter, now }: SessionsDeps) {
 
   return {
     /** The session of a credential if this isolate has it; whether it may be relied on is the feed's to say. */
-    peek: (credential: string) => known(digest(credential)),
+    peek: (credential: string) => known(handleOf(credential)),
 
     /** The session of a credential, verified by the core if it is not known here. */
     async open(credential: string, requestId: string, background: Background): Promise<Session> {
-      const hash = digest(credential)
+      const hash = handleOf(credential)
       const session = known(hash)
       if (session !== undefined) return session
-      if (!isWellFormedKey(credential)) throw refused()
+      if (!isWellFormedKey(credential) && !isToken(credential)) throw refused()
       const until = unknown.get(hash)
       if (until !== undefined && until > now()) throw refused()
       let work = verifying.get(hash)
@@ -117,6 +124,25 @@ export function createSessions({ identity, feed, limiter, now }: SessionsDeps) {
       return work
     },
   }
+}
+
+/** Whether a session may be another one after the change; without one, anything may have changed. */
+function isAbout(change: Change | undefined, { actor, byToken }: Session): boolean {
+  if (change === undefined) return true
+  // A provider may have users in any workspace.
+  if (change.kind === Change_Kind.ISSUER) return byToken
+  if (actor.workspace !== change.workspace) return false
+  if (change.kind === Change_Kind.WORKSPACE) return true
+  if (change.kind === Change_Kind.KEY) return actor.id === change.name
+  return change.kind === Change_Kind.SESSION && (actor.id === change.name || actor.session === change.name)
+}
+
+/**
+ * What a credential is found by. Of a key that is its hash, as its text must not be kept. A token is itself, unless it is
+ * long: hashing a kilobyte costs more than all else that is done for a repeated one, and it holds for minutes only.
+ */
+function handleOf(credential: string): string {
+  return credential.length > longestKey && credential.length <= longestHandle ? credential : digest(credential)
 }
 
 function refused(): Failure {

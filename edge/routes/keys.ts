@@ -11,7 +11,20 @@ const Plan = z.strictObject({
   requests: z.int().min(0),
   window_s: z.int().min(1).max(86_400),
 })
-const Value = z.union([z.string(), z.number(), z.boolean()])
+export const Value = z.union([z.string(), z.number(), z.boolean()])
+export const Filters = z
+  .record(
+    z.string(),
+    z
+      .record(z.string(), z.union([Value, z.array(Value).min(1)]))
+      .refine((filter) => Object.keys(filter).length === 1, 'one column for each stream'),
+  )
+  // Taken for no filters at all, it would be a credential that sees everything.
+  .refine((filters) => Object.keys(filters).length > 0, 'name a stream, or leave filters out')
+  .openapi({
+    description: 'Which rows of each stream exist for its bearer',
+    example: { orders: { customer: ['c1', 'c2'] } },
+  })
 const New = z
   .strictObject({
     name: z.string().min(1).max(100),
@@ -22,20 +35,7 @@ const New = z
       .openapi({ example: ['endpoints:read', 'events:write:orders'] }),
     plan: Plan.optional(),
     params: z.record(z.string(), Value).optional().openapi({ description: 'Endpoint parameters bound for this key' }),
-    filters: z
-      .record(
-        z.string(),
-        z
-          .record(z.string(), z.union([Value, z.array(Value).min(1)]))
-          .refine((filter) => Object.keys(filter).length === 1, 'one column for each stream'),
-      )
-      // Taken for no filters at all, it would be a key that sees everything.
-      .refine((filters) => Object.keys(filters).length > 0, 'name a stream, or leave filters out')
-      .optional()
-      .openapi({
-        description: 'Which rows of each stream exist for this key',
-        example: { orders: { customer: ['c1', 'c2'] } },
-      }),
+    filters: Filters.optional(),
     expires_at: z.iso.datetime({ offset: true }).optional(),
   })
   .openapi('NewKey')
@@ -56,6 +56,12 @@ const KeyShape = z
 export const CreatedKey = KeyShape.extend({
   key: z.string().openapi({ description: 'The text: shown this once' }),
 }).openapi('CreatedKey')
+
+export function filtersOf(filters: z.output<typeof Filters> = {}) {
+  return Object.entries(filters).flatMap(([stream, filter]) =>
+    Object.entries(filter).map(([column, value]) => ({ stream, column, values: [value].flat().map(String) })),
+  )
+}
 
 export function keyShape(key: Key): z.input<typeof KeyShape> {
   return {
@@ -117,9 +123,6 @@ export function keys(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
   )
   app.openapi(create, async (c) => {
     const given = c.req.valid('json')
-    const filters = Object.entries(given.filters ?? {}).flatMap(([stream, filter]) =>
-      Object.entries(filter).map(([column, value]) => ({ stream, column, values: [value].flat().map(String) })),
-    )
     const { key, text } = await core.identity.createKey(
       {
         name: given.name,
@@ -132,7 +135,7 @@ export function keys(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
           },
         }),
         params: Object.fromEntries(Object.entries(given.params ?? {}).map(([name, value]) => [name, String(value)])),
-        filters,
+        filters: filtersOf(given.filters),
         ...(given.expires_at !== undefined && { expiresAt: timestampFromDate(new Date(given.expires_at)) }),
       },
       asCaller(callerOf(c)),

@@ -162,7 +162,7 @@ function isTime(value: unknown): value is number {
 
 function parseClaims(payload: Uint8Array): JWTPayload | undefined {
   try {
-    const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+    const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload))
     return typeof claims === 'object' && claims !== null && !Array.isArray(claims) ? (claims as JWTPayload) : undefined
   } catch {
     return undefined

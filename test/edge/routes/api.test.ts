@@ -170,6 +170,8 @@ describe('the description of the API', () => {
     expect(Object.keys(document.paths).sort()).toEqual([
       '/v1/endpoints/{name}',
       '/v1/events/{stream}',
+      '/v1/issuers',
+      '/v1/issuers/{name}',
       '/v1/keys',
       '/v1/keys/{id}',
       '/v1/openapi.json',
@@ -183,6 +185,7 @@ describe('the description of the API', () => {
       '/v1/streams',
       '/v1/streams/{name}',
       '/v1/streams/{name}/truncate',
+      '/v1/token',
       '/v1/workspaces',
       '/v1/workspaces/{name}',
     ])
