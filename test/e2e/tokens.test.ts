@@ -181,3 +181,17 @@ describe('a token of a provider', () => {
     }
   })
 })
+
+test('who tries too often is told to wait, whatever address they claim to come from', async () => {
+  const attempt = (n: number) =>
+    ask(product, '/v1/token', {
+      key: null,
+      headers: { 'cf-connecting-ip': `192.0.2.${n % 250}`, 'x-forwarded-for': `198.51.100.${n % 250}` },
+      ...form({ grant_type: 'refresh_token', refresh_token: `ewr_${n}` }),
+    })
+  const answers = await Promise.all(Array.from({ length: 350 }, (_, n) => attempt(n)))
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([400, 429]))
+  const late = answers.find(({ status }) => status === 429)
+  expect(late?.json).toMatchObject({ code: 'limit.rate', error: 'slow_down' })
+  expect(Number(late?.headers.get('retry-after'))).toBeGreaterThan(0)
+})

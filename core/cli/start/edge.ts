@@ -104,6 +104,14 @@ export function startDevEdge(options: EdgeOptions): Child<number> {
 
 /** What the edge's configuration reads (infra/workerd.capnp), and nothing else of the environment. */
 function edgeEnv(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
-  const names = ['PATH', 'TZ', 'METRICS_TOKEN', 'AUTH_STALE_SECONDS', 'CACHE_MAX_BYTES', 'EVENTS_MAX_BYTES']
+  const names = [
+    'PATH',
+    'TZ',
+    'METRICS_TOKEN',
+    'AUTH_STALE_SECONDS',
+    'CACHE_MAX_BYTES',
+    'EVENTS_MAX_BYTES',
+    'CLIENT_ADDRESS_HEADER',
+  ]
   return Object.fromEntries(names.map((name) => [name, env[name]]))
 }
