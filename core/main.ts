@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { pathOf } from '#mesh/rpc/mount.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
+import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
 import { createIdentity, migrations as identity } from './identity/index.ts'
@@ -91,13 +92,14 @@ async function start(env: Env) {
     services: {
       identity: domains.identity.service,
       tokens: domains.identity.tokens,
+      users: domains.identity.users,
       config: domains.config.service,
       ingest: domains.ingest.service,
       query: domains.query.service,
     },
     ports: {
       authenticate: domains.identity.authenticate,
-      open: [pathOf(TokenService.method.issueToken)],
+      open: [pathOf(TokenService.method.issueToken), pathOf(UserService.method.acceptInvitation)],
       log: log.child({ domain: 'rpc' }),
     },
     metrics: createMetrics(),

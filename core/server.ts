@@ -7,6 +7,7 @@ import { startGrpcServer } from '#mesh/rpc/node/server.ts'
 import { grpcWebHandler } from '#mesh/rpc/node/web.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
@@ -19,6 +20,7 @@ export interface ServerOptions {
   readonly services: {
     readonly identity: Service<typeof IdentityService>
     readonly tokens: Service<typeof TokenService>
+    readonly users: Service<typeof UserService>
     readonly config: Service<typeof ConfigService>
     readonly ingest: Service<typeof IngestService>
     readonly query: Service<typeof QueryService>
@@ -37,6 +39,7 @@ export async function startServer(options: ServerOptions) {
   const services = [
     mount(IdentityService, options.services.identity),
     mount(TokenService, options.services.tokens),
+    mount(UserService, options.services.users),
     mount(ConfigService, options.services.config),
     mount(IngestService, options.services.ingest),
     mount(QueryService, options.services.query),

@@ -20,11 +20,24 @@ import { metrics } from './routes/metrics.ts'
 import { invalid, methodsOf, notFound, onError } from './routes/problems.ts'
 import { quarantine } from './routes/quarantine.ts'
 import { queries } from './routes/queries.ts'
+import { roles } from './routes/roles.ts'
+import { sessions, signingIn } from './routes/sessions.ts'
+import { accepting, users } from './routes/users.ts'
 import { sql } from './routes/sql.ts'
 import { streams } from './routes/streams.ts'
 import { token } from './routes/token.ts'
 import { wellKnown } from './routes/well-known.ts'
 import { workspaces } from './routes/workspaces.ts'
+
+/** Whose bodies are descriptions of something, and never data. */
+const described = ['streams', 'quarantine', 'queries', 'keys', 'workspaces', 'issuers', 'users', 'roles', 'sessions']
+
+const smallBody = bodyLimit({
+  maxSize: maxJsonBytes,
+  onError: () => {
+    throw tooLarge(maxJsonBytes)
+  },
+})
 
 export interface App {
   fetch(request: Request, context: ExecutionContext): Response | Promise<Response>
@@ -40,26 +53,14 @@ export function createApp(deps: Deps): App {
 
   // What every request passes, in this order.
   app.use(observe(deps), cors())
+  // Where a credential comes from; all else needs one.
+  app.use('/v1/sessions', smallBody)
+  app.use('/v1/users/accept', smallBody)
   token(app, deps)
+  signingIn(app, deps)
+  accepting(app, deps)
   app.use('/v1/*', authenticate(deps), limit())
-  for (const path of [
-    '/v1/streams/*',
-    '/v1/quarantine/*',
-    '/v1/queries/*',
-    '/v1/keys/*',
-    '/v1/workspaces/*',
-    '/v1/issuers/*',
-  ]) {
-    app.use(
-      path,
-      bodyLimit({
-        maxSize: maxJsonBytes,
-        onError: () => {
-          throw tooLarge(maxJsonBytes)
-        },
-      }),
-    )
-  }
+  for (const resource of described) app.use(`/v1/${resource}/*`, smallBody)
 
   // What there is.
   events(app, deps)
@@ -72,6 +73,9 @@ export function createApp(deps: Deps): App {
   keys(app, deps)
   workspaces(app, deps)
   issuers(app, deps)
+  users(app, deps)
+  roles(app, deps)
+  sessions(app, deps)
   wellKnown(app, deps)
   health(app, deps)
   metrics(app, deps)

@@ -2,6 +2,7 @@ import type { CallOptions, Client } from '#mesh/rpc/call.ts'
 import { connectWeb, type WebRequest } from '#mesh/rpc/web.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
@@ -10,6 +11,7 @@ import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 export interface Core {
   readonly identity: Client<typeof IdentityService>
   readonly tokens: Client<typeof TokenService>
+  readonly users: Client<typeof UserService>
   readonly config: Client<typeof ConfigService>
   readonly ingest: Client<typeof IngestService>
   readonly query: Client<typeof QueryService>
@@ -27,6 +29,7 @@ export function connectCore({ url, fetch, token }: CoreOptions): Core {
   return {
     identity: connectWeb(IdentityService, options),
     tokens: connectWeb(TokenService, options),
+    users: connectWeb(UserService, options),
     config: connectWeb(ConfigService, options),
     ingest: connectWeb(IngestService, options),
     query: connectWeb(QueryService, options),

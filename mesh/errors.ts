@@ -55,6 +55,16 @@ export const problems = {
     title: 'This parameter is bound by the key',
     hint: 'Leave the parameter out: the key supplies it.',
   },
+  'auth.code': {
+    code: 'unauthenticated',
+    title: 'A one-time code is needed',
+    hint: 'Send the code that the authenticator app shows now, as `code`.',
+  },
+  'auth.csrf': {
+    code: 'permission_denied',
+    title: 'The request may not be the person’s own',
+    hint: 'Send the csrf_token of GET /v1/sessions/current in X-CSRF-Token, from a page of this gateway.',
+  },
   'auth.grant': {
     code: 'invalid_argument',
     title: 'The grant does not hold',

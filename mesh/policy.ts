@@ -1,6 +1,7 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
@@ -50,6 +51,13 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     // Every issuer with its keys.
     maxResponseBytes: 16 * MiB,
     idempotent: ['getTrust', 'refreshIssuer', 'getIssuer', 'listIssuers', 'putIssuer'],
+  }),
+  ...service(UserService, {
+    timeoutMs: 5_000,
+    maxTimeoutMs: 30_000,
+    maxRequestBytes: MiB,
+    maxResponseBytes: 4 * MiB,
+    idempotent: ['listUsers', 'getUser', 'updateUser', 'putRole', 'listRoles', 'listSessions', 'endSession'],
   }),
   ...service(IngestService, {
     timeoutMs: 30_000,

@@ -1,5 +1,6 @@
 import type { Call, Service } from '#mesh/rpc/call.ts'
 import type { Actor, IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import type { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import type { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { createAuthenticator } from './authenticate.ts'
 import { bootstrap } from './create-workspace.ts'
@@ -10,7 +11,9 @@ import { createSigner } from './signing.ts'
 import { deleteSessionsBefore } from './store-tokens.ts'
 import { tokenService } from './token-rpc.ts'
 import { createTrust } from './trust.ts'
-import { verifyKey } from './verify-key.ts'
+import { deleteAttemptsBefore } from './store-users.ts'
+import { userService } from './user-rpc.ts'
+import { verifyCredential } from './verify-key.ts'
 
 export const migrations = { domain: 'identity', folder: new URL('./migrations', import.meta.url) }
 
@@ -20,6 +23,7 @@ const keptMs = 7 * 86_400_000
 export interface Identity {
   readonly service: Service<typeof IdentityService>
   readonly tokens: Service<typeof TokenService>
+  readonly users: Service<typeof UserService>
   /** Who a call comes from; undefined when it carries no credential. */
   authenticate(call: Call): Promise<Actor | undefined>
   /** Makes the first workspace; answers its administrator's key, or undefined when there was one already. */
@@ -43,7 +47,7 @@ export function createIdentity(options: Options): Identity {
   const refreshDeps = { ...options, forget }
   const trust = createTrust({ ...options, signer, refreshIssuer: (issuer) => refreshIssuer(refreshDeps, issuer) })
   const authenticator = createAuthenticator({
-    verifyKey: (key) => verifyKey(options, key),
+    verifyKey: (text) => verifyCredential(options, text),
     verifyToken: (token) => trust.verify(token),
     edgeToken: options.edgeToken,
     operatorToken: options.operatorToken,
@@ -53,6 +57,7 @@ export function createIdentity(options: Options): Identity {
   return {
     service: identityService(deps),
     tokens: tokenService(deps),
+    users: userService(deps),
     authenticate: authenticator.authenticate,
     async bootstrap() {
       // A master key that is not the one of before is found out now, and not by the first who wants a token.
@@ -62,7 +67,9 @@ export function createIdentity(options: Options): Identity {
     async tend() {
       if (await signer.rotate()) forget()
       await refreshDue(refreshDeps)
-      await deleteSessionsBefore(db, new Date(now() - keptMs))
+      const longAgo = new Date(now() - keptMs)
+      await deleteSessionsBefore(db, longAgo)
+      await deleteAttemptsBefore(db, longAgo)
     },
   }
 }

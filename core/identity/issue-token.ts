@@ -7,7 +7,7 @@ import { isToken } from '#mesh/tokens/verify.ts'
 import { type Actor, ActorSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { recordChange } from '../config/index.ts'
 import type { Deps } from './deps.ts'
-import { mintRefreshToken, secretHash, sessionId } from './mint.ts'
+import { mintId, mintSecret, secretHash } from './mint.ts'
 import { excesses, filterViolations, type RowFilter, scopeViolations, unboundSql } from './narrow.ts'
 import { longestTokenSeconds } from './signing.ts'
 import {
@@ -65,9 +65,9 @@ export async function issueToken(deps: Deps, request: TokenRequest): Promise<Tok
   const actor = narrowed(bearer.actor, request)
   if (!request.offline) return sign(deps, actor, request, bearer.untilMs, '')
   const now = deps.now()
-  const refreshToken = mintRefreshToken()
+  const refreshToken = mintSecret('ewr')
   const session = await insertSession(deps.db, {
-    id: sessionId(now),
+    id: mintId('ses', now),
     workspace: actor.workspace,
     actor: actor.id,
     kind: 'tokens',
@@ -116,7 +116,7 @@ async function refresh(deps: Deps, request: TokenRequest): Promise<Tokens> {
   }
   const actor = narrowed(await granted(deps, session), request)
   actor.session = session.id
-  const refreshToken = mintRefreshToken()
+  const refreshToken = mintSecret('ewr')
   const rotated = await deps.db.transaction((tx) =>
     rotateRefreshToken(tx, session.id, { from: hash, to: secretHash(refreshToken), at: new Date(now) }),
   )

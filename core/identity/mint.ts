@@ -7,14 +7,14 @@ export function secretHash(text: string): string {
   return hash('sha256', text)
 }
 
-/** 256 random bits. */
-export function mintRefreshToken(): string {
-  return `ewr_${randomBytes(32).toString('base64url')}`
+/** A secret of 256 random bits: `ewr_` refresh token, `ews_` session, `ewi_` invitation, `ewd_` device. */
+export function mintSecret(kind: 'ewr' | 'ews' | 'ewi' | 'ewd'): string {
+  return `${kind}_${randomBytes(32).toString('base64url')}`
 }
 
 /** Sorts by time. */
-export function sessionId(now: number): string {
-  return `ses_${now.toString(36).padStart(9, '0')}${randomBytes(6).toString('hex')}`
+export function mintId(kind: 'ses' | 'usr', now: number): string {
+  return `${kind}_${now.toString(36).padStart(9, '0')}${randomBytes(6).toString('hex')}`
 }
 
 /** A new key's text, its row without what its maker decides, and an id that sorts by time. */

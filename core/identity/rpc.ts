@@ -21,15 +21,15 @@ import { listKeys } from './list-keys.ts'
 import { listWorkspaces } from './list-workspaces.ts'
 import { revokeKey } from './revoke-key.ts'
 import { updateWorkspace } from './update-workspace.ts'
-import { verifyKey } from './verify-key.ts'
+import { verifyCredential } from './verify-key.ts'
 
 export function identityService(deps: Deps): Service<typeof IdentityService> {
   return {
     async verifyKey(request, call) {
       if (!contextOf(call).actor.scopes.includes('internal:edge')) {
-        throw new Failure('auth.scope', 'Only edges may ask who a key is.')
+        throw new Failure('auth.scope', 'Only edges may ask who a credential is.')
       }
-      return create(VerifyKeyResponseSchema, { actor: await verifyKey(deps, request.key) })
+      return create(VerifyKeyResponseSchema, { actor: await verifyCredential(deps, request.key) })
     },
     async createKey(request, call) {
       const made = await createKey(deps, contextOf(call), {

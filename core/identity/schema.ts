@@ -179,3 +179,20 @@ export const roles = pgTable(
   },
   (table) => [primaryKey({ columns: [table.workspace, table.name] })],
 )
+
+/** Browsers that somebody has signed in with before: whoever tries passwords elsewhere does not slow them down. */
+export const devices = pgTable('identity_devices', {
+  hash: text('hash').primaryKey(),
+  user: text('user')
+    .notNull()
+    .references(() => users.id, { onDelete: 'cascade' }),
+  createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
+})
+
+/** Passwords that were wrong, by account and by where they were tried. */
+export const attempts = pgTable('identity_attempts', {
+  /** A hash of both. */
+  id: text('id').primaryKey(),
+  failures: integer('failures').notNull(),
+  lastAt: timestamp('last_at', { withTimezone: true }).notNull(),
+})

@@ -5,7 +5,13 @@ import { isWellFormedKey } from '#mesh/keys.ts'
 import { type Actor, ActorSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import type { Deps } from './deps.ts'
 import { secretHash } from './mint.ts'
+import { verifySession } from './user-actor.ts'
 import { keyByHash, type KeyRow, keyWithWorkspace, type WorkspaceRow } from './store.ts'
+
+/** Who it is that comes with a key, or with the cookie of a browser. */
+export async function verifyCredential(deps: Pick<Deps, 'db' | 'now' | 'defaultPlan'>, text: string): Promise<Actor> {
+  return text.startsWith('ews_') ? verifySession(deps, text) : verifyKey(deps, text)
+}
 
 /** Who the key is. Unknown, revoked and expired keys get one answer, so that guessing teaches nothing. */
 export async function verifyKey(deps: Pick<Deps, 'db' | 'now'>, text: string): Promise<Actor> {

@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from 'hono'
 import { Failure } from '#mesh/errors.ts'
 import type { Deps } from '../deps.ts'
 import { type AppEnv, backgroundOf } from '../routes/context.ts'
+import { isSession, refuseForgery } from './cookie.ts'
 import { credentialOf } from './credential.ts'
 
 /** Who is asking. Without the core a credential that is known here may go on, to cached answers only. */
@@ -13,6 +14,7 @@ export function authenticate({ sessions, feed, settings, metrics }: Deps): Middl
       metrics.count('strangers')
       throw credential
     }
+    if (isSession(credential)) await refuseForgery(c.req.raw, credential)
     // First the feed: what it says to forget must be forgotten before anything known is relied on.
     const known = sessions.peek(credential) !== undefined
     // Its first word is to forget everything, so it comes before there is anything.

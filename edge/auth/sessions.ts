@@ -8,6 +8,7 @@ import type { Feed } from '../changes/feed.ts'
 import { isToken } from '#mesh/tokens/verify.ts'
 import type { Background } from '../core.ts'
 import type { Limiter, Meter } from '../limit/limiter.ts'
+import { isSession } from './cookie.ts'
 import { digest } from './digest.ts'
 import type { EdgeTrust } from './trust.ts'
 
@@ -109,7 +110,7 @@ export function createSessions({ identity, trust, feed, limiter, now }: Sessions
       const hash = handleOf(credential)
       const session = known(hash)
       if (session !== undefined) return session
-      if (!isWellFormedKey(credential) && !isToken(credential)) throw refused()
+      if (!isWellFormedKey(credential) && !isToken(credential) && !isSession(credential)) throw refused()
       const until = unknown.get(hash)
       if (until !== undefined && until > now()) throw refused()
       let work = verifying.get(hash)

@@ -1,6 +1,7 @@
 import { Failure } from '#mesh/errors.ts'
+import { networkOf } from '#mesh/network.ts'
 import type { Background } from '../core.ts'
-import { addressOf, networkOf } from './address.ts'
+import { addressOf } from './address.ts'
 import type { Limiter, Meter } from './limiter.ts'
 
 const maxMeters = 10_000

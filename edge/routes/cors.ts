@@ -14,7 +14,7 @@ const exposed = [
   'Edgewise-Fallback',
 ].join(', ')
 const allowed =
-  'Authorization, X-API-Key, Content-Type, Content-Encoding, Accept, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, Traceparent'
+  'Authorization, X-API-Key, Content-Type, Content-Encoding, Accept, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, X-CSRF-Token, Traceparent'
 
 /**
  * Browsers may read an answer where the workspace of the credential allows the origin. A preflight carries no credential, so

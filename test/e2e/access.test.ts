@@ -11,6 +11,7 @@ interface Route {
 
 let product: Product
 let routes: readonly Route[]
+let openRoutes: readonly Route[]
 /** An administrator of another workspace. */
 let stranger: string
 let mine: { readonly id: string; readonly key: string }
@@ -25,17 +26,24 @@ beforeAll(async () => {
   const made = await must<{ key: { key: string } }>(product, '/v1/workspaces', { json: { name: 'stranger' } })
   stranger = made.json.key.key
 
-  const { json } = await ask<{ paths: Record<string, Record<string, unknown>> }>(product, '/openapi.json', {
-    key: null,
-  })
-  routes = Object.entries(json.paths)
-    // The one that is asked for a credential.
-    .filter(([path]) => path.startsWith('/v1/') && path !== '/v1/token')
+  const { json } = await ask<{ paths: Record<string, Record<string, { security?: unknown[] }>> }>(
+    product,
+    '/openapi.json',
+    { key: null },
+  )
+  const described = Object.entries(json.paths)
+    .filter(([path]) => path.startsWith('/v1/'))
     .flatMap(([path, methods]) =>
-      Object.keys(methods)
-        .filter((method) => /^(get|put|post|patch|delete)$/.test(method))
-        .map((method) => ({ method: method.toUpperCase(), path: filled(path) })),
+      Object.entries(methods)
+        .filter(([method]) => /^(get|put|post|patch|delete)$/.test(method))
+        .map(([method, { security }]) => ({
+          method: method.toUpperCase(),
+          path: filled(path),
+          open: security?.length === 0,
+        })),
     )
+  routes = described.filter(({ open }) => !open)
+  openRoutes = described.filter(({ open }) => open)
 })
 afterAll(() => product?.stop())
 
@@ -45,6 +53,9 @@ function filled(path: string): string {
     .replace('/v1/workspaces/{name}', '/v1/workspaces/main')
     .replace(/(queries|endpoints)\/\{name\}/, '$1/how_many')
     .replace('/v1/issuers/{name}', '/v1/issuers/okta')
+    .replace('/v1/users/{id}', '/v1/users/usr_1')
+    .replace('/v1/sessions/{id}', '/v1/sessions/ses_1')
+    .replace('/v1/roles/{name}', '/v1/roles/reader')
     .replace(/\{name\}|\{stream\}/, 'orders')
     .replace('{id}', mine.id)
 }
@@ -64,8 +75,17 @@ const refused = (code: string): readonly string[] => routes.map(({ method, path 
 describe('every route of the API', () => {
   test('is there to be tried', () => {
     expect(routes.length).toBeGreaterThan(20)
+    // Where a credential comes from: all else needs one.
+    expect(openRoutes.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
+      'POST /v1/sessions',
+      'POST /v1/token',
+      'POST /v1/users/accept',
+    ])
     expect(new Set(routes.map(({ path }) => path.split('/')[2]))).toEqual(
       new Set([
+        'users',
+        'roles',
+        'sessions',
         'events',
         'endpoints',
         'sql',

@@ -1,3 +1,15 @@
+CREATE TABLE "identity_attempts" (
+	"id" text PRIMARY KEY NOT NULL,
+	"failures" integer NOT NULL,
+	"last_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "identity_devices" (
+	"hash" text PRIMARY KEY NOT NULL,
+	"user" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "identity_issuers" (
 	"workspace" text NOT NULL,
 	"name" text NOT NULL,
@@ -80,6 +92,7 @@ ALTER TABLE "identity_keys" ADD COLUMN "addresses" text[] DEFAULT '{}' NOT NULL;
 ALTER TABLE "identity_keys" ADD COLUMN "origins" text[] DEFAULT '{}' NOT NULL;--> statement-breakpoint
 ALTER TABLE "identity_keys" ADD COLUMN "used_at" timestamp with time zone;--> statement-breakpoint
 ALTER TABLE "identity_keys" ADD COLUMN "replaced_by" text;--> statement-breakpoint
+ALTER TABLE "identity_devices" ADD CONSTRAINT "identity_devices_user_identity_users_id_fk" FOREIGN KEY ("user") REFERENCES "public"."identity_users"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "identity_issuers" ADD CONSTRAINT "identity_issuers_workspace_identity_workspaces_name_fk" FOREIGN KEY ("workspace") REFERENCES "public"."identity_workspaces"("name") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "identity_roles" ADD CONSTRAINT "identity_roles_workspace_identity_workspaces_name_fk" FOREIGN KEY ("workspace") REFERENCES "public"."identity_workspaces"("name") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "identity_used_refresh_tokens" ADD CONSTRAINT "identity_used_refresh_tokens_session_identity_sessions_id_fk" FOREIGN KEY ("session") REFERENCES "public"."identity_sessions"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint

@@ -1,5 +1,6 @@
 import { matches } from '../../cache/etag.ts'
 import { answerHeaders, cacheControl, cacheStatus } from '../../cache/headers.ts'
+import { isSession } from '../../auth/cookie.ts'
 import { credentialOf } from '../../auth/credential.ts'
 import type { Background } from '../../core.ts'
 import type { Deps } from '../../deps.ts'
@@ -29,7 +30,9 @@ export function createHit({ sessions, feed, resolutions, answers, requestId, usa
     if (headers.has('origin') || !feed.current(background)) return undefined
 
     const credential = credentialOf(headers)
-    const session = typeof credential === 'string' ? sessions.peek(credential) : undefined
+    // A cookie's request is looked at more closely.
+    const plain = typeof credential === 'string' && !isSession(credential)
+    const session = plain ? sessions.peek(credential) : undefined
     if (session === undefined) return undefined
     const resolution = resolutions.get(session, target, headers.get('accept') ?? '')
     const answer = resolution && answers.get(resolution.question.key)

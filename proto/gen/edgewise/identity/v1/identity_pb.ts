@@ -224,7 +224,7 @@ export const ActorSchema: GenMessage<Actor> = /*@__PURE__*/
  */
 export type VerifyKeyRequest = Message<"edgewise.identity.v1.VerifyKeyRequest"> & {
   /**
-   * The API key as the client sent it.
+   * The API key as the client sent it, or `ews_…` of its cookie.
    *
    * @generated from field: string key = 1;
    */
@@ -708,7 +708,7 @@ export const UpdateWorkspaceRequestSchema: GenMessage<UpdateWorkspaceRequest> = 
  */
 export const IdentityService: GenService<{
   /**
-   * VerifyKey answers who an API key is. Called by edges; what it answers may be cached until the key
+   * VerifyKey answers who an API key, or the session of a browser, is. Called by edges; what it answers may be cached until the key
    * expires or the change feed says that the key changed, whichever is sooner.
    *
    * @generated from rpc edgewise.identity.v1.IdentityService.VerifyKey

@@ -1,0 +1,91 @@
+import { Failure } from '#mesh/errors.ts'
+import { networkOf } from '#mesh/network.ts'
+import { attemptFailed, attemptSucceeded, beginAttempt, isUnderAttack, type Place, tooMany } from './attempts.ts'
+import type { Deps } from './deps.ts'
+import { mintId, mintSecret, secretHash } from './mint.ts'
+import { isPassword } from './password.ts'
+import { totpPlace } from './own-account.ts'
+import { insertSession, type SessionRow } from './store-tokens.ts'
+import { insertDevice, isDeviceOf, updateUserRow, userByEmail, type UserRow, useTotpStep } from './store-users.ts'
+import { stepOf } from './totp.ts'
+
+const sessionMs = 7 * 86_400_000
+const maxAgentLength = 300
+
+export interface SignIn {
+  readonly workspace: string
+  readonly email: string
+  readonly password: string
+  readonly code: string
+  readonly address: string
+  readonly agent: string
+  readonly device: string
+}
+
+export interface SignedIn {
+  readonly credential: string
+  readonly device: string
+  readonly session: SessionRow
+  readonly user: UserRow
+}
+
+/**
+ * A session for a password, and a one-time code where the person has them. Whatever is wrong, the answer is the same and
+ * takes as long, but for the code: who is asked for one has shown the password.
+ */
+export async function signIn(deps: Deps, input: SignIn): Promise<SignedIn> {
+  const { db } = deps
+  const now = deps.now()
+  const email = input.email.trim().toLowerCase()
+  const user = await userByEmail(db, input.workspace, email)
+  const known = user !== undefined && input.device !== '' && (await isDeviceOf(db, secretHash(input.device), user.id))
+  const place: Place = {
+    account: `${input.workspace}/${email}`,
+    device: known ? secretHash(input.device) : undefined,
+    network: networkOf(input.address),
+  }
+  await beginAttempt(db, place, now)
+  const right = await isPassword(input.password, user?.passwordHash ?? undefined)
+  if (!right || user === undefined || user.disabledAt !== null) {
+    await attemptFailed(db, place, now)
+    throw new Failure('auth.invalid', 'The email address or the password is wrong.', {
+      hint: 'Check both, and the workspace.',
+    })
+  }
+  if (user.totpConfirmed) await checkCode(deps, user, input.code, place)
+  else if (!known && (await isUnderAttack(db, place.account, now))) throw tooMany(60_000)
+  await attemptSucceeded(db, place)
+
+  const credential = mintSecret('ews')
+  const device = known ? input.device : mintSecret('ewd')
+  return db.transaction(async (tx) => {
+    if (!known) await insertDevice(tx, { hash: secretHash(device), user: user.id, createdAt: new Date(now) })
+    const session = await insertSession(tx, {
+      id: mintId('ses', now),
+      workspace: user.workspace,
+      actor: user.id,
+      kind: 'browser',
+      hash: secretHash(credential),
+      createdAt: new Date(now),
+      usedAt: new Date(now),
+      expiresAt: new Date(now + sessionMs),
+      address: input.address.slice(0, 64),
+      agent: input.agent.slice(0, maxAgentLength),
+    })
+    const signedIn = await updateUserRow(tx, user.workspace, user.id, { signedInAt: new Date(now) })
+    return { credential, device, session, user: signedIn ?? user }
+  })
+}
+
+async function checkCode(deps: Deps, user: UserRow, code: string, place: Place): Promise<void> {
+  if (code === '') {
+    // The password was right: being asked for the code is no attempt at one.
+    await attemptSucceeded(deps.db, place)
+    throw new Failure('auth.code', 'A one-time code is needed.')
+  }
+  const seed = deps.seal.open(totpPlace(user.id), user.sealedTotp ?? '')
+  const step = stepOf(seed, code, deps.now(), user.totpStep)
+  if (step !== undefined && (await useTotpStep(deps.db, user.id, step))) return
+  await attemptFailed(deps.db, place, deps.now())
+  throw new Failure('auth.code', 'The one-time code is wrong, or was used already.')
+}
