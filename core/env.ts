@@ -22,7 +22,9 @@ const schema = z.object({
     .url({ protocol: /^https?$/ })
     .transform((url) => url.replace(/\/+$/, ''))
     .default('http://127.0.0.1:8787'),
+  /** What secrets at rest are sealed with; else the key in the file, else one that is made in the data directory. */
   EDGEWISE_MASTER_KEY: masterKey.optional(),
+  EDGEWISE_MASTER_KEY_FILE: z.string().optional(),
   /** Those of before, separated by commas: what they sealed still opens. */
   EDGEWISE_MASTER_KEY_PREVIOUS: z
     .string()

@@ -9,8 +9,9 @@ import { createIngest, migrations as ingest } from './ingest/index.ts'
 import { createMetrics } from './metrics.ts'
 import { createQuery, migrations as query } from './query/index.ts'
 import { limits } from './limits.ts'
+import { MasterKeyError, readMasterKeys } from './master-key.ts'
 import { createOutbound } from './outbound.ts'
-import { createSeal } from './seal.ts'
+import { createSeal, SealError } from './seal.ts'
 import { secretFile } from './secrets.ts'
 import { startServer } from './server.ts'
 import { startEmbeddedWarehouse } from './storage/chdb/spawn.ts'
@@ -24,6 +25,11 @@ import { createStream } from './stream/index.ts'
 async function start(env: Env) {
   const log = pino({ level: env.LOG_LEVEL, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2))
   const directory = openDataDirectory(env.EDGEWISE_DATA)
+  const masterKeys = readMasterKeys(directory.at('master.key'), {
+    key: env.EDGEWISE_MASTER_KEY,
+    file: env.EDGEWISE_MASTER_KEY_FILE,
+    previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
+  })
   const [control, engine, eventLog] = await Promise.all([
     openPglite(directory.at('control'), [config, identity, ingest, query]),
     startEmbeddedWarehouse({
@@ -66,10 +72,7 @@ async function start(env: Env) {
       now: Date.now,
       createDatabase: (workspace) => stream.tables.createDatabase(workspace),
       issuerUrl: env.PUBLIC_URL,
-      seal: createSeal(
-        env.EDGEWISE_MASTER_KEY ?? Buffer.from(secretFile(directory.at('master.key')), 'base64url'),
-        env.EDGEWISE_MASTER_KEY_PREVIOUS,
-      ),
+      seal: createSeal(masterKeys.current, masterKeys.previous),
       outbound: createOutbound(env.OUTBOUND_ALLOW),
     }),
     ingest: createIngest({
@@ -83,6 +86,11 @@ async function start(env: Env) {
     }),
     query: createQuery({ db, warehouse, log: log.child({ domain: 'query' }), limits: limits.query }),
   }
+  // A master key that is not the one of before is found out now, and not by the first who needs a secret.
+  const resealed = await domains.identity.reseal()
+  if (resealed > 0) log.warn({ secrets: resealed, key: masterKeys.from }, 'secrets are under the new master key')
+  // Not at once: what was just written does not survive a power cut yet, and the old key would open what comes back.
+  else masterKeys.settled()
   const adminKey = await domains.identity.bootstrap()
 
   const server = await startServer({
@@ -157,7 +165,12 @@ async function main(): Promise<void> {
 
 main().catch((error: unknown) => {
   // Before the log is up, and for people: one line, and an exit code that says what kind of trouble it is.
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  const wayOut =
+    error instanceof SealError
+      ? ' Set EDGEWISE_MASTER_KEY_PREVIOUS to the master key of before, or put its file back.'
+      : ''
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}${wayOut}\n`)
   if (error instanceof DirectoryError) process.exit(error.exitCode)
+  if (error instanceof SealError || error instanceof MasterKeyError) process.exit(78)
   process.exit(error instanceof Error && error.message.startsWith('The configuration') ? 78 : 70)
 })

@@ -11,13 +11,14 @@ import { publish } from './publish.ts'
 import { quarantine } from './quarantine.ts'
 import { version } from './root.ts'
 import { scopes } from './scopes.ts'
+import { secrets } from './secrets.ts'
 import { sql } from './sql.ts'
 import { start } from './start.ts'
 import { streams } from './streams.ts'
 import { tail } from './tail.ts'
 import { openTerminal } from './terminal.ts'
 
-const commands = [start, load, sql, publish, call, tail, streams, quarantine, keys, demo, doctor, scopes]
+const commands = [start, load, sql, publish, call, tail, streams, quarantine, keys, secrets, demo, doctor, scopes]
 
 /** Runs one command line; answers the exit code. */
 async function main(args: readonly string[]): Promise<number> {

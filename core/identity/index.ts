@@ -7,6 +7,7 @@ import { bootstrap } from './create-workspace.ts'
 import type { Deps } from './deps.ts'
 import { refreshDue, refreshIssuer } from './issuers.ts'
 import { identityService } from './rpc.ts'
+import { reseal } from './reseal.ts'
 import { createSigner } from './signing.ts'
 import { deleteSessionsBefore } from './store-tokens.ts'
 import { tokenService } from './token-rpc.ts'
@@ -26,6 +27,8 @@ export interface Identity {
   readonly users: Service<typeof UserService>
   /** Who a call comes from; undefined when it carries no credential. */
   authenticate(call: Call): Promise<Actor | undefined>
+  /** Puts every secret under the current master key; answers how many were under another. */
+  reseal(): Promise<number>
   /** Makes the first workspace; answers its administrator's key, or undefined when there was one already. */
   bootstrap(): Promise<string | undefined>
   /** Rotates signing keys, fetches providers' keys, forgets sessions of long ago. Called on a schedule. */
@@ -59,8 +62,9 @@ export function createIdentity(options: Options): Identity {
     tokens: tokenService(deps),
     users: userService(deps),
     authenticate: authenticator.authenticate,
+    reseal: () => reseal(options),
     async bootstrap() {
-      // A master key that is not the one of before is found out now, and not by the first who wants a token.
+      // There is a secret from the first start on, so that another master key is found out at the next.
       await signer.sign({})
       return (await bootstrap(deps))?.key.text
     },

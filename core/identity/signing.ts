@@ -43,7 +43,7 @@ export function createSigner({ db, seal, now }: SignerDeps): Signer {
     return insertSigningKey(db, {
       id,
       publicJwk: { ...open, kid: id, use: 'sig', alg: algorithm },
-      sealedJwk: seal.seal(placeOf(id), JSON.stringify(secret)),
+      sealedJwk: seal.seal(signingKeyPlace(id), JSON.stringify(secret)),
       createdAt: new Date(now()),
       signsFrom: new Date(signsFrom),
     })
@@ -61,7 +61,7 @@ export function createSigner({ db, seal, now }: SignerDeps): Signer {
     const row = rows.find(({ signsFrom }) => signsFrom.getTime() <= now()) ?? rows.at(-1)
     if (row === undefined) throw new Error('there is no key to sign with')
     const next = rows.findLast(({ signsFrom }) => signsFrom.getTime() > now())
-    const key = await importJWK(JSON.parse(seal.open(placeOf(row.id), row.sealedJwk)) as JWK, algorithm)
+    const key = await importJWK(JSON.parse(seal.open(signingKeyPlace(row.id), row.sealedJwk)) as JWK, algorithm)
     signing = { id: row.id, key, until: Math.min(now() + 60_000, next?.signsFrom.getTime() ?? Infinity) }
     return signing
   }
@@ -91,6 +91,6 @@ export function createSigner({ db, seal, now }: SignerDeps): Signer {
   }
 }
 
-function placeOf(id: string): string {
+export function signingKeyPlace(id: string): string {
   return `signing_key/${id}`
 }
