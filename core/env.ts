@@ -38,6 +38,8 @@ const schema = z.object({
     .default([]),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
   LOG_PARTITIONS: z.coerce.number().int().min(1).max(64).default(4),
+  /** 0 keeps the audit log for good. */
+  AUDIT_RETENTION_DAYS: z.coerce.number().min(0).default(400),
   LOG_RETENTION_HOURS: z.coerce.number().min(24).default(168),
   WAREHOUSE_MEMORY_BYTES: bytes(2 * 1024 ** 3),
   WAREHOUSE_READ_SLOTS: z.coerce.number().int().min(1).max(64).default(4),

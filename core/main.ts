@@ -2,6 +2,7 @@ import { pino } from 'pino'
 import { pathOf } from '#mesh/rpc/mount.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
+import { createAudit, migrations as audit } from './audit/index.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
 import { createIdentity, migrations as identity } from './identity/index.ts'
@@ -31,7 +32,7 @@ async function start(env: Env) {
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
   const [control, engine, eventLog] = await Promise.all([
-    openPglite(directory.at('control'), [config, identity, ingest, query]),
+    openPglite(directory.at('control'), [audit, config, identity, ingest, query]),
     startEmbeddedWarehouse({
       directory: directory.at('warehouse'),
       readSlots: env.WAREHOUSE_READ_SLOTS,
@@ -58,7 +59,16 @@ async function start(env: Env) {
     logger: log.child({ domain: 'stream' }),
     limits: { ...limits.stream, retentionMs: env.LOG_RETENTION_HOURS * 3_600_000 },
   })
+  const metrics = createMetrics()
   const domains = {
+    audit: createAudit({
+      db,
+      log: eventLog,
+      logger: log.child({ domain: 'audit' }),
+      createDatabase: (workspace) => stream.tables.createDatabase(workspace),
+      retentionMs: env.AUDIT_RETENTION_DAYS * 86_400_000,
+      onDropped: metrics.counter('edgewise_audit_dropped_total', 'Refusals that could not be recorded.'),
+    }),
     config: createConfig({ db }),
     identity: createIdentity({
       db,
@@ -101,6 +111,7 @@ async function start(env: Env) {
       identity: domains.identity.service,
       tokens: domains.identity.tokens,
       users: domains.identity.users,
+      audit: domains.audit.service,
       config: domains.config.service,
       ingest: domains.ingest.service,
       query: domains.query.service,
@@ -110,12 +121,14 @@ async function start(env: Env) {
       open: [pathOf(TokenService.method.issueToken), pathOf(UserService.method.acceptInvitation)],
       log: log.child({ domain: 'rpc' }),
     },
-    metrics: createMetrics(),
+    interceptors: [domains.audit.interceptor],
+    metrics,
     unready: async () => ((await warehouse.ping()) ? [] : ['warehouse']),
   })
   const chores = setInterval(() => {
     const now = Date.now()
     Promise.all([
+      domains.audit.tend(now),
       domains.config.prune(now),
       domains.ingest.prune(now),
       domains.identity.tend(),
@@ -131,6 +144,7 @@ async function start(env: Env) {
     async stop(): Promise<void> {
       clearInterval(chores)
       await server.close()
+      await domains.audit.close()
       await stream.close()
       await warehouse.close()
       await Promise.all([engine.close(), eventLog.close(), control.close()])

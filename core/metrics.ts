@@ -26,6 +26,11 @@ export function createMetrics() {
     gauge(name: string, help: string, read: () => number): void {
       const gauge: Gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) })
     },
+    /** Counts things that are not calls. */
+    counter(name: string, help: string): (count: number) => void {
+      const counter = new Counter({ name, help, registers: [registry] })
+      return (count) => counter.inc(count)
+    },
     text: () => registry.metrics(),
     contentType: registry.contentType,
   }

@@ -2,9 +2,10 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { interceptors, type InterceptorPorts } from '#mesh/rpc/interceptors.ts'
 import { mount } from '#mesh/rpc/mount.ts'
-import type { Service } from '#mesh/rpc/call.ts'
+import type { Interceptor, Service } from '#mesh/rpc/call.ts'
 import { startGrpcServer } from '#mesh/rpc/node/server.ts'
 import { grpcWebHandler } from '#mesh/rpc/node/web.ts'
+import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
@@ -21,11 +22,14 @@ export interface ServerOptions {
     readonly identity: Service<typeof IdentityService>
     readonly tokens: Service<typeof TokenService>
     readonly users: Service<typeof UserService>
+    readonly audit: Service<typeof AuditService>
     readonly config: Service<typeof ConfigService>
     readonly ingest: Service<typeof IngestService>
     readonly query: Service<typeof QueryService>
   }
   readonly ports: Omit<InterceptorPorts, 'metrics'>
+  /** Inside those that surround every call. */
+  readonly interceptors: readonly Interceptor[]
   readonly metrics: Metrics
   /** Names of what does not answer; empty when everything does. */
   readonly unready: () => Promise<readonly string[]>
@@ -40,11 +44,12 @@ export async function startServer(options: ServerOptions) {
     mount(IdentityService, options.services.identity),
     mount(TokenService, options.services.tokens),
     mount(UserService, options.services.users),
+    mount(AuditService, options.services.audit),
     mount(ConfigService, options.services.config),
     mount(IngestService, options.services.ingest),
     mount(QueryService, options.services.query),
   ]
-  const around = interceptors({ ...options.ports, metrics: options.metrics })
+  const around = [...interceptors({ ...options.ports, metrics: options.metrics }), ...options.interceptors]
   const grpc = await startGrpcServer({
     address: `${options.host}:${options.grpcPort}`,
     services,

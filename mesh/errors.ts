@@ -235,6 +235,17 @@ export const problems = {
 
 export type ProblemCode = keyof typeof problems
 
+/** What an audit log keeps of those that were refused. A name that is not there may be one of another workspace. */
+export const refusals: ReadonlySet<ProblemCode> = new Set<ProblemCode>([
+  'auth.scope',
+  'auth.bound_parameter',
+  'query.not_allowed',
+  'resource.not_found',
+  'stream.not_found',
+  'limit.rate',
+  'limit.concurrency',
+])
+
 /** One place of a request that is wrong. */
 export interface Violation {
   /** JSON pointer (RFC 6901), or the name of a parameter or header. */
@@ -250,6 +261,8 @@ export interface FailureOptions {
   readonly hint?: string
   readonly errors?: readonly Violation[]
   readonly retryAfterMs?: number
+  /** Another service said so, and has done with it what there is to do. */
+  readonly remote?: boolean
   /** For the log only; never shown. */
   readonly cause?: unknown
 }
@@ -261,6 +274,7 @@ export class Failure extends Error {
   readonly hint: string
   readonly errors: readonly Violation[]
   readonly retryAfterMs: number | undefined
+  readonly remote: boolean
 
   constructor(problem: ProblemCode, detail: string, options: FailureOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause })
@@ -268,6 +282,7 @@ export class Failure extends Error {
     this.hint = options.hint ?? problems[problem].hint
     this.errors = options.errors ?? []
     this.retryAfterMs = options.retryAfterMs
+    this.remote = options.remote ?? false
   }
 
   get code(): Code {

@@ -1,4 +1,5 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf'
+import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
@@ -30,6 +31,13 @@ const MiB = 1 << 20
  * The one table. WriteEvents is not idempotent here: only the edge knows whether the request has an Idempotency-Key.
  */
 const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
+  ...service(AuditService, {
+    timeoutMs: 10_000,
+    maxTimeoutMs: 30_000,
+    maxRequestBytes: 4 * MiB,
+    maxResponseBytes: 16 * MiB,
+    idempotent: ['listAudit'],
+  }),
   ...service(ConfigService, {
     timeoutMs: 3_000,
     maxTimeoutMs: 10_000,

@@ -16,6 +16,7 @@ export const scopes = {
   'keys:admin': 'create, list and revoke API keys',
   'users:admin': 'invite people, give them roles, end their sessions; define roles',
   'issuers:admin': 'declare the OpenID providers whose users may come',
+  'audit:read': 'see who did what, and who was refused what',
   'workspace:admin': 'change the settings of the workspace',
   'workspaces:admin': 'create and list workspaces of the installation',
 } as const

@@ -1,4 +1,5 @@
 import { Failure, type Violation } from '#mesh/errors.ts'
+import { record } from '../audit/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { Deps, Plan } from './deps.ts'
 import { mintKey } from './mint.ts'
@@ -26,7 +27,7 @@ export async function createKey(
     throw new Failure('request.invalid', 'The key cannot be made as described.', { errors })
   }
   const { text, row } = mintKey(deps.now())
-  const stored = await insertKey(deps.db, {
+  const values = {
     ...row,
     workspace: ctx.actor.workspace,
     name: input.name,
@@ -36,6 +37,21 @@ export async function createKey(
     filters: input.filters.map((filter) => ({ ...filter, values: [...filter.values] })),
     createdBy: ctx.actor.id,
     expiresAt: input.expiresAt ?? null,
+  }
+  const stored = await deps.db.transaction(async (tx) => {
+    const made = await insertKey(tx, values)
+    const { name, scopes, expiresAt } = made
+    const detail = {
+      name,
+      scopes,
+      plan: made.plan.name,
+      // Values of parameters and filters say whose the key is: not here.
+      params: Object.keys(made.params),
+      filters: made.filters.map(({ stream, column }) => `${stream}.${column}`),
+      ...(expiresAt !== null && { expires_at: expiresAt.toISOString() }),
+    }
+    await record(tx, ctx, { action: 'create_key', resource: `key/${made.id}`, detail })
+    return made
   })
   return { row: stored, text }
 }

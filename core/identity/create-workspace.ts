@@ -1,5 +1,6 @@
 import { Failure } from '#mesh/errors.ts'
 import { scopes, type Scope, workspaceScopes } from '#mesh/scopes.ts'
+import { type Author, itself, record } from '../audit/index.ts'
 import { checkName } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { Deps } from './deps.ts'
@@ -18,23 +19,30 @@ const reserved = new Set(['default', 'system', 'information_schema'])
 export async function createWorkspace(deps: Deps, ctx: Context, name: string): Promise<NewWorkspace> {
   authorise(ctx, 'workspaces:admin')
   checkName(name, '/name')
-  return addWorkspace(deps, name, workspaceScopes)
+  return addWorkspace(deps, ctx, name, workspaceScopes)
 }
 
 /** The first workspace of an installation, whose key also administers the others. Undefined when there is one already. */
 export async function bootstrap(deps: Deps): Promise<NewWorkspace | undefined> {
   if ((await workspacesAfter(deps.db, 1, '', undefined)).length > 0) return undefined
-  return addWorkspace(deps, 'main', Object.keys(scopes) as Scope[])
+  return addWorkspace(deps, itself('main'), 'main', Object.keys(scopes) as Scope[])
 }
 
-async function addWorkspace(deps: Deps, name: string, held: readonly Scope[]): Promise<NewWorkspace> {
+async function addWorkspace(deps: Deps, by: Author, name: string, held: readonly Scope[]): Promise<NewWorkspace> {
   if (reserved.has(name)) throw new Failure('resource.exists', `\`${name}\` is reserved.`)
   // First the database: if what follows fails, the same request can be repeated.
   await deps.createDatabase(name)
   return deps.db.transaction(async (tx) => {
     const workspace = await insertWorkspace(tx, name)
     if (workspace === undefined) throw new Failure('resource.exists', `There is a workspace \`${name}\` already.`)
-    return { workspace, key: await addAdministratorKey({ ...deps, db: tx }, name, held) }
+    const key = await addAdministratorKey({ ...deps, db: tx }, name, held)
+    const change = { action: 'create_workspace', resource: `workspace/${name}`, detail: { key: key.row.id } }
+    // In the new chain, in the one of whoever made it, and in the one that outlives both. In this order everywhere, so that
+    // none of two that make workspaces at once waits for the other.
+    for (const chain of new Set(['', by.actor.workspace, name])) {
+      await record(tx, { ...by, actor: { id: by.actor.id, workspace: chain } }, change)
+    }
+    return { workspace, key }
   })
 }
 
@@ -43,7 +51,12 @@ export async function recoverKey(deps: Deps, ctx: Context): Promise<{ readonly r
   if (!ctx.actor.scopes.includes('internal:operator')) {
     throw new Failure('auth.scope', 'Only the operator of the installation may recover its key.')
   }
-  return addAdministratorKey(deps, 'main', Object.keys(scopes) as Scope[])
+  return deps.db.transaction(async (tx) => {
+    const key = await addAdministratorKey({ ...deps, db: tx }, 'main', Object.keys(scopes) as Scope[])
+    const by = { actor: { id: ctx.actor.id, workspace: 'main' }, requestId: ctx.requestId }
+    await record(tx, by, { action: 'recover_key', resource: `key/${key.row.id}` })
+    return key
+  })
 }
 
 async function addAdministratorKey(

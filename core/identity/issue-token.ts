@@ -5,6 +5,7 @@ import { Failure } from '#mesh/errors.ts'
 import { claimsOfActor } from '#mesh/tokens/claims.ts'
 import { isToken } from '#mesh/tokens/verify.ts'
 import { type Actor, ActorSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import { itself, record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import type { Deps } from './deps.ts'
 import { mintId, mintSecret, secretHash } from './mint.ts'
@@ -144,6 +145,7 @@ async function endFamily(deps: Deps, { id, workspace }: SessionRow): Promise<voi
   await deps.db.transaction(async (tx) => {
     if (await setSessionEnded(tx, id, new Date(deps.now()))) {
       await recordChange(tx, { kind: 'session', workspace, name: id })
+      await record(tx, itself(workspace), { action: 'end_session', resource: `session/${id}` })
     }
   })
   deps.forget()

@@ -1,4 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
+import { itself, record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import { pageLimit } from '../page.ts'
@@ -46,6 +47,7 @@ export async function deleteIssuer(deps: Deps, ctx: Context, name: string): Prom
   await deps.db.transaction(async (tx) => {
     if (!(await deleteIssuerRow(tx, workspace, name))) throw noIssuer(name)
     await recordChange(tx, { kind: 'issuer', workspace, name })
+    await record(tx, ctx, { action: 'delete_issuer', resource: `issuer/${name}` })
   })
   deps.forget()
 }
@@ -80,7 +82,10 @@ export async function refreshIssuer(deps: RefreshDeps, issuer: string): Promise<
   await deps.db.transaction(async (tx) => {
     await setIssuerKeys(tx, issuer, { keysTriedAt: now, keysFetchedAt: now, keysError: '', jwks })
     if (jwks === row.jwks) return
-    for (const { workspace, name } of rows) await recordChange(tx, { kind: 'issuer', workspace, name })
+    for (const { workspace, name } of rows) {
+      await recordChange(tx, { kind: 'issuer', workspace, name })
+      await record(tx, itself(workspace), { action: 'refresh_issuer', resource: `issuer/${name}` })
+    }
   })
   if (jwks === row.jwks) return false
   deps.forget()

@@ -1,6 +1,7 @@
 import { Failure, type Violation } from '#mesh/errors.ts'
 import { builtInRoles, scopesOfRoles } from '#mesh/scopes.ts'
 import { signatureAlgorithms } from '#mesh/tokens/keys.ts'
+import { record } from '../audit/index.ts'
 import { checkName, recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { Deps } from './deps.ts'
@@ -61,6 +62,14 @@ export async function putIssuer(deps: Deps, ctx: Context, input: IssuerInput): P
   await deps.db.transaction(async (tx) => {
     await upsertIssuer(tx, row)
     await recordChange(tx, { kind: 'issuer', workspace, name: input.name })
+    const detail = {
+      issuer: row.issuer,
+      audiences: row.audiences,
+      algorithms: row.algorithms,
+      rules: rules.map(({ claim, workspace: into, roles }) => ({ claim, workspace: into, roles })),
+      client_secret: input.clientSecret === undefined ? 'kept' : 'changed',
+    }
+    await record(tx, ctx, { action: 'put_issuer', resource: `issuer/${input.name}`, detail })
   })
   deps.forget()
   return row

@@ -1,4 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
+import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { Deps } from './deps.ts'
@@ -14,6 +15,7 @@ export async function revokeKey(deps: Deps, ctx: Context, id: string): Promise<K
     if (row.revokedAt !== null) return row
     const changed = await setRevoked(tx, workspace, id, new Date(deps.now()))
     await recordChange(tx, { kind: 'key', workspace, name: id })
+    await record(tx, ctx, { action: 'revoke_key', resource: `key/${id}`, detail: { name: row.name } })
     return changed ?? row
   })
   deps.forget()

@@ -1,4 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
+import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { Deps } from './deps.ts'
@@ -17,6 +18,8 @@ export async function updateWorkspace(
     const changed = await setCorsOrigins(tx, workspace, input.corsOrigins)
     if (changed === undefined) throw new Failure('resource.not_found', 'The workspace is gone.')
     await recordChange(tx, { kind: 'workspace', workspace, name: workspace })
+    const detail = { cors_origins: [...input.corsOrigins] }
+    await record(tx, ctx, { action: 'update_workspace', resource: `workspace/${workspace}`, detail })
     return changed
   })
   deps.forget()

@@ -11,6 +11,6 @@ export async function deleteStream(deps: Deps, ctx: Context, name: string): Prom
     const stream = isVisible(ctx, name) ? await deps.streams.find(workspace, name) : undefined
     if (stream === undefined) throw noSuchStream(name)
     refuseFiltered(ctx)
-    await deps.streams.remove(stream)
+    await deps.streams.remove(ctx, stream)
   })
 }

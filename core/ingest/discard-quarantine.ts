@@ -4,6 +4,7 @@ import { gatherAppends } from './append.ts'
 import type { Deps } from './deps.ts'
 import { settle, waitingAfter, waitingByIds } from './find-quarantined.ts'
 import { type QuarantinedRow, quarantinePartition, quarantineRecord } from './quarantine.ts'
+import { recordRows } from './record-rows.ts'
 import { checkMends } from './replay-quarantine.ts'
 import { waitBriefly } from './wait.ts'
 
@@ -25,14 +26,14 @@ export async function discardQuarantine(
     await settle(deps, ctx)
     if (ids.length > 0) {
       const named = [...(await waitingByIds(deps, ctx, stream, ids)).values()]
-      await discard(deps, ctx, named)
+      await discard(deps, ctx, stream, named)
       return named.length
     }
     let discarded = 0
     let place = { time: '', id: '' }
     for (;;) {
       const rows = await waitingAfter(deps, ctx, stream, { ...place, limit: deps.limits.maxMends })
-      await discard(deps, ctx, rows)
+      await discard(deps, ctx, stream, rows)
       discarded += rows.length
       const last = rows.at(-1)
       if (last === undefined || rows.length < deps.limits.maxMends) return discarded
@@ -41,7 +42,7 @@ export async function discardQuarantine(
   })
 }
 
-async function discard(deps: Deps, ctx: Context, rows: readonly QuarantinedRow[]): Promise<void> {
+async function discard(deps: Deps, ctx: Context, stream: string, rows: readonly QuarantinedRow[]): Promise<void> {
   if (rows.length === 0) return
   const { topic, partitions } = await deps.streams.system(ctx.actor.workspace, '_quarantine')
   const gathered = gatherAppends()
@@ -49,5 +50,7 @@ async function discard(deps: Deps, ctx: Context, rows: readonly QuarantinedRow[]
   for (const row of rows) {
     gathered.add(topic, quarantinePartition(row.id, partitions), quarantineRecord(row, 'discarded', timestamp))
   }
-  await waitBriefly(deps, ctx, await deps.log.append(gathered.appends()))
+  const positions = await deps.log.append(gathered.appends())
+  await recordRows(deps, ctx, 'discard_quarantine', `quarantine/${stream}`, rows.length)
+  await waitBriefly(deps, ctx, positions)
 }

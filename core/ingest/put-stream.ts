@@ -38,13 +38,13 @@ export async function putStream(deps: Deps, ctx: Context, input: PutStream): Pro
       if (ctx.actor.filters.length > 0) throw noSuchStream(name)
       authorise(ctx, 'streams:create')
       if (input.dryRun) return { name, definition, version: 1, createdAt: undefined }
-      return deps.streams.create(workspace, name, definition)
+      return deps.streams.create(ctx, name, definition)
     }
     authorise(ctx, 'streams:write', name)
     const changed = merge(now.definition, definition, input.schema)
     if (changed === undefined) return now
     if (input.dryRun) return { name, definition: changed, version: now.version + 1, createdAt: now.createdAt }
-    return deps.streams.change(now, changed)
+    return deps.streams.change(ctx, now, changed)
   })
 }
 

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import type { Position } from '../storage/log.ts'
 import { authoriseQuarantine, noSuchStream } from './access.ts'
 import { gatherAppends } from './append.ts'
+import { recordRows } from './record-rows.ts'
 import type { Batch } from './decode.ts'
 import type { Deps } from './deps.ts'
 import { settle, waitingByIds } from './find-quarantined.ts'
@@ -46,7 +47,7 @@ export async function replayQuarantine(
       const found = await deps.streams.find(workspace, name)
       if (found === undefined) throw noSuchStream(name)
       const plan = await planBatch(ctx, found, batch, deps.limits)
-      const stream = plan.changed && plan.definition ? await deps.streams.change(found, plan.definition) : found
+      const stream = plan.changed && plan.definition ? await deps.streams.change(ctx, found, plan.definition) : found
       const mended = plan.good.flatMap((good) => {
         const row = waiting.get(ids[good.row] ?? '')
         return row === undefined ? [] : [{ ...good, waiting: row }]
@@ -54,6 +55,7 @@ export async function replayQuarantine(
       const errors = plan.bad.map(({ row, column, reason }) => ({ row, column, reason }))
       return { replayed: { accepted: mended.length, errors }, positions: await append(deps, stream, mended) }
     })
+    if (replayed.accepted > 0) await recordRows(deps, ctx, 'replay_quarantine', `quarantine/${name}`, replayed.accepted)
     await waitBriefly(deps, ctx, positions)
     return replayed
   })

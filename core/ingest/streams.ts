@@ -1,4 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
+import { type Author, itself, record } from '../audit/index.ts'
 import { claimName, recordChange, releaseName } from '../config/index.ts'
 import type { ControlTx } from '../storage/control.ts'
 import { WarehouseError } from '../storage/warehouse.ts'
@@ -24,10 +25,10 @@ export interface Stream {
 /** The streams of all workspaces. Whoever changes one holds its lock alone; whoever writes to it shares it. */
 export interface Streams {
   find(workspace: string, name: string): Promise<Stream | undefined>
-  create(workspace: string, name: string, definition: Definition): Promise<Stream>
+  create(by: Author, name: string, definition: Definition): Promise<Stream>
   /** Puts the definition in the place of the one that is there; its columns may only have become more. */
-  change(stream: Stream, definition: Definition): Promise<Stream>
-  remove(stream: Stream): Promise<void>
+  change(by: Author, stream: Stream, definition: Definition): Promise<Stream>
+  remove(by: Author, stream: Stream): Promise<void>
   /** The topic of one of the system's own streams, with the workspace's database made where it is not there. */
   system(
     workspace: string,
@@ -114,7 +115,14 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
       version,
       state: 'ready',
     })
+    await undone(workspace, changed(name))
     throw refusedByEngine(error)
+  }
+
+  /** What is in the audit log stays there, so taking it back is another entry. */
+  async function undone(workspace: string, change: { readonly action: string; readonly resource: string }) {
+    const detail = { because: 'the warehouse refused what was there' }
+    await db.transaction((tx) => record(tx, itself(workspace), { ...change, detail }))
   }
 
   async function announce(tx: ControlTx, workspace: string, name: string): Promise<void> {
@@ -130,7 +138,8 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
       return row.state === 'ready' ? hold(row) : finishOnce(row)
     },
 
-    async create(workspace, name, definition) {
+    async create(by, name, definition) {
+      const { workspace } = by.actor
       const row = await db.transaction(async (tx) => {
         await claimName(tx, workspace, name, 'stream')
         const inserted = await insertStream(tx, {
@@ -144,6 +153,7 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
         })
         if (inserted === undefined) throw new Error(`the stream ${workspace}.${name} exists`)
         await announce(tx, workspace, name)
+        await record(tx, by, { ...changed(name), detail: summaryOf(inserted) })
         return inserted
       })
       try {
@@ -153,11 +163,12 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
       } catch (error) {
         // What cannot be made is not left half made. If this fails too, the next to ask for the stream tries again.
         await finishOnce({ ...row, state: 'deleting' })
+        await undone(workspace, { action: 'delete_stream', resource: `stream/${name}` })
         throw error instanceof WarehouseError ? refusedByEngine(error) : error
       }
     },
 
-    async change(stream, definition) {
+    async change(by, stream, definition) {
       const { workspace, name } = stream
       const row = await db.transaction(async (tx) => {
         const updated = await updateStream(tx, workspace, name, {
@@ -168,15 +179,20 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
           state: 'making',
         })
         await announce(tx, workspace, name)
+        if (updated !== undefined) await record(tx, by, { ...changed(name), detail: summaryOf(updated) })
         return updated
       })
-      const changed = row && (await finishOnce(row).catch((error: unknown) => undo(stream, error)))
-      if (changed === undefined) throw new Error(`the stream ${workspace}.${name} is gone`)
-      return changed
+      const now = row && (await finishOnce(row).catch((error: unknown) => undo(stream, error)))
+      if (now === undefined) throw new Error(`the stream ${workspace}.${name} is gone`)
+      return now
     },
 
-    async remove({ workspace, name, topic }) {
-      const row = await updateStream(db, workspace, name, { state: 'deleting' })
+    async remove(by, { workspace, name, topic }) {
+      const row = await db.transaction(async (tx) => {
+        const deleting = await updateStream(tx, workspace, name, { state: 'deleting' })
+        if (deleting !== undefined) await record(tx, by, { action: 'delete_stream', resource: `stream/${name}` })
+        return deleting
+      })
       cache.delete(topic)
       if (row !== undefined) await finishOnce(row)
     },
@@ -187,6 +203,14 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
       return { topic, partitions: (await partitionsOf(topic)) ?? 1 }
     },
   }
+}
+
+function changed(name: string) {
+  return { action: 'put_stream', resource: `stream/${name}` }
+}
+
+function summaryOf({ version, columns, onUnknown }: StreamRow) {
+  return { version, columns: columns.length, on_unknown: onUnknown }
 }
 
 /** What our own checks let through and the engine does not take, such as a time zone that it has not heard of. */

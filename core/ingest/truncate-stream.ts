@@ -2,6 +2,7 @@ import { authorise, type Context } from '../context.ts'
 import { isVisible, noSuchStream, refuseFiltered, refuseSystem } from './access.ts'
 import type { Deps } from './deps.ts'
 import { endsOf } from './ends.ts'
+import { recordRows } from './record-rows.ts'
 
 /** Drops the rows that a stream has, those on their way to the table included, and keeps its schema. */
 export async function truncateStream(deps: Deps, ctx: Context, name: string): Promise<void> {
@@ -15,5 +16,6 @@ export async function truncateStream(deps: Deps, ctx: Context, name: string): Pr
     // A row that the sink lands after the truncation would be one that came before it.
     await deps.stream.waitUntilQueryable(await endsOf(deps.log, stream.topic), ctx)
     await deps.stream.tables.truncate(workspace, name)
+    await recordRows(deps, ctx, 'truncate_stream', `stream/${name}`)
   })
 }

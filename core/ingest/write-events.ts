@@ -75,7 +75,7 @@ async function write(deps: Deps, ctx: Context, input: WriteEvents, held: Held): 
     const { definition } = plan
     if (definition === undefined || (input.strict && plan.bad.length > 0)) throw rejected(plan, definition)
     const stream = plan.changed
-      ? await deps.locks.alone(topic, () => applyChange(deps, workspace, input.stream, base, definition))
+      ? await deps.locks.alone(topic, () => applyChange(deps, ctx, input.stream, base, definition))
       : base
     if (stream === undefined) continue
     const offsets = await deps.locks.shared(topic, async () => {
@@ -105,15 +105,15 @@ async function existing(deps: Deps, ctx: Context, name: string): Promise<Stream 
 /** Undefined where the stream is no longer what the plan was made for. */
 async function applyChange(
   deps: Deps,
-  workspace: string,
+  ctx: Context,
   name: string,
   base: Stream | undefined,
   definition: Definition,
 ): Promise<Stream | undefined> {
-  const now = await deps.streams.find(workspace, name)
-  if (base === undefined) return now === undefined ? deps.streams.create(workspace, name, definition) : undefined
+  const now = await deps.streams.find(ctx.actor.workspace, name)
+  if (base === undefined) return now === undefined ? deps.streams.create(ctx, name, definition) : undefined
   if (now?.version !== base.version || now.createdAt.getTime() !== base.createdAt.getTime()) return undefined
-  return deps.streams.change(now, definition)
+  return deps.streams.change(ctx, now, definition)
 }
 
 /** Decodes the body; what it inflates to counts as what it is. */

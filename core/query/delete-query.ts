@@ -1,4 +1,5 @@
 import { authorise, type Context } from '../context.ts'
+import { record } from '../audit/index.ts'
 import { recordChange, releaseName } from '../config/index.ts'
 import type { ControlDb } from '../storage/control.ts'
 import { noQuery } from './describe-query.ts'
@@ -21,5 +22,6 @@ export async function deleteQuery(
     await setLive(tx, { ...query, live: null })
     await releaseName(tx, workspace, name)
     await recordChange(tx, { kind: 'query', workspace, name })
+    await record(tx, ctx, { action: 'delete_query', resource: `query/${name}` })
   })
 }

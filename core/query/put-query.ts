@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { Failure } from '#mesh/errors.ts'
+import { record } from '../audit/index.ts'
 import { checkName, claimName, recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
@@ -56,6 +57,8 @@ export async function putQuery(deps: PutQueryDeps, ctx: Context, input: PutQuery
 async function check(deps: PutQueryDeps, ctx: Context, input: PutQueryInput): Promise<Put> {
   const statement = await checkSql(deps, ctx, input.sql)
   if (statement.explain !== undefined) throw notAllowed('An EXPLAIN cannot be published.')
+  // Answers are kept at edges for whoever may call the query, who need not have audit:read.
+  if (statement.reads.streams.has('_audit')) throw notAllowed('`_audit` can be read by SQL of one’s own only.')
   formatOf(statement.format, 0)
   const parameters = rulesOf(statement, input.parameters)
   refuseReserved(parameters.map(({ name }) => name))
@@ -63,7 +66,7 @@ async function check(deps: PutQueryDeps, ctx: Context, input: PutQueryInput): Pr
   const definition: QueryDefinition = { sql, parameters, cache, limit, description }
   const columns = await describeResult(deps, ctx, sql, statement, parameters)
   try {
-    return await deps.db.transaction((tx) => publish(deps, tx, ctx.actor.workspace, input, definition, columns))
+    return await deps.db.transaction((tx) => publish(deps, tx, ctx, input, definition, columns))
   } catch (thrown) {
     if (thrown instanceof DryRun) return thrown.put
     throw thrown
@@ -85,11 +88,12 @@ function refuseReserved(names: readonly string[]): void {
 async function publish(
   deps: PutQueryDeps,
   tx: ControlTx,
-  workspace: string,
+  ctx: Context,
   input: PutQueryInput,
   definition: QueryDefinition,
   columns: readonly QueryColumn[],
 ): Promise<Put> {
+  const { workspace } = ctx.actor
   await claimName(tx, workspace, input.name, 'query')
   const held = await lockName(tx, workspace, input.name)
   if (input.ifVersion !== 0 && input.ifVersion !== held.live) throw changedMeanwhile(input, held.live)
@@ -114,6 +118,8 @@ async function publish(
   await setLive(tx, live)
   await deleteVersionsUpTo(tx, live, version - deps.limits.maxVersions)
   await recordChange(tx, { kind: 'query', workspace, name: input.name })
+  // The digest, and not the text: literals in it may be anything.
+  await record(tx, ctx, { action: 'put_query', resource: `query/${input.name}`, detail: { version, digest } })
   return put
 }
 

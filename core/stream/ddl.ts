@@ -41,6 +41,9 @@ export function systemTablesSql(workspace: string): readonly string[] {
      method LowCardinality(String), route LowCardinality(String), resource String, status UInt16, duration_ms Float64,
      actor String, cache LowCardinality(String), request_bytes UInt64, response_bytes UInt64, cost UInt32, ${hidden})
      ENGINE = MergeTree PARTITION BY toYYYYMM(time) ORDER BY time TTL toDateTime(time) + INTERVAL 90 DAY ${settings}`,
+    `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.\`_audit\` (time DateTime64(3), seq UInt64, actor String,
+     action LowCardinality(String), resource String, outcome LowCardinality(String), code LowCardinality(String),
+     detail String, request_id String, hash String, ${hidden}) ENGINE = MergeTree ORDER BY seq ${settings}`,
   ]
 }
 

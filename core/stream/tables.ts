@@ -27,6 +27,8 @@ export function createTables(deps: {
       for (const sql of systemTablesSql(workspace)) await warehouse.command(sql)
       await topic(workspace, '_quarantine', limits.systemPartitions)
       await topic(workspace, '_requests', limits.systemPartitions)
+      // One, so that the entries come in their order.
+      await topic(workspace, '_audit', 1)
     },
     /** The table first: nothing may be in the log that has nowhere to go. */
     async create(workspace: string, stream: string, schema: Schema, partitions: number): Promise<void> {

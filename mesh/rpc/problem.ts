@@ -77,12 +77,13 @@ export function fromStatus(code: number, message: string, details: Uint8Array | 
   const name = names.get(code) ?? 'unknown'
   const problem = details === undefined ? undefined : decodeStatus(details)
   if (problem === undefined) {
-    return new Failure(general[name], opaque[name] ?? (message || 'The call failed.'), { cause: message })
+    return new Failure(general[name], opaque[name] ?? (message || 'The call failed.'), { cause: message, remote: true })
   }
   return new Failure(isKnown(problem.code) ? problem.code : general[name], problem.detail, {
     ...(problem.hint !== '' && { hint: problem.hint }),
     ...(problem.retryAfterMs > 0 && { retryAfterMs: problem.retryAfterMs }),
     errors: problem.errors.map(toPlace),
+    remote: true,
   })
 }
 

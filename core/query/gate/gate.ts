@@ -1,5 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
-import type { Context } from '../../context.ts'
+import { authorise, type Context } from '../../context.ts'
 import { syntaxFailure } from '../messages.ts'
 import type { QueryLimits } from '../limits.ts'
 import type { Node } from './ast.ts'
@@ -69,6 +69,7 @@ export async function checkSql(deps: GateDeps, ctx: Context, sql: string): Promi
   }
   const reads: Reads = { streams: new Set(), declared: new Set(), ambiguous: new Set(), tested: new Set() }
   judge({ workspace: ctx.actor.workspace, tables, aliases: aliasesOf(tree), reads }, tree, emptyScope)
+  if (reads.streams.has('_audit')) authorise(ctx, 'audit:read')
   const places = inner.filter((token) => token.kind === 'parameter').map((token) => placeOf(token, start))
   return {
     sql: body,

@@ -1,3 +1,4 @@
+import { migrations as auditMigrations } from '../../../core/audit/index.ts'
 import { createIdentity, type Identity, migrations } from '../../../core/identity/index.ts'
 import { createConfig, migrations as configMigrations } from '../../../core/config/index.ts'
 import { createOutbound } from '../../../core/outbound.ts'
@@ -11,7 +12,7 @@ export const issuerUrl = 'https://gateway.example'
 
 /** The identity domain over a store in memory, with a clock that a test sets. */
 export async function startIdentity({ outboundAllow = [] as readonly string[] } = {}) {
-  const store = await memoryControl([configMigrations, migrations])
+  const store = await memoryControl([auditMigrations, configMigrations, migrations])
   const databases: string[] = []
   const clock = { now: Date.now() }
   const create = (): Identity =>

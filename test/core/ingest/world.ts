@@ -1,3 +1,4 @@
+import { migrations as auditMigrations } from '../../../core/audit/index.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,7 +43,7 @@ export async function openWorld(limits: Partial<typeof ingestLimits> = {}) {
   const [log, embedded, control] = await Promise.all([
     openSqliteLog({ directory: join(directory, 'log') }),
     startEmbeddedWarehouse({ directory: join(directory, 'warehouse'), readSlots: 2, writeSlots: 2, log: logger }),
-    memoryControl([configMigrations, migrations]),
+    memoryControl([auditMigrations, configMigrations, migrations]),
   ])
   const warehouse = connectWarehouse({ ...embedded, maxConnections: 8, log: logger })
   const stream = createStream({ log, warehouse, logger, limits: { ...streamLimits, lingerMs: 5, pauseMs: 20 } })

@@ -1,3 +1,4 @@
+import { migrations as auditMigrations } from '../../../core/audit/index.ts'
 import { pino, type Logger } from 'pino'
 import { createQuery, defaultQueryLimits, migrations, type QueryLimits } from '../../../core/query/index.ts'
 import { migrations as configMigrations } from '../../../core/config/index.ts'
@@ -18,7 +19,7 @@ export async function startQuery(limits: Partial<QueryLimits> = {}) {
   const log = pino({ level: 'silent' })
   const engine = await startEmbeddedWarehouse({ directory: directory.path, log })
   const warehouse = connectWarehouse({ ...engine, maxConnections: 16, log })
-  const control = await memoryControl([configMigrations, migrations])
+  const control = await memoryControl([auditMigrations, configMigrations, migrations])
   await fill(warehouse)
   const lines: Record<string, unknown>[] = []
   const create = (more: Partial<QueryLimits> = {}) =>
