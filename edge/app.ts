@@ -7,6 +7,7 @@ import { limit } from './limit/enforce.ts'
 import { observe } from './observe/observe.ts'
 import type { AppEnv } from './routes/context.ts'
 import { maxJsonBytes, tooLarge } from './routes/body.ts'
+import { audit } from './routes/audit.ts'
 import { cors } from './routes/cors.ts'
 import { docs } from './routes/docs.ts'
 import { endpointDocs } from './routes/endpoint-docs.ts'
@@ -77,6 +78,7 @@ export function createApp(deps: Deps): App {
   roles(app, deps)
   sessions(app, deps)
   wellKnown(app, deps)
+  audit(app, deps)
   health(app, deps)
   metrics(app, deps)
   docs(app)

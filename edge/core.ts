@@ -1,5 +1,6 @@
 import type { CallOptions, Client } from '#mesh/rpc/call.ts'
 import { connectWeb, type WebRequest } from '#mesh/rpc/web.ts'
+import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
@@ -12,6 +13,7 @@ export interface Core {
   readonly identity: Client<typeof IdentityService>
   readonly tokens: Client<typeof TokenService>
   readonly users: Client<typeof UserService>
+  readonly audit: Client<typeof AuditService>
   readonly config: Client<typeof ConfigService>
   readonly ingest: Client<typeof IngestService>
   readonly query: Client<typeof QueryService>
@@ -30,6 +32,7 @@ export function connectCore({ url, fetch, token }: CoreOptions): Core {
     identity: connectWeb(IdentityService, options),
     tokens: connectWeb(TokenService, options),
     users: connectWeb(UserService, options),
+    audit: connectWeb(AuditService, options),
     config: connectWeb(ConfigService, options),
     ingest: connectWeb(IngestService, options),
     query: connectWeb(QueryService, options),

@@ -13,6 +13,7 @@ import { createLimiter, type Leases } from './limit/limiter.ts'
 import { createStrangers } from './limit/strangers.ts'
 import { createMeters } from './limit/meters.ts'
 import { createMetrics } from './observe/metrics.ts'
+import { createRefusals } from './observe/refusals.ts'
 import { createRequestIds } from './observe/request-id.ts'
 import { createUsage } from './observe/usage.ts'
 import { createResolutions } from './routes/endpoints/resolutions.ts'
@@ -76,6 +77,12 @@ export function assemble(ports: Ports) {
     descriptions: createDescriptions({ query: core.query, feed }),
     resolutions: createResolutions(),
     requestId: createRequestIds(ports.random),
+    refusals: createRefusals({
+      audit: core.audit,
+      sleep,
+      now,
+      onDropped: (count) => metrics.count('refusals_dropped', count),
+    }),
     usage: createUsage({
       ingest: core.ingest,
       sleep,

@@ -1,10 +1,11 @@
 import type { Context, NotFoundHandler } from 'hono'
 import { HTTPException } from 'hono/http-exception'
-import { Failure, type ProblemCode, problems, toFailure, type Violation } from '#mesh/errors.ts'
+import { Failure, type ProblemCode, problems, refusals as audited, toFailure, type Violation } from '#mesh/errors.ts'
 import { toProblemJson } from '#mesh/rpc/problem.ts'
 import { unknownParameters } from '../cache/question.ts'
 import type { Deps } from '../deps.ts'
-import type { AppEnv } from './context.ts'
+import { routePattern } from '../observe/route-pattern.ts'
+import { type AppEnv, backgroundOf } from './context.ts'
 import { html, page } from './page.ts'
 
 /** Whatever was thrown, as application/problem+json. */
@@ -15,12 +16,21 @@ export function problemResponse(failure: Failure, requestId: string): Response {
   return Response.json(toProblemJson(failure, requestId), { status: failure.status, headers })
 }
 
-export function onError({ log, metrics }: Deps) {
+export function onError({ log, metrics, refusals }: Deps) {
   return (thrown: Error, c: Context<AppEnv>): Response => {
     const failure = thrown instanceof HTTPException ? badRequest(thrown) : toFailure(thrown)
     if (failure.problem === 'internal.error') {
       metrics.count('bugs')
       log({ request_id: c.var.requestId, error: describe(failure.cause) }, 'a request failed')
+    }
+    // What the core refused is in the log already; strangers have none.
+    const { session } = c.var as { session?: typeof c.var.session }
+    if (session !== undefined && !failure.remote && audited.has(failure.problem)) {
+      const { workspace, id: actor } = session.actor
+      const { requestId, resource } = c.var
+      const action = `${c.req.method} ${routePattern(c)}`
+      const refusal = { workspace, actor, action, resource, code: failure.problem, reason: failure.message, requestId }
+      refusals.record(refusal, backgroundOf(c))
     }
     return problemResponse(failure, c.var.requestId)
   }

@@ -3,6 +3,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Failure } from '#mesh/errors.ts'
 import { generateKey } from '#mesh/keys.ts'
 import type { CallOptions } from '#mesh/rpc/call.ts'
+import { ReportRefusalsResponseSchema } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { type Change_Kind, WatchResponseSchema } from '#proto/edgewise/config/v1/config_pb.ts'
 import {
   ActorSchema,
@@ -40,6 +41,7 @@ export function createFakeCore() {
     described: 0,
     calls: [] as CallQuery[],
     credentials: [] as (string | undefined)[],
+    refusals: [] as { action?: string; actor?: string; code?: string; count?: number; resource?: string }[],
     usage: [] as { resource?: string; cache?: string; status?: number; requestId?: string; cost?: number }[],
     events: [] as { body?: Uint8Array; stream?: string; idempotencyKey?: string; wait?: boolean }[],
     aborted: 0,
@@ -61,6 +63,13 @@ export function createFakeCore() {
         const actor = actors.get(key)
         if (actor === undefined) throw new Failure('auth.invalid', 'The key is not known.')
         return create(VerifyKeyResponseSchema, { actor })
+      },
+    },
+    audit: {
+      async reportRefusals({ refusals = [] }) {
+        up()
+        state.refusals.push(...(refusals as typeof state.refusals))
+        return create(ReportRefusalsResponseSchema)
       },
     },
     config: {
@@ -93,7 +102,7 @@ export function createFakeCore() {
         up()
         state.described++
         const query = queries.get(`${name}@${version}`) ?? queries.get(name)
-        if (query === undefined) throw new Failure('resource.not_found', `There is no query ${name}.`)
+        if (query === undefined) throw new Failure('resource.not_found', `There is no query ${name}.`, { remote: true })
         return query
       },
       async *callQuery(call: CallQuery, options?: CallOptions): AsyncGenerator<ResultChunk> {
