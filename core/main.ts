@@ -84,6 +84,7 @@ async function start(env: Env) {
       issuerUrl: env.PUBLIC_URL,
       seal: createSeal(masterKeys.current, masterKeys.previous),
       outbound: createOutbound(env.OUTBOUND_ALLOW),
+      noteRefusal: (refusal) => domains.audit.note(refusal),
     }),
     ingest: createIngest({
       db,

@@ -3,12 +3,13 @@ import type { Interceptor, Service } from '#mesh/rpc/call.ts'
 import type { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import type { Link } from '../chain.ts'
 import { prune } from './prune.ts'
-import { createRefusals } from './refusals.ts'
+import { createRefusals, type Refusal } from './refusals.ts'
 import { auditService } from './rpc.ts'
 import { createShipping, type ShipDeps } from './ship.ts'
 import { allHeads } from './store.ts'
 
 export { type Author, itself, record } from './record.ts'
+export type { Refusal } from './refusals.ts'
 
 export const migrations = { domain: 'audit', folder: new URL('./migrations', import.meta.url) }
 
@@ -18,6 +19,8 @@ export interface Audit {
   readonly service: Service<typeof AuditService>
   /** Keeps what calls are refused. Goes last, so that it knows who calls. */
   readonly interceptor: Interceptor
+  /** Keeps a refusal that an interceptor cannot know whose it is. */
+  readonly note: (refusal: Refusal) => void
   /** Forgets what is older than it is kept, and says in the log what each chain ends with. Called on a schedule. */
   tend(now: number): Promise<void>
   /** Writes what waits. */
@@ -42,6 +45,7 @@ export function createAudit(options: AuditOptions): Audit {
   return {
     service: auditService({ db, note: refusals.note }),
     interceptor: refusals.interceptor,
+    note: refusals.note,
     async tend(now) {
       // By whole days, so that a chain has at most one entry a day about it.
       if (retentionMs > 0) await prune(db, new Date(Math.floor((now - retentionMs) / dayMs) * dayMs))

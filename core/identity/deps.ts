@@ -1,4 +1,5 @@
 import type { ControlDb } from '../storage/control.ts'
+import type { Refusal } from '../audit/index.ts'
 import type { Outbound } from '../outbound.ts'
 import type { Seal } from '../seal.ts'
 import type { Signer } from './signing.ts'
@@ -20,6 +21,8 @@ export interface Deps {
   readonly signer: Signer
   readonly trust: TrustKeeper
   readonly outbound: Outbound
+  /** Puts a refusal into the audit log that the interceptors cannot know whose it is. */
+  readonly noteRefusal: (refusal: Refusal) => void
   /** Called after anything that verified credentials depend on has changed. */
   readonly forget: () => void
 }

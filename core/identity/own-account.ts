@@ -1,4 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
+import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import type { Context } from '../context.ts'
 import { attemptFailed, attemptSucceeded, beginAttempt } from './attempts.ts'
@@ -35,6 +36,7 @@ export async function changePassword(
     await updateUserRow(tx, workspace, user.id, { passwordHash })
     const ended = await endSessionsOf(tx, workspace, user.id, new Date(deps.now()), ctx.actor.session)
     for (const id of ended) await recordChange(tx, { kind: 'session', workspace, name: id })
+    await record(tx, ctx, { action: 'change_password', resource: `user/${user.id}` })
   })
   deps.forget()
 }
@@ -53,15 +55,13 @@ export async function enrolTotp(deps: Deps, ctx: Context): Promise<{ readonly se
 export async function confirmTotp(deps: Deps, ctx: Context, code: string): Promise<UserRow> {
   const user = await ownAccount(deps, ctx)
   await spendCode(deps, user, code)
-  return changed(await updateUserRow(deps.db, user.workspace, user.id, { totpConfirmed: true }))
+  return change(deps, ctx, 'confirm_totp', { totpConfirmed: true })
 }
 
 export async function removeTotp(deps: Deps, ctx: Context, code: string): Promise<UserRow> {
   const user = await ownAccount(deps, ctx)
   await spendCode(deps, user, code)
-  return changed(
-    await updateUserRow(deps.db, user.workspace, user.id, { totpConfirmed: false, sealedTotp: null, totpStep: null }),
-  )
+  return change(deps, ctx, 'remove_totp', { totpConfirmed: false, sealedTotp: null, totpStep: null })
 }
 
 async function spendCode(deps: Deps, user: UserRow, code: string): Promise<void> {
@@ -88,7 +88,12 @@ async function ownAccount(deps: Deps, ctx: Context): Promise<UserRow> {
   return user
 }
 
-function changed(row: UserRow | undefined): UserRow {
-  if (row === undefined) throw new Failure('resource.not_found', 'The account is gone.')
-  return row
+function change(deps: Deps, ctx: Context, action: string, set: Partial<UserRow>): Promise<UserRow> {
+  const { workspace, id } = ctx.actor
+  return deps.db.transaction(async (tx) => {
+    const row = await updateUserRow(tx, workspace, id, set)
+    if (row === undefined) throw new Failure('resource.not_found', 'The account is gone.')
+    await record(tx, ctx, { action, resource: `user/${id}` })
+    return row
+  })
 }

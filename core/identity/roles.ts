@@ -1,5 +1,6 @@
 import { Failure } from '#mesh/errors.ts'
 import { builtInRoles, scopesOfRoles } from '#mesh/scopes.ts'
+import { record } from '../audit/index.ts'
 import { checkName, recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
@@ -38,6 +39,11 @@ export async function putRole(deps: Deps, ctx: Context, input: RoleInput): Promi
   await deps.db.transaction(async (tx) => {
     await upsertRole(tx, row)
     await recordRoles(tx, workspace)
+    await record(tx, ctx, {
+      action: 'put_role',
+      resource: `role/${input.name}`,
+      detail: { scopes: row.scopes },
+    })
   })
   deps.forget()
   return row
@@ -56,6 +62,7 @@ export async function deleteRole(deps: Deps, ctx: Context, name: string): Promis
       throw new Failure('resource.not_found', `There is no role \`${name.slice(0, 64)}\` that can be deleted.`)
     }
     await recordRoles(tx, workspace)
+    await record(tx, ctx, { action: 'delete_role', resource: `role/${name}` })
   })
   deps.forget()
 }

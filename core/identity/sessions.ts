@@ -1,4 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
+import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import { pageLimit } from '../page.ts'
@@ -31,6 +32,8 @@ export async function endSession(deps: Deps, ctx: Context, asked: string): Promi
   await deps.db.transaction(async (tx) => {
     if (!(await setSessionEnded(tx, id, new Date(deps.now())))) return
     await recordChange(tx, { kind: 'session', workspace, name: id })
+    const detail = { actor: session.actor }
+    await record(tx, ctx, { action: 'end_session', resource: `session/${id}`, detail })
   })
   deps.forget()
 }

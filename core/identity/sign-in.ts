@@ -1,6 +1,7 @@
 import { Failure } from '#mesh/errors.ts'
 import { networkOf } from '#mesh/network.ts'
 import { attemptFailed, attemptSucceeded, beginAttempt, isUnderAttack, type Place, tooMany } from './attempts.ts'
+import { record } from '../audit/index.ts'
 import type { Deps } from './deps.ts'
 import { mintId, mintSecret, secretHash } from './mint.ts'
 import { isPassword } from './password.ts'
@@ -20,6 +21,7 @@ export interface SignIn {
   readonly address: string
   readonly agent: string
   readonly device: string
+  readonly requestId: string
 }
 
 export interface SignedIn {
@@ -48,11 +50,12 @@ export async function signIn(deps: Deps, input: SignIn): Promise<SignedIn> {
   const right = await isPassword(input.password, user?.passwordHash ?? undefined)
   if (!right || user === undefined || user.disabledAt !== null) {
     await attemptFailed(db, place, now)
+    if (user !== undefined) noteWrong(deps, user, input, 'auth.invalid')
     throw new Failure('auth.invalid', 'The email address or the password is wrong.', {
       hint: 'Check both, and the workspace.',
     })
   }
-  if (user.totpConfirmed) await checkCode(deps, user, input.code, place)
+  if (user.totpConfirmed) await checkCode(deps, user, input, place)
   else if (!known && (await isUnderAttack(db, place.account, now))) throw tooMany(60_000)
   await attemptSucceeded(db, place)
 
@@ -73,11 +76,28 @@ export async function signIn(deps: Deps, input: SignIn): Promise<SignedIn> {
       agent: input.agent.slice(0, maxAgentLength),
     })
     const signedIn = await updateUserRow(tx, user.workspace, user.id, { signedInAt: new Date(now) })
+    const author = { actor: user, requestId: input.requestId }
+    await record(tx, author, { action: 'sign_in', resource: `session/${session.id}` })
     return { credential, device, session, user: signedIn ?? user }
   })
 }
 
-async function checkCode(deps: Deps, user: UserRow, code: string, place: Place): Promise<void> {
+/** In the audit log of the workspace whose person it is: the edge, which asks, is of none. */
+function noteWrong(deps: Deps, user: UserRow, { requestId }: SignIn, code: 'auth.invalid' | 'auth.code'): void {
+  deps.noteRefusal({
+    workspace: user.workspace,
+    actor: user.id,
+    action: 'sign_in',
+    resource: `user/${user.id}`,
+    code,
+    reason: code === 'auth.code' ? 'a wrong one-time code' : 'a wrong password',
+    requestId,
+    count: 1,
+  })
+}
+
+async function checkCode(deps: Deps, user: UserRow, input: SignIn, place: Place): Promise<void> {
+  const { code } = input
   if (code === '') {
     // The password was right: being asked for the code is no attempt at one.
     await attemptSucceeded(deps.db, place)
@@ -87,5 +107,6 @@ async function checkCode(deps: Deps, user: UserRow, code: string, place: Place):
   const step = stepOf(seed, code, deps.now(), user.totpStep)
   if (step !== undefined && (await useTotpStep(deps.db, user.id, step))) return
   await attemptFailed(deps.db, place, deps.now())
+  noteWrong(deps, user, input, 'auth.code')
   throw new Failure('auth.code', 'The one-time code is wrong, or was used already.')
 }

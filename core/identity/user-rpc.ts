@@ -33,8 +33,8 @@ export function userService(deps: Deps): Service<typeof UserService> {
       const { user, invitation } = await inviteUser(deps, contextOf(call), request)
       return create(InviteUserResponseSchema, { user: userMessage(user), invitation })
     },
-    async acceptInvitation(request) {
-      return userMessage(await acceptInvitation(deps, request))
+    async acceptInvitation({ invitation, password, name }, { requestId }) {
+      return userMessage(await acceptInvitation(deps, { invitation, password, name, requestId }))
     },
     async listUsers(request, call) {
       const { rows, nextCursor } = await listUsers(deps, contextOf(call), request)
@@ -81,7 +81,7 @@ export function userService(deps: Deps): Service<typeof UserService> {
       if (!contextOf(call).actor.scopes.includes('internal:edge')) {
         throw new Failure('auth.scope', 'Only edges may sign somebody in.')
       }
-      const { credential, device, session, user } = await signIn(deps, request)
+      const { credential, device, session, user } = await signIn(deps, { ...request, requestId: call.requestId })
       return create(SignInResponseSchema, {
         credential,
         device,

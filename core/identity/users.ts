@@ -1,4 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
+import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import { pageLimit } from '../page.ts'
@@ -39,28 +40,38 @@ export async function inviteUser(
   if (input.name.length > 200) errors.push({ pointer: '/name', reason: 'must be at most 200 characters' })
   if (errors.length > 0) throw new Failure('request.invalid', 'The person cannot be invited as described.', { errors })
   const invitation = mintSecret('ewi')
-  const user = await insertUser(deps.db, {
-    id: mintId('usr', deps.now()),
-    workspace: ctx.actor.workspace,
-    email,
-    name: input.name,
-    roles: [...input.roles],
-    inviteHash: secretHash(invitation),
-    inviteExpiresAt: new Date(deps.now() + invitationMs),
-    createdAt: new Date(deps.now()),
-  })
-  if (user === undefined) {
-    throw new Failure('resource.exists', `${email} is in this workspace already.`, {
-      hint: 'Delete the person first, to invite them again.',
+  const user = await deps.db.transaction(async (tx) => {
+    const invited = await insertUser(tx, {
+      id: mintId('usr', deps.now()),
+      workspace: ctx.actor.workspace,
+      email,
+      name: input.name,
+      roles: [...input.roles],
+      inviteHash: secretHash(invitation),
+      inviteExpiresAt: new Date(deps.now() + invitationMs),
+      createdAt: new Date(deps.now()),
     })
-  }
+    if (invited === undefined) {
+      throw new Failure('resource.exists', `${email} is in this workspace already.`, {
+        hint: 'Delete the person first, to invite them again.',
+      })
+    }
+    const detail = { roles: invited.roles }
+    await record(tx, ctx, { action: 'invite_user', resource: `user/${invited.id}`, detail })
+    return invited
+  })
   return { user, invitation }
 }
 
 /** Takes an invitation up, once: the person chooses a password. */
 export async function acceptInvitation(
   deps: Deps,
-  input: { readonly invitation: string; readonly password: string; readonly name: string },
+  input: {
+    readonly invitation: string
+    readonly password: string
+    readonly name: string
+    readonly requestId: string
+  },
 ): Promise<UserRow> {
   const hash = secretHash(input.invitation)
   const user = await userByInvitation(deps.db, hash)
@@ -75,12 +86,15 @@ export async function acceptInvitation(
   const accepted = await deps.db.transaction(async (tx) => {
     // Of two at the same time one finds it gone.
     if ((await userByInvitation(tx, hash)) === undefined) return undefined
-    return updateUserRow(tx, user.workspace, user.id, {
+    const row = await updateUserRow(tx, user.workspace, user.id, {
       passwordHash,
       inviteHash: null,
       inviteExpiresAt: null,
       ...(input.name !== '' && { name: input.name.slice(0, 200) }),
     })
+    const author = { actor: user, requestId: input.requestId }
+    await record(tx, author, { action: 'accept_invitation', resource: `user/${user.id}` })
+    return row
   })
   if (accepted === undefined) throw new Failure('auth.grant', 'The invitation was accepted already.')
   return accepted
@@ -132,6 +146,12 @@ export async function updateUser(deps: Deps, ctx: Context, change: UserChange): 
     })
     if (change.disabled === true) await endSessionsOf(tx, workspace, change.id, now)
     await recordChange(tx, { kind: 'session', workspace, name: change.id })
+    const { roles } = change
+    const detail = {
+      ...(roles.length > 0 && { roles: [...roles], before: before.roles }),
+      ...(change.disabled !== undefined && { disabled: change.disabled }),
+    }
+    await record(tx, ctx, { action: 'update_user', resource: `user/${change.id}`, detail })
     return row
   })
   deps.forget()
@@ -146,6 +166,7 @@ export async function deleteUser(deps: Deps, ctx: Context, id: string): Promise<
     await endSessionsOf(tx, workspace, id, new Date(deps.now()))
     if (!(await deleteUserRow(tx, workspace, id))) throw noUser()
     await recordChange(tx, { kind: 'session', workspace, name: id })
+    await record(tx, ctx, { action: 'delete_user', resource: `user/${id}` })
   })
   deps.forget()
 }

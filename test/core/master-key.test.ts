@@ -88,6 +88,7 @@ test('every sealed secret moves to the new master key, and is lost to the old on
         issuerUrl: 'https://gateway.example',
         seal,
         outbound: createOutbound([]),
+        noteRefusal: () => undefined,
       })
     await expect(at(createSeal(next)).reseal()).rejects.toThrow('another master key')
     expect(await at(createSeal(next, [Buffer.alloc(32, 7)])).reseal()).toBe(3)

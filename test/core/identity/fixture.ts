@@ -14,6 +14,7 @@ export const issuerUrl = 'https://gateway.example'
 export async function startIdentity({ outboundAllow = [] as readonly string[] } = {}) {
   const store = await memoryControl([auditMigrations, configMigrations, migrations])
   const databases: string[] = []
+  const refusals: object[] = []
   const clock = { now: Date.now() }
   const create = (): Identity =>
     createIdentity({
@@ -26,6 +27,7 @@ export async function startIdentity({ outboundAllow = [] as readonly string[] } 
       issuerUrl,
       seal: createSeal(Buffer.alloc(32, 7)),
       outbound: createOutbound(outboundAllow),
+      noteRefusal: (refusal) => void refusals.push(refusal),
     })
   const identity = create()
   return {
@@ -35,6 +37,7 @@ export async function startIdentity({ outboundAllow = [] as readonly string[] } 
     another: create,
     config: createConfig({ db: store.db }).service,
     databases,
+    refusals,
     clock,
     /** Who a credential is. */
     as: (text: string, by: Identity = identity) =>
