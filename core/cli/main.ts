@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { audit } from './audit.ts'
 import { call } from './call.ts'
 import type { Cli } from './command.ts'
 import { demo } from './demo.ts'
@@ -18,7 +19,22 @@ import { streams } from './streams.ts'
 import { tail } from './tail.ts'
 import { openTerminal } from './terminal.ts'
 
-const commands = [start, load, sql, publish, call, tail, streams, quarantine, keys, secrets, demo, doctor, scopes]
+const commands = [
+  start,
+  load,
+  sql,
+  publish,
+  call,
+  tail,
+  streams,
+  quarantine,
+  keys,
+  audit,
+  secrets,
+  demo,
+  doctor,
+  scopes,
+]
 
 /** Runs one command line; answers the exit code. */
 async function main(args: readonly string[]): Promise<number> {

@@ -7,6 +7,8 @@ export { EdgewiseError, type Problem, type ProblemPlace } from './error.ts'
 export type { Ingested, IngestOptions, Row, Rows } from './ingest.ts'
 export type { CallQueryOptions, Opened, Param, Params, QueryOptions } from './query.ts'
 export type {
+  AuditEntry,
+  AuditFilter,
   Key,
   KeyDefinition,
   Page,

@@ -91,6 +91,44 @@ export interface QuarantinedRow {
   readonly text: string
 }
 
+export interface AuditEntry {
+  readonly seq: number
+  readonly at: string
+  readonly actor: string
+  readonly action: string
+  readonly resource: string
+  readonly outcome: 'done' | 'refused'
+  readonly code: string
+  readonly detail: Readonly<Record<string, unknown>>
+  readonly request_id: string
+  readonly hash: string
+}
+
+/** A place of the chain of hashes. */
+export interface AuditLink {
+  readonly seq: number
+  readonly hash: string
+}
+
+export interface AuditFilter {
+  readonly actor?: string | undefined
+  readonly action?: string | undefined
+  readonly resource?: string | undefined
+  readonly outcome?: AuditEntry['outcome'] | undefined
+  readonly from?: string | undefined
+  readonly to?: string | undefined
+  /** The installation's needs `workspaces:admin`. */
+  readonly chain?: 'workspace' | 'installation' | undefined
+}
+
+export interface AuditPage extends Page<AuditEntry> {
+  readonly workspace: string
+  /** What the chain ends with. */
+  readonly head: AuditLink
+  /** What precedes its first entry. */
+  readonly anchor: AuditLink
+}
+
 export interface Workspace {
   readonly name: string
   readonly created_at?: string
@@ -159,6 +197,34 @@ export function resourcesWith(transport: Transport) {
         which: { readonly ids: readonly string[] } | { readonly all: true },
         options?: CallOptions,
       ) => post<{ readonly discarded: number }>(`${at('quarantine', stream)}/discard`, which, options),
+    },
+    audit: {
+      list: async ({
+        signal,
+        timeoutMs,
+        ...search
+      }: AuditFilter & PageOptions & { readonly order?: 'newest' | 'oldest' } = {}): Promise<AuditPage> =>
+        (
+          await transport.json<AuditPage>({
+            method: 'GET',
+            path: '/v1/audit',
+            search: { ...search },
+            signal,
+            timeoutMs,
+          })
+        ).value,
+      /** Oldest first; a stream that breaks off has not ended. */
+      export: async ({
+        signal,
+        timeoutMs,
+        ...search
+      }: AuditFilter & CallOptions & { readonly format?: 'ndjson' | 'csv' } = {}): Promise<
+        ReadableStream<Uint8Array>
+      > => {
+        const ask = { method: 'GET', path: '/v1/audit/export', search: { ...search }, signal, timeoutMs } as const
+        const { body } = await transport.open(ask)
+        return body ?? new ReadableStream({ start: (controller) => controller.close() })
+      },
     },
     workspaces: {
       list: (options?: PageOptions) => get<Page<Workspace>>('/v1/workspaces', options),
