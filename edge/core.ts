@@ -1,3 +1,4 @@
+import { type Breaker, createBreaker } from '#mesh/rpc/breaker.ts'
 import type { CallOptions, Client } from '#mesh/rpc/call.ts'
 import { connectWeb, type WebRequest } from '#mesh/rpc/web.ts'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
@@ -17,7 +18,11 @@ export interface Core {
   readonly config: Client<typeof ConfigService>
   readonly ingest: Client<typeof IngestService>
   readonly query: Client<typeof QueryService>
+  /** What this isolate thinks of each service, which in a mesh is a deployment of its own. */
+  readonly breakers: Readonly<Record<ServiceName, Breaker>>
 }
+
+type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'query'
 
 interface CoreOptions {
   readonly url: string
@@ -27,15 +32,25 @@ interface CoreOptions {
 }
 
 export function connectCore({ url, fetch, token }: CoreOptions): Core {
+  const breakers = {
+    identity: createBreaker(),
+    tokens: createBreaker(),
+    users: createBreaker(),
+    audit: createBreaker(),
+    config: createBreaker(),
+    ingest: createBreaker(),
+    query: createBreaker(),
+  }
   const options = { url, fetch, headers: { authorization: `Bearer ${token}` } }
   return {
-    identity: connectWeb(IdentityService, options),
-    tokens: connectWeb(TokenService, options),
-    users: connectWeb(UserService, options),
-    audit: connectWeb(AuditService, options),
-    config: connectWeb(ConfigService, options),
-    ingest: connectWeb(IngestService, options),
-    query: connectWeb(QueryService, options),
+    identity: connectWeb(IdentityService, { ...options, breaker: breakers.identity }),
+    tokens: connectWeb(TokenService, { ...options, breaker: breakers.tokens }),
+    users: connectWeb(UserService, { ...options, breaker: breakers.users }),
+    audit: connectWeb(AuditService, { ...options, breaker: breakers.audit }),
+    config: connectWeb(ConfigService, { ...options, breaker: breakers.config }),
+    ingest: connectWeb(IngestService, { ...options, breaker: breakers.ingest }),
+    query: connectWeb(QueryService, { ...options, breaker: breakers.query }),
+    breakers,
   }
 }
 

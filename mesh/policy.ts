@@ -108,6 +108,21 @@ export const retries = {
   tokenRatio: 0.1,
 } as const
 
+/** What one service that is gone or slow may cost one isolate (or process) that calls it over gRPC-Web. */
+export const breaker = {
+  /** After so many attempts in a row of which nothing was heard, calls fail at once. */
+  failures: 5,
+  /** For so long; then one call in as long is let through. */
+  openMs: 1_000,
+  /** A deadline that was closer than this says nothing of the service: somebody was in a hurry. */
+  shortestWaitMs: 1_000,
+  maxInFlight: 1_000,
+  /** Of requests; one is taken however large it is. */
+  maxBytesInFlight: 128 * MiB,
+  /** So long after its deadline a call that never ended counts no more. */
+  lapseMs: 1_000,
+} as const
+
 export function policyOf(method: DescMethod): MethodPolicy {
   return table.get(method) ?? standard
 }

@@ -1,7 +1,8 @@
 import { type DescMethod, type DescService, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
 import { base64Decode } from '@bufbuild/protobuf/wire'
 import { codes, Failure } from '../errors.ts'
-import { policyOf, retries, timeoutOf } from '../policy.ts'
+import { breaker as breakerPolicy, policyOf, retries, timeoutOf } from '../policy.ts'
+import { type Breaker, createBreaker, type Pass } from './breaker.ts'
 import type { CallOptions, Client } from './call.ts'
 import { answerUnreadable, checkRequestSize, makeClient, type Metadata, metadataOf } from './client.ts'
 import { decodeTrailers, encodeFrame, frameParser, trailersFlag } from './frames.ts'
@@ -16,6 +17,8 @@ export interface WebClientOptions {
   readonly fetch?: (url: string, init: WebRequest) => Promise<Response>
   /** Sent with every call; a call's own metadata wins. */
   readonly headers?: Metadata
+  /** One of its own, where nobody else looks at it. */
+  readonly breaker?: Breaker
 }
 
 /** What is asked of `fetch`: nothing that workerd refuses. */
@@ -35,7 +38,7 @@ const serverGraceMs = 25
 /** A client over gRPC-Web and `fetch`: Web APIs only, so it runs in a Worker, in a browser and in Node. */
 export function connectWeb<S extends DescService>(
   desc: S,
-  { url, fetch = (to, init) => globalThis.fetch(to, init), headers }: WebClientOptions,
+  { url, fetch = (to, init) => globalThis.fetch(to, init), headers, breaker = createBreaker() }: WebClientOptions,
 ): Client<S> {
   const base = url.replace(/\/+$/, '')
   const budget = retryBudget()
@@ -56,9 +59,10 @@ export function connectWeb<S extends DescService>(
       }),
     )
     if (response.status !== 200) {
-      guard.release()
+      const failure = fromHttpStatus(response.status)
+      if (failure.problem !== 'core.unavailable') guard.heard()
       await response.body?.cancel()
-      throw fromHttpStatus(response.status)
+      throw failure
     }
     return response
   }
@@ -66,19 +70,20 @@ export function connectWeb<S extends DescService>(
   /** Sends again only what may be sent twice, nothing was received of, and the budget allows. */
   async function withRetries<T>(
     method: DescMethod,
+    requestBytes: number,
     options: CallOptions,
     attempt: (guard: Guard) => Promise<T>,
   ): Promise<T> {
     const deadline = Date.now() + timeoutOf(method, options.timeoutMs)
     for (let count = 1; ; count++) {
-      const guard = watch(deadline, options.signal)
+      const guard = watch(deadline, options.signal, breaker.enter(requestBytes, deadline))
       try {
         const result = await attempt(guard)
         budget.succeeded()
         return result
       } catch (thrown) {
-        guard.release()
         const failure = thrown instanceof Failure ? thrown : answerUnreadable(method, thrown)
+        guard.release(failure)
         const again = failure.code === 'unavailable' && budget.failed() && policyOf(method).idempotent
         if (!again || failure.retryAfterMs !== undefined || count === retries.maxAttempts) throw failure
         const ceiling = Math.min(
@@ -93,7 +98,7 @@ export function connectWeb<S extends DescService>(
   return makeClient(desc, {
     async unary(method, request, options) {
       const body = frameOf(method, request)
-      return withRetries(method, options, async (guard) => {
+      return withRetries(method, body.byteLength, options, async (guard) => {
         const response = await send(method, body, options, guard)
         let answer: Uint8Array<ArrayBuffer> | undefined
         for await (const frame of framesOf(method, response, guard)) {
@@ -109,7 +114,7 @@ export function connectWeb<S extends DescService>(
 
     async *stream(method, request, options): AsyncGenerator<Message, void, undefined> {
       const body = frameOf(method, request)
-      const { guard, frames, first } = await withRetries(method, options, async (attempt) => {
+      const { guard, frames, first } = await withRetries(method, body.byteLength, options, async (attempt) => {
         const iterator = framesOf(method, await send(method, body, options, attempt), attempt)
         const next = await iterator.next()
         if (next.done !== true && next.value.trailers !== undefined) checkStatus(next.value.trailers)
@@ -140,6 +145,7 @@ async function* framesOf(
 ): AsyncGenerator<Received, void, undefined> {
   // An answer that failed before its first byte may have the status in its headers.
   if (response.headers.has('grpc-status')) {
+    guard.heard()
     await response.body?.cancel()
     yield { trailers: new Map(response.headers) }
     return
@@ -160,6 +166,7 @@ async function* framesOf(
           cause,
         })
       }
+      if (frames.length > 0) guard.heard()
       for (const { flags, bytes } of frames) {
         if (whole || (flags !== 0 && flags !== trailersFlag)) throw answerUnreadable(method)
         if (flags === trailersFlag) {
@@ -207,11 +214,15 @@ interface Guard {
   leftMs(): number
   /** The work, failing with the reason of the abort, or as unavailable if it fails by itself. */
   during<T>(work: Promise<T>): Promise<T>
-  release(): void
+  heard(): void
+  /** With what it failed of, if it did. */
+  release(failure?: Failure): void
 }
 
-/** One signal for the deadline and the caller's own signal. */
-function watch(deadline: number, caller: AbortSignal | undefined): Guard {
+/** One signal for the deadline and the caller's own signal, and the attempt's place in the breaker. */
+function watch(deadline: number, caller: AbortSignal | undefined, pass: Pass): Guard {
+  const startedAt = Date.now()
+  let heard = false
   const controller = new AbortController()
   const leave = (): void => {
     if (caller !== undefined) controller.abort(abortReason(caller))
@@ -233,11 +244,22 @@ function watch(deadline: number, caller: AbortSignal | undefined): Guard {
         throw controller.signal.aborted ? abortReason(controller.signal) : unavailable(cause)
       }
     },
-    release() {
+    heard() {
+      if (!heard) pass.heard()
+      heard = true
+    },
+    release(failure) {
       clearTimeout(timer)
       caller?.removeEventListener('abort', leave)
+      pass.leave({ lost: !heard && failure !== undefined && isSilence(failure, deadline - startedAt) })
     },
   }
+}
+
+/** Whether a failure of which nothing was received is the service's doing. */
+function isSilence({ problem }: Failure, waitMs: number): boolean {
+  if (problem === 'limit.deadline') return waitMs >= breakerPolicy.shortestWaitMs
+  return problem === 'core.unavailable'
 }
 
 /** Settles with the work or with the abort, whichever is first: also where `fetch` does not heed its signal. */

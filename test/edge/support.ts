@@ -2,6 +2,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Failure } from '#mesh/errors.ts'
 import { generateKey } from '#mesh/keys.ts'
+import { createBreaker } from '#mesh/rpc/breaker.ts'
 import type { CallOptions } from '#mesh/rpc/call.ts'
 import { ReportRefusalsResponseSchema } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { type Change_Kind, WatchResponseSchema } from '#proto/edgewise/config/v1/config_pb.ts'
@@ -55,6 +56,7 @@ export function createFakeCore() {
     if (state.down) throw new Failure('core.unavailable', 'The core does not answer.')
   }
 
+  const breakers = { query: createBreaker(), config: createBreaker() }
   const core = {
     identity: {
       async verifyKey({ key = '' }) {
@@ -124,11 +126,13 @@ export function createFakeCore() {
         yield create(ResultChunkSchema, { piece: { case: 'tail', value: { rows: 1n } } })
       },
     },
+    breakers,
   } as unknown as Core
 
   return {
     core,
     state,
+    breakers,
     /** Makes a key of this actor. */
     key(actor: MessageInitShape<typeof ActorSchema> = {}, expiresAtMs?: number): string {
       const key = generateKey()

@@ -141,6 +141,17 @@ describe('operations', () => {
       'edgewise_requests_total{method="GET",route="/v1/endpoints/:name",status="200",cache="MISS"} 1',
     )
     expect(text).toContain('edgewise_strangers_total 0')
+    expect(text).toContain('edgewise_core_breaker_open{service="query"} 0')
+  })
+
+  test('a service of the core that does not answer is said by health and metrics', async () => {
+    const { query } = edge.fake.breakers
+    for (let i = 0; i < 5; i++) query.enter(0, 0).leave({ lost: true })
+    const ready = await edge.get('/health/ready')
+    expect([ready.status, await ready.json()]).toEqual([200, { status: 'ok', failing: ['query'] }])
+    const text = await (await edge.get('/metrics', settings.METRICS_TOKEN)).text()
+    expect(text).toContain('edgewise_core_breaker_open{service="query"} 1')
+    expect(text).toContain('edgewise_core_calls_refused_total{service="query"} 0')
   })
 
   test('strangers are counted and leave no usage event', async () => {
