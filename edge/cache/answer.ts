@@ -13,8 +13,11 @@ import type { Question } from './question.ts'
 /** Where an answer came from, as `Cache-Status` and `_requests.cache` say it. */
 export type Outcome = 'HIT' | 'STALE' | 'MISS' | 'COLLAPSED' | 'EXPIRED' | 'ERROR' | 'BYPASS'
 
+/** Why an answer past its time is given: as `Cache-Status` and `Edgewise-Fallback` say it. */
+export type Fallback = 'core-unreachable' | 'stale-if-error' | 'core-slow'
+
 export type Answered =
-  | { readonly outcome: Outcome; readonly whole: true; readonly answer: Answer }
+  | { readonly outcome: Outcome; readonly whole: true; readonly answer: Answer; readonly fallback?: Fallback }
   | {
       readonly outcome: Outcome
       readonly whole: false
@@ -45,27 +48,60 @@ const outages: ReadonlySet<string> = new Set<Failure['code']>([
   'data_loss',
 ])
 
+/** So long a caller waits for a new answer where an old one may stand in. The new one is waited for beside. */
+const patienceMs = 2_000
+
 /** The answer to a question: from here while it is fresh, else from the core, once for all who ask the same. */
 export async function answer(deps: AnswerDeps, question: Question, asker: Asker): Promise<Answered> {
   const { answers, now } = deps
   const kept = answers.get(question.key)
   const ageMs = kept === undefined ? Infinity : now() - kept.storedAt
   if (kept !== undefined && ageMs < kept.freshMs) return { outcome: 'HIT', whole: true, answer: kept }
-  if (kept !== undefined && asker.degraded) return { outcome: 'ERROR', whole: true, answer: kept }
+  if (kept !== undefined && asker.degraded) return instead(kept, 'core-unreachable')
   if (kept !== undefined && ageMs < kept.revalidateMs) {
-    // Without the caller's signal: the one whom this is for comes later.
-    const { signal: _, ...rest } = asker
-    asker.background.waitUntil(fetchShared(deps, question, rest).then(discard, () => undefined))
+    refresh(deps, question, asker)
     return { outcome: 'STALE', whole: true, answer: kept }
   }
+  const mayStandIn = ageMs < (kept?.errorMs ?? 0)
+  const alreadyMs = deps.flights.ageMs(question.key)
+  // Somebody has waited for it already: nobody else has to.
+  if (kept !== undefined && mayStandIn && alreadyMs >= patienceMs) return instead(kept, 'core-slow')
+  const fetching = question.cacheable ? fetchShared(deps, question, asker) : fetchAlone(deps, question, asker)
+  if (kept === undefined) return fetching
   try {
-    const fetched = question.cacheable
-      ? await fetchShared(deps, question, asker)
-      : await fetchAlone(deps, question, asker)
-    return kept === undefined || fetched.outcome !== 'MISS' ? fetched : { ...fetched, outcome: 'EXPIRED' }
+    const fetched = mayStandIn ? await unlessSlow(fetching, patienceMs - alreadyMs) : await fetching
+    if (fetched === undefined) {
+      fetching.then(discard, () => undefined)
+      refresh(deps, question, asker)
+      return instead(kept, 'core-slow')
+    }
+    return fetched.outcome === 'MISS' ? { ...fetched, outcome: 'EXPIRED' } : fetched
   } catch (thrown) {
-    if (kept === undefined || ageMs >= kept.errorMs || !outages.has(toFailure(thrown).code)) throw thrown
-    return { outcome: 'ERROR', whole: true, answer: kept }
+    if (!mayStandIn || !outages.has(toFailure(thrown).code)) throw thrown
+    return instead(kept, 'stale-if-error')
+  }
+}
+
+function instead(answer: Answer, fallback: Fallback): Answered {
+  return { outcome: 'ERROR', whole: true, answer, fallback }
+}
+
+/** Fetches for those who come later: without the signal of the one who is here. */
+function refresh(deps: AnswerDeps, question: Question, asker: Asker): void {
+  const { signal: _, ...rest } = asker
+  asker.background.waitUntil(fetchShared(deps, question, rest).then(discard, () => undefined))
+}
+
+/** Undefined where it takes longer. */
+async function unlessSlow(fetching: Promise<Answered>, waitMs: number): Promise<Answered | undefined> {
+  let timer: ReturnType<typeof setTimeout> | null = null
+  const slow = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, waitMs)
+  })
+  try {
+    return await Promise.race([fetching, slow])
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -16,7 +16,10 @@ export interface Passenger {
   readonly background: Background
 }
 
-/** Longer than a query may take: what has not ended by then belonged to a request that was torn down. */
+/**
+ * Longer than a query may take: what has not ended by then belonged to a request that was torn down. So did what began
+ * after now, if the clock was set back.
+ */
 const lostMs = 35_000
 
 export type Flights<T> = ReturnType<typeof createFlights<T>>
@@ -24,6 +27,10 @@ export type Flights<T> = ReturnType<typeof createFlights<T>>
 /** Identical questions share one call. Each caller may leave by itself; the call stops when the last has left. */
 export function createFlights<T>({ now }: { readonly now: () => number }) {
   const flights = new Map<string, Flight<T>>()
+
+  function isLost({ startedAt }: Flight<T>): boolean {
+    return Math.abs(now() - startedAt) > lostMs
+  }
 
   function launch(key: string, call: (signal: AbortSignal) => Promise<T>, background: Background): Flight<T> {
     const controller = new AbortController()
@@ -44,6 +51,12 @@ export function createFlights<T>({ now }: { readonly now: () => number }) {
   }
 
   return {
+    /** How long the call under this key has been on its way. */
+    ageMs(key: string): number {
+      const flight = flights.get(key)
+      return flight === undefined || isLost(flight) ? 0 : Math.max(0, now() - flight.startedAt)
+    },
+
     /** The result of the call under this key, begun by whoever came first. */
     async board(
       key: string,
@@ -51,7 +64,7 @@ export function createFlights<T>({ now }: { readonly now: () => number }) {
       call: (signal: AbortSignal) => Promise<T>,
     ): Promise<{ result: T; first: boolean }> {
       let flight = flights.get(key)
-      const first = flight === undefined || now() - flight.startedAt > lostMs
+      const first = flight === undefined || isLost(flight)
       if (flight === undefined || first) flight = launch(key, call, background)
       flight.waiting++
       try {

@@ -1,21 +1,22 @@
 import type { ResultHead } from '#proto/edgewise/query/v1/query_pb.ts'
-import type { Outcome } from './answer.ts'
+import type { Fallback, Outcome } from './answer.ts'
 import type { Answer } from './answers.ts'
 
 const said: Readonly<Record<Exclude<Outcome, 'BYPASS'>, string>> = {
   HIT: 'hit',
   STALE: 'hit',
-  ERROR: 'hit',
+  ERROR: 'fwd=stale',
   MISS: 'fwd=uri-miss; stored',
   EXPIRED: 'fwd=stale; stored',
   COLLAPSED: 'fwd=uri-miss; collapsed',
 }
 
-/** RFC 9211. */
-export function cacheStatus(outcome: Outcome, answer: Answer | undefined, at: number): string {
+/** RFC 9211. With the core out of reach nothing is forwarded, so what is given then is a hit however old it is. */
+export function cacheStatus(outcome: Outcome, answer: Answer | undefined, at: number, fallback?: Fallback): string {
   const ttl = answer === undefined ? 0 : Math.floor((answer.storedAt + answer.freshMs - at) / 1000)
   if (outcome === 'BYPASS') return 'Edgewise; fwd=bypass'
-  return `Edgewise; ${said[outcome]}; ttl=${ttl}${outcome === 'ERROR' ? '; detail=stale-if-error' : ''}`
+  const how = fallback === 'core-unreachable' ? 'hit' : said[outcome]
+  return `Edgewise; ${how}; ttl=${ttl}${fallback === undefined ? '' : `; detail=${fallback}`}`
 }
 
 /** Answers depend on the credential, so only the caller's own cache may keep them, and only as long as is left of them. */

@@ -20,6 +20,8 @@ export interface Provenance {
   readonly queryVersion: number | null
   /** RFC 9211; null where nothing is cached. */
   readonly cacheStatus: string | null
+  /** Why an answer past its time was given: `core-unreachable`, `core-slow`, `stale-if-error`. */
+  readonly fallback: string | null
   readonly etag: string | null
   readonly cost: number | null
 }
@@ -30,6 +32,7 @@ export function provenanceOf({ headers }: Response): Provenance {
     requestId: headers.get('x-request-id'),
     queryVersion: number('edgewise-query-version'),
     cacheStatus: headers.get('cache-status'),
+    fallback: headers.get('edgewise-fallback'),
     etag: headers.get('etag'),
     cost: number('edgewise-cost'),
   }

@@ -12,11 +12,11 @@ export function respond(c: AppContext, answered: Answered, { cost }: Resolution,
     return new Response(answered.body, { headers })
   }
   const { answer, outcome } = answered
+  const fallback = answered.fallback ?? (c.var.degraded ? 'core-unreachable' : undefined)
   const headers = answerHeaders(answer, cost)
   headers.set('cache-control', cacheControl(answer, at))
-  headers.set('cache-status', cacheStatus(outcome, outcome === 'BYPASS' ? undefined : answer, at))
-  if (outcome === 'ERROR' || c.var.degraded)
-    headers.set('edgewise-fallback', c.var.degraded ? 'core-unreachable' : 'stale-if-error')
+  headers.set('cache-status', cacheStatus(outcome, outcome === 'BYPASS' ? undefined : answer, at, fallback))
+  if (fallback !== undefined) headers.set('edgewise-fallback', fallback)
   if (matches(c.req.header('if-none-match') ?? null, answer.etag)) return new Response(null, { status: 304, headers })
   headers.set('content-length', String(answer.body.byteLength))
   return new Response(answer.body, { headers })

@@ -159,6 +159,7 @@ describe('with the core out of reach', () => {
     const kept = await edge.get(path, key)
     expect(kept.status).toBe(200)
     expect(kept.headers.get('edgewise-fallback')).toBe('core-unreachable')
+    expect(kept.headers.get('cache-status')).toBe('Edgewise; hit; ttl=-10; detail=core-unreachable')
     expect((await edge.get('/v1/endpoints/other', key)).status).toBe(503)
     expect((await edge.get('/v1/events/a', key, {}, { method: 'POST', body: '{}' })).status).toBe(503)
     edge.advance(31)

@@ -167,8 +167,54 @@ describe('an answer', () => {
     const kept = await edge.get('/v1/endpoints/top', key)
     expect(kept.status).toBe(200)
     expect(kept.headers.get('edgewise-fallback')).toBe('stale-if-error')
+    expect(kept.headers.get('cache-status')).toBe('Edgewise; fwd=stale; ttl=-30; detail=stale-if-error')
     edge.advance(400)
     expect((await edge.get('/v1/endpoints/top', key)).status).toBe(500)
+  })
+
+  test('stands in for one that is slow to come, which is waited for once and not by everybody', async () => {
+    await edge.get('/v1/endpoints/top', key)
+    edge.advance(60)
+    let release = (): void => undefined
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    edge.fake.state.answer = async function* () {
+      await held
+      yield '{"data":["new"]}'
+    }
+    const began = performance.now()
+    const patient = edge.get('/v1/endpoints/top', key)
+    await expect.poll(() => edge.fake.state.calls.length, { interval: 5 }).toBe(2)
+    const kept = await patient
+    expect(performance.now() - began).toBeLessThan(3_000)
+    expect(kept.status).toBe(200)
+    expect(kept.headers.get('edgewise-fallback')).toBe('core-slow')
+    expect(kept.headers.get('cache-status')).toBe('Edgewise; fwd=stale; ttl=-30; detail=core-slow')
+
+    edge.advance(2)
+    const at = performance.now()
+    expect((await edge.get('/v1/endpoints/top', key)).headers.get('edgewise-fallback')).toBe('core-slow')
+    expect(performance.now() - at).toBeLessThan(500)
+
+    release()
+    await edge.settled()
+    const fresh = await edge.get('/v1/endpoints/top', key)
+    expect(fresh.headers.get('cache-status')).toBe('Edgewise; hit; ttl=30')
+    expect(await fresh.text()).toContain('new')
+    expect(edge.fake.state.calls).toHaveLength(2)
+  })
+
+  test('is waited for where no older one may stand in', async () => {
+    await edge.get('/v1/endpoints/top', key)
+    edge.advance(400)
+    edge.fake.state.answer = async function* () {
+      await new Promise((resolve) => setTimeout(resolve, 2_200))
+      yield '{"data":["new"]}'
+    }
+    const late = await edge.get('/v1/endpoints/top', key)
+    expect(late.headers.get('edgewise-fallback')).toBe(null)
+    expect(await late.text()).toContain('new')
   })
 
   test('that failed is never cached, and a failure before the first byte has its status', async () => {
