@@ -7,6 +7,10 @@ const pollMs = 2_000
 /** Older than this it decides nothing: the request waits for a poll. So whatever changes holds everywhere within 5 s. */
 const maxAgeMs = 5_000
 const timeoutMs = 2_000
+/** After a poll that failed, a request waits so long for the next one: enough for a core that is back. */
+const briefMs = 250
+/** A clock that goes back by less was only corrected. */
+const correctionMs = 1_000
 const maxWorkspaces = 10_000
 
 export interface FeedDeps {
@@ -31,6 +35,8 @@ export function createFeed({ config, now }: FeedDeps) {
   let asOf = Number.NEGATIVE_INFINITY
   let attemptedAt = Number.NEGATIVE_INFINITY
   let polling: Promise<void> | undefined
+  let failing = false
+  let lastSeen = Number.NEGATIVE_INFINITY
 
   function forgetEverything(): void {
     base = ++total
@@ -50,9 +56,12 @@ export function createFeed({ config, now }: FeedDeps) {
       if (answer.reset) forgetEverything()
       else for (const change of answer.changes) apply(change)
       cursor = answer.cursor
-      asOf = Math.max(asOf, startedAt)
+      // Unless the clock was set back in the meantime.
+      if (startedAt <= now()) asOf = Math.max(asOf, startedAt)
+      failing = false
     } catch {
       // The state stays as old as it is, and who needs it newer finds out by `current`.
+      failing = true
     }
   }
 
@@ -69,10 +78,22 @@ export function createFeed({ config, now }: FeedDeps) {
     return work
   }
 
+  /** All that is remembered is dated by a clock that was set back, if it was: then none of it can be told from new. */
+  function read(): number {
+    const at = now()
+    if (at < lastSeen - correctionMs) {
+      asOf = attemptedAt = Number.NEGATIVE_INFINITY
+      polling = undefined
+      forgetEverything()
+    }
+    lastSeen = at
+    return at
+  }
+
   return {
     /** Whether the state may decide now. Starts a poll beside it when one is due. */
     current(background: Background): boolean {
-      const at = now()
+      const at = read()
       if (at - asOf < pollMs) return true
       if (at - asOf >= maxAgeMs) return false
       if (at - attemptedAt >= pollMs) void poll(background)
@@ -83,7 +104,8 @@ export function createFeed({ config, now }: FeedDeps) {
     async settle(background: Background): Promise<boolean> {
       if (this.current(background)) return true
       if (polling === undefined && now() - attemptedAt < pollMs) return false
-      await poll(background)
+      const work = poll(background)
+      await (failing ? Promise.race([work, pause(attemptedAt + briefMs - now())]) : work)
       return now() - asOf < maxAgeMs
     },
 
@@ -100,4 +122,8 @@ export function createFeed({ config, now }: FeedDeps) {
       listeners.push(listener)
     },
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)))
 }
