@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import { grant } from './grant.ts'
 import type { Grant } from './limiter.ts'
-import { nothingUsed, type Policy, type Usage } from './window.ts'
+import { type Policy, type Usage, usageOf } from './window.ts'
 
 /** The budget of one limit of one caller, for all isolates. */
 export class RateLimiter extends DurableObject {
@@ -9,7 +9,7 @@ export class RateLimiter extends DurableObject {
   #endsAt = 0
 
   async lease(policy: Policy, units: number): Promise<Grant> {
-    this.#usage ??= (await this.ctx.storage.get<Usage>('usage')) ?? nothingUsed
+    this.#usage ??= usageOf(await this.ctx.storage.get('usage'))
     const now = Date.now()
     const given = grant(this.#usage, policy, units, now)
     this.#usage = given.usage

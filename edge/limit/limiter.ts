@@ -1,5 +1,6 @@
 import type { Background } from '../core.ts'
-import type { Policy } from './window.ts'
+import { grant as grantOf } from './grant.ts'
+import { nothingUsed, type Policy, type Usage } from './window.ts'
 
 /** Units that were charged already and may be spent by one isolate, without asking, until they expire. */
 export interface Grant {
@@ -43,6 +44,9 @@ export interface LimiterDeps {
   readonly onDegraded: () => void
 }
 
+/** A clock that goes back by less was only corrected. */
+const correctionMs = 1_000
+
 /** A twentieth of the limit, so that isolates share it fairly and what one leaves unused is little. */
 export function leaseSize({ limit }: Policy): number {
   return Math.min(1_000, Math.max(1, Math.floor(limit / 20)))
@@ -72,6 +76,9 @@ function leased(key: string, policy: Policy, { leases, now, onDegraded }: Limite
   let units = 0
   let remaining = 0
   let expiresAt = 0
+  let leasedAt = 0
+  /** What was given here while the leases could not be had. */
+  let alone: Usage = nothingUsed
   /** While it lies ahead, so many units or more are refused without asking. */
   let refusedUntil = 0
   let refusedCost = Infinity
@@ -90,10 +97,13 @@ function leased(key: string, policy: Policy, { leases, now, onDegraded }: Limite
       grant = await leases.lease(key, policy, wanted)
     } catch {
       onDegraded()
-      // One lease at a time and no common count: a limit for each isolate rather than an outage for all.
-      grant = { units: wanted, remaining: 0, expiresInMs: Math.min(1_000, policy.windowMs), retryAfterMs: 0 }
+      // No common count: a limit for each isolate rather than an outage for all.
+      const given = grantOf(alone, policy, wanted, now())
+      alone = given.usage
+      grant = given.grant
     }
     const at = now()
+    leasedAt = at
     units = (expiresAt > at ? units : 0) + grant.units
     remaining = grant.remaining
     expiresAt = at + grant.expiresInMs
@@ -102,6 +112,8 @@ function leased(key: string, policy: Policy, { leases, now, onDegraded }: Limite
   }
 
   function has(cost: number, at: number): boolean {
+    // Leased later than now: the clock was set back, and what was leased would last as long as it went.
+    if (at < leasedAt - correctionMs) expiresAt = refusedUntil = leasedAt = 0
     return expiresAt > at && units >= cost
   }
 

@@ -19,10 +19,21 @@ export interface Usage {
 
 export const nothingUsed: Usage = { window: 0, used: 0, usedBefore: 0 }
 
-/** The same usage, seen from the window that `now` is in. */
+/** What was stored. What is lost or cannot be read counts as nothing used: a window's counting is no reason to refuse. */
+export function usageOf(stored: unknown): Usage {
+  const { window, used, usedBefore } = (stored ?? {}) as Partial<Usage>
+  const whole = [window, used, usedBefore].every((value) => Number.isSafeInteger(value) && Number(value) >= 0)
+  return whole ? (stored as Usage) : nothingUsed
+}
+
+/**
+ * The same usage, seen from the window that `now` is in. Where the clock was set back, what was used in a later window
+ * counts as used in this one: nobody gets more by it, and nobody waits until the clock is where it was.
+ */
 export function roll(usage: Usage, { windowMs }: Policy, now: number): Usage {
   const window = Math.floor(now / windowMs)
-  if (window <= usage.window) return usage
+  if (window === usage.window) return usage
+  if (window < usage.window) return { ...usage, window }
   return { window, used: 0, usedBefore: window === usage.window + 1 ? usage.used : 0 }
 }
 

@@ -50,7 +50,8 @@ export function createUsage({ ingest, sleep, now, onDropped }: UsageDeps) {
       if (waiting.length >= maxWaiting) return onDropped(1)
       waiting.push(event)
       // workerd runs nothing between requests, so the request that finds nobody sending stays behind to send.
-      if (now() - sendingSince < lostMs) return
+      // One who began after now did so before the clock was set back.
+      if (Math.abs(now() - sendingSince) < lostMs) return
       sendingSince = now()
       background.waitUntil(send())
     },

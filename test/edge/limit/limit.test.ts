@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { createLimiter, leaseSize } from '../../../edge/limit/limiter.ts'
+import { createLimiter, type Leases, leaseSize, type Meter } from '../../../edge/limit/limiter.ts'
 import { createMemoryLeases } from '../../../edge/limit/memory.ts'
-import { available, nothingUsed, type Policy, roll, waitMs } from '../../../edge/limit/window.ts'
+import { available, nothingUsed, type Policy, roll, usageOf, waitMs } from '../../../edge/limit/window.ts'
 import { createEdge, problemOf } from '../support.ts'
 
 const policy: Policy = { name: 'p', limit: 100, windowMs: 60_000 }
@@ -56,14 +56,66 @@ describe('several isolates', () => {
     expect(allowedAt.length / ((4_000 * 97) / policy.windowMs)).toBeGreaterThan(policy.limit * 0.75)
   })
 
-  test('without the common budget count each by itself rather than fail', async () => {
+  test('without the common budget count each by itself rather than fail, and return to it when they can', async () => {
+    const clock = { now: 60_000 * 1_000 }
+    const now = (): number => clock.now
+    const common = createMemoryLeases({ now })
+    let gone = true
     let degraded = 0
-    const leases = { lease: () => Promise.reject(new Error('gone')) }
-    const meter = createLimiter({ leases, now: () => 1_000, onDegraded: () => void degraded++ }).meter('k', policy)
-    expect((await meter.acquire(1, background)).allowed).toBe(true)
-    expect(degraded).toBe(1)
+    const leases: Leases = {
+      lease: (...asked) => (gone ? Promise.reject(new Error('gone')) : common.lease(...asked)),
+    }
+    const meter = createLimiter({ leases, now, onDegraded: () => void degraded++ }).meter('k', policy)
+    const allowed = async (attempts: number): Promise<number> => {
+      let count = 0
+      for (let i = 0; i < attempts; i++) if ((await meter.acquire(1, background)).allowed) count++
+      return count
+    }
+    expect(await allowed(500)).toBe(policy.limit)
+    expect(degraded).toBeGreaterThan(0)
+    gone = false
+    clock.now += 2 * policy.windowMs
+    expect(await allowed(500)).toBe(policy.limit)
+    expect((await common.lease('k', policy, 1)).units).toBe(0)
   })
 })
+
+describe('a clock that jumps', () => {
+  test.each([-1, -60, -3_600, -86_400 * 365, 60, 3_600, 86_400 * 365])(
+    'by %d s gives nobody more than one window on top, and makes nobody wait for longer than the window does',
+    async (seconds) => {
+      const clock = { now: 1_800_000_012_345 }
+      const now = (): number => clock.now
+      const leases = createMemoryLeases({ now })
+      const meters = ['k', 'l'].map((key) =>
+        createLimiter({ leases, now, onDegraded: () => undefined }).meter(key, policy),
+      )
+      const allowed = async (meter: Meter): Promise<number> => {
+        let count = 0
+        for (let i = 0; i < 500; i++) if ((await meter.acquire(1, background)).allowed) count++
+        return count
+      }
+      // One that is used up when the clock jumps, one that has a lease.
+      expect(await allowed(meters[0]!)).toBe(policy.limit)
+      await meters[1]!.acquire(1, background)
+      clock.now += seconds * 1_000
+      for (const meter of meters) expect(await allowed(meter)).toBeLessThanOrEqual(policy.limit)
+      const refused = await meters[0]!.acquire(1, background)
+      expect(refused.allowed).toBe(false)
+      expect(refused.retryAfterMs).toBeLessThanOrEqual(1.1 * policy.windowMs)
+      clock.now += 2 * policy.windowMs
+      for (const meter of meters) expect(await allowed(meter)).toBe(policy.limit)
+    },
+  )
+})
+
+test.each([undefined, null, 'text', {}, { window: 1, used: Number.NaN, usedBefore: 0 }, { window: -1, used: 1 }])(
+  'usage that was lost or cannot be read (%j) counts as none',
+  (stored) => {
+    expect(usageOf(stored)).toEqual(nothingUsed)
+    expect(usageOf({ window: 3, used: 2, usedBefore: 1 })).toEqual({ window: 3, used: 2, usedBefore: 1 })
+  },
+)
 
 describe('a request', () => {
   test('over the limit is 429 with the time to wait, and is allowed after it', async () => {
