@@ -33,6 +33,8 @@ export interface Ingested {
 const mediaTypes = { ndjson: 'application/x-ndjson', json: 'application/json', csv: 'text/csv' } as const
 const maxBatchCharacters = 8 << 20
 const maxErrors = 10
+/** Of one batch, within the time limit: enough for a core or a gateway that is started again. */
+const retries = 10
 
 export type Rows = Iterable<object> | AsyncIterable<object>
 
@@ -55,6 +57,7 @@ export function ingestWith(transport: Transport) {
       },
       body: typeof body === 'string' ? body : (body as Uint8Array<ArrayBuffer>),
       repeatable: true,
+      retries,
       signal,
       timeoutMs,
     })

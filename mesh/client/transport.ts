@@ -9,7 +9,7 @@ export interface ClientOptions {
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>
   /** How long a call may take, its retries included. */
   readonly timeoutMs?: number
-  /** How often a call is repeated at most, where that is safe. */
+  /** How often a call is repeated at most, where that is safe: else three times, and events ten times. */
   readonly retries?: number
 }
 
@@ -26,6 +26,8 @@ export interface Ask extends CallOptions {
   readonly body?: string | Uint8Array<ArrayBuffer>
   /** It may be repeated although it is a POST: it only reads, or it carries an Idempotency-Key. */
   readonly repeatable?: boolean
+  /** How often, where the client's options do not say. */
+  readonly retries?: number
 }
 
 export type SearchValue = string | number | boolean | null | undefined | readonly (string | number | boolean)[]
@@ -37,13 +39,14 @@ export interface Transport {
   json<T>(ask: Ask): Promise<{ readonly value: T; readonly response: Response }>
 }
 
+const defaultRetries = 3
 const firstPauseMs = 200
 const longestPauseMs = 5_000
 /** Repeating these would only run into the same wall again. */
 const hopeless = new Set(['query.timeout', 'limit.deadline'])
 
 export function createTransport(options: ClientOptions): Transport {
-  const { key, timeoutMs: defaultTimeoutMs = 30_000, retries = 3 } = options
+  const { key, timeoutMs: defaultTimeoutMs = 30_000 } = options
   const send = options.fetch ?? ((url: string, init: RequestInit) => fetch(url, init))
   const base = options.url.replace(/\/+$/, '')
 
@@ -64,6 +67,7 @@ export function createTransport(options: ClientOptions): Transport {
     const late = new AbortController()
     const timer = setTimeout(() => late.abort(), limitMs)
     const signal = what.signal === undefined ? late.signal : AbortSignal.any([late.signal, what.signal])
+    const retries = options.retries ?? what.retries ?? defaultRetries
     const mayRepeat = what.repeatable === true || (what.method !== 'POST' && what.method !== 'PATCH')
     try {
       for (let count = 0; ; count++) {
@@ -73,7 +77,9 @@ export function createTransport(options: ClientOptions): Transport {
           what.signal?.throwIfAborted()
           if (late.signal.aborted) throw timeout(limitMs, thrown)
           const error = thrown instanceof EdgewiseError ? thrown : unreachable(base, thrown)
-          const pauseMs = error.retryAfterMs ?? Math.random() * Math.min(firstPauseMs * 2 ** count, longestPauseMs)
+          // Never before what it was told, and not at the same moment as everybody else who was told so.
+          const pauseMs =
+            (error.retryAfterMs ?? 0) + Math.random() * Math.min(firstPauseMs * 2 ** count, longestPauseMs)
           const again = mayRepeat && error.retryable && !hopeless.has(error.code) && count < retries
           if (!again || Date.now() + pauseMs >= deadline) throw error
           await pause(pauseMs, signal)

@@ -1,6 +1,9 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { build } from 'esbuild'
 import { describe, expect, test } from 'vitest'
 import { createClient, EdgewiseError } from '#mesh/client/index.ts'
+import { listen } from '../rpc/every-transport.ts'
 
 interface Seen {
   readonly url: URL
@@ -53,6 +56,42 @@ describe('retries', () => {
     expect(seen).toHaveLength(3)
     expect(new Set(seen.map(({ headers }) => headers.get('idempotency-key'))).size).toBe(1)
     expect(seen[0]?.headers.get('idempotency-key')).toMatch(/.{36}/)
+  })
+
+  test('a batch whose answer was cut off, or whose gateway is away for a while, is there once', async () => {
+    const keys: (string | undefined)[] = []
+    const rows = new Map<string, string>()
+    // What a gateway that dies in the middle of its answer leaves behind: the rows are there, the answer is not.
+    function reply(request: IncomingMessage, response: ServerResponse, body: string): void {
+      const key = String(request.headers['idempotency-key'])
+      keys.push(key)
+      const replayed = rows.has(key)
+      rows.set(key, body)
+      const written = { accepted: 1, quarantined: 0, errors: [], offsets: [], ...(replayed && { replayed }) }
+      const answer = JSON.stringify(written)
+      const cut = keys.length === 2 ? () => request.socket.resetAndDestroy() : () => response.destroy()
+      if (keys.length === 1) request.socket.destroy()
+      else if (keys.length > 4) response.writeHead(202, { 'content-type': 'application/json' }).end(answer)
+      else response.writeHead(202, { 'content-length': answer.length }).write(answer.slice(0, 10), cut)
+    }
+    const server = createServer((request, response) => {
+      void text(request).then((body) => reply(request, response, body))
+    })
+    const client = createClient({ url: await listen(server) })
+    await expect(client.ingest('orders', [{ a: 1 }])).resolves.toMatchObject({ accepted: 1, replayed: true })
+    expect(keys).toHaveLength(5)
+    expect([...rows]).toEqual([[keys[0], '{"a":1}\n']])
+    server.close()
+  })
+
+  test('a gateway that stays away ends the call when its time is over, not later', async () => {
+    const { seen, client } = gateway(() => Promise.reject(new TypeError('fetch failed')))
+    const began = performance.now()
+    await expect(client.ingest('orders', [{ a: 1 }], { timeoutMs: 600 })).rejects.toMatchObject({
+      code: 'client.unreachable',
+    })
+    expect(performance.now() - began).toBeLessThan(700)
+    expect(seen.length).toBeGreaterThan(1)
   })
 
   test('a POST that may not be repeated is not', async () => {
