@@ -24,6 +24,7 @@ import { createApp } from '../../edge/app.ts'
 import type { Core } from '../../edge/core.ts'
 import { assemble } from '../../edge/deps.ts'
 import type { Settings } from '../../edge/env.ts'
+import type { Leases } from '../../edge/limit/limiter.ts'
 import { createMemoryLeases } from '../../edge/limit/memory.ts'
 
 type CallQuery = MessageInitShape<typeof CallQueryRequestSchema>
@@ -172,7 +173,9 @@ export const settings: Settings = {
 export type Edge = ReturnType<typeof createEdge>
 
 /** The whole edge on a fake core and a clock that the test moves. */
-export function createEdge(options: { settings?: Partial<Settings>; fake?: ReturnType<typeof createFakeCore> } = {}) {
+export function createEdge(
+  options: { settings?: Partial<Settings>; fake?: ReturnType<typeof createFakeCore>; leases?: Leases } = {},
+) {
   const fake = options.fake ?? createFakeCore()
   const clock = { now: 1_800_000_000_000 }
   const pending = new Set<Promise<unknown>>()
@@ -182,7 +185,7 @@ export function createEdge(options: { settings?: Partial<Settings>; fake?: Retur
     assemble({
       settings: { ...settings, ...options.settings },
       core: fake.core,
-      leases: createMemoryLeases({ now }),
+      leases: options.leases ?? createMemoryLeases({ now }),
       now,
       sleep: () => Promise.resolve(),
       random: () => '0123456789abcdef',

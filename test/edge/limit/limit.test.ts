@@ -1,11 +1,16 @@
 import { describe, expect, test } from 'vitest'
+import { createDurableLeases } from '../../../edge/limit/durable-leases.ts'
 import { createLimiter, type Leases, leaseSize, type Meter } from '../../../edge/limit/limiter.ts'
 import { createMemoryLeases } from '../../../edge/limit/memory.ts'
 import { available, nothingUsed, type Policy, roll, usageOf, waitMs } from '../../../edge/limit/window.ts'
-import { createEdge, problemOf } from '../support.ts'
+import { createEdge, problemOf, settings } from '../support.ts'
 
 const policy: Policy = { name: 'p', limit: 100, windowMs: 60_000 }
 const background = { waitUntil: (work: Promise<unknown>) => void work }
+
+function raise(): never {
+  throw new Error('no binding')
+}
 
 describe('the window', () => {
   test('counts what was used before by how much of it the sliding window still covers', () => {
@@ -78,6 +83,24 @@ describe('several isolates', () => {
     expect(await allowed(500)).toBe(policy.limit)
     expect((await common.lease('k', policy, 1)).units).toBe(0)
   })
+})
+
+test.each([
+  ['fails', () => Promise.reject(new Error('Durable Object storage was lost.'))],
+  ['cannot be had', () => raise()],
+  ['does not answer', () => new Promise<never>(() => undefined)],
+])('a Durable Object that %s costs a second at most, is counted, and is no way past the limit', async (_how, lease) => {
+  const namespace = { getByName: () => ({ lease }) } as unknown as Parameters<typeof createDurableLeases>[0]
+  const edge = createEdge({ leases: createDurableLeases(namespace) })
+  edge.fake.publish({ name: 'top', cache: { ttlSeconds: 600 } })
+  const key = edge.fake.key({ plan: { name: 'tiny', requests: 2, windowSeconds: 60 } })
+  const began = performance.now()
+  const statuses: number[] = []
+  for (let i = 0; i < 3; i++) statuses.push((await edge.get('/v1/endpoints/top', key)).status)
+  expect(statuses).toEqual([200, 200, 429])
+  expect(performance.now() - began).toBeLessThan(3 * 1_200)
+  const text = await (await edge.get('/metrics', settings.METRICS_TOKEN)).text()
+  expect(text).toMatch(/^edgewise_limit_degraded_total [1-9]/m)
 })
 
 describe('a clock that jumps', () => {
