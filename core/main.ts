@@ -94,6 +94,7 @@ async function start(env: Env) {
       logger: log.child({ domain: 'ingest' }),
       limits: limits.ingest,
       partitions: env.LOG_PARTITIONS,
+      onUsed: (workspace, actor) => domains.identity.used(workspace, actor),
     }),
     query: createQuery({ db, warehouse, log: log.child({ domain: 'query' }), limits: limits.query }),
   }

@@ -28,6 +28,7 @@ import { sql } from './routes/sql.ts'
 import { streams } from './routes/streams.ts'
 import { token } from './routes/token.ts'
 import { wellKnown } from './routes/well-known.ts'
+import { verifying } from './routes/verify.ts'
 import { workspaces } from './routes/workspaces.ts'
 
 /** Whose bodies are descriptions of something, and never data. */
@@ -71,6 +72,7 @@ export function createApp(deps: Deps): App {
   endpointDocs(app, deps)
   streams(app, deps)
   quarantine(app, deps)
+  verifying(app, deps)
   keys(app, deps)
   workspaces(app, deps)
   issuers(app, deps)

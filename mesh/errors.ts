@@ -55,6 +55,11 @@ export const problems = {
     title: 'This parameter is bound by the key',
     hint: 'Leave the parameter out: the key supplies it.',
   },
+  'auth.place': {
+    code: 'permission_denied',
+    title: 'The credential may not be used from here',
+    hint: 'Use it from the networks and origins that it was made for, or ask whoever made it for another.',
+  },
   'auth.code': {
     code: 'unauthenticated',
     title: 'A one-time code is needed',

@@ -13,6 +13,7 @@ export const scopes = {
   'queries:read': 'see published queries',
   'queries:write': 'publish and unpublish queries',
   'endpoints:read': 'call published queries; may be narrowed to one: endpoints:read:top_pages',
+  'keys:verify': 'ask whether a key of this workspace holds, for one’s own services',
   'keys:admin': 'create, list and revoke API keys',
   'users:admin': 'invite people, give them roles, end their sessions; define roles',
   'issuers:admin': 'declare the OpenID providers whose users may come',
@@ -49,8 +50,12 @@ export function scopesOfRoles(
   return [...new Set(held)]
 }
 
-/** Whether `text` is a scope of the table, narrowed to a name or not. */
+/** Scopes for a user's own services: what they mean is up to those. */
+const ownShape = /^app:[\w.-]{1,64}(:[\w.-]{1,64})?$/
+
+/** Whether `text` is a scope of the table, narrowed to a name or not, or one for a user's own services. */
 export function isScope(text: string): boolean {
+  if (ownShape.test(text)) return true
   const [resource, verb, name, ...rest] = text.split(':')
   return (
     `${resource}:${verb}` in scopes &&

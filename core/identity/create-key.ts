@@ -1,8 +1,10 @@
+import type { JsonObject } from '@bufbuild/protobuf'
 import { Failure, type Violation } from '#mesh/errors.ts'
+import { isNetwork } from '#mesh/network.ts'
 import { record } from '../audit/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { Deps, Plan } from './deps.ts'
-import { mintKey } from './mint.ts'
+import { importedKey, mintKey } from './mint.ts'
 import { excesses, filterViolations, isFaster, type RowFilter, scopeViolations, unboundSql } from './narrow.ts'
 import { insertKey, type KeyRow } from './store.ts'
 
@@ -13,6 +15,13 @@ export interface NewKey {
   readonly params: Readonly<Record<string, string>>
   readonly filters: readonly RowFilter[]
   readonly expiresAt: Date | undefined
+  readonly subject: string
+  /** A JSON object, or empty. */
+  readonly meta: string
+  readonly addresses: readonly string[]
+  readonly origins: readonly string[]
+  /** Of a key that was made elsewhere; empty for one to be made. */
+  readonly hash: string
 }
 
 /** Makes a key. Its text is in this answer and nowhere else. */
@@ -26,7 +35,7 @@ export async function createKey(
   if (errors.length > 0) {
     throw new Failure('request.invalid', 'The key cannot be made as described.', { errors })
   }
-  const { text, row } = mintKey(deps.now())
+  const { text, row } = input.hash === '' ? mintKey(deps.now()) : importedKey(deps.now(), input.hash)
   const values = {
     ...row,
     workspace: ctx.actor.workspace,
@@ -35,11 +44,20 @@ export async function createKey(
     plan: input.plan ?? slower(deps.defaultPlan, ctx.actor.plan),
     params: { ...input.params },
     filters: input.filters.map((filter) => ({ ...filter, values: [...filter.values] })),
+    subject: input.subject,
+    meta: metaOf(input.meta) ?? {},
+    addresses: [...input.addresses],
+    origins: [...input.origins],
     createdBy: ctx.actor.id,
     expiresAt: input.expiresAt ?? null,
   }
   const stored = await deps.db.transaction(async (tx) => {
     const made = await insertKey(tx, values)
+    if (made === undefined) {
+      throw new Failure('resource.exists', 'There is a key of this hash already.', {
+        errors: [{ pointer: '/hash', reason: 'is that of another key' }],
+      })
+    }
     const { name, scopes, expiresAt } = made
     const detail = {
       name,
@@ -56,6 +74,8 @@ export async function createKey(
   return { row: stored, text }
 }
 
+const maxMetaLength = 4_096
+
 /** What is wrong with the key by itself. */
 function violations(input: NewKey, now: number): Violation[] {
   const errors: Violation[] = []
@@ -69,6 +89,23 @@ function violations(input: NewKey, now: number): Violation[] {
   if (Object.keys(input.params).length > 100) errors.push({ pointer: '/params', reason: 'must be at most 100' })
   errors.push(...filterViolations(input.filters))
   errors.push(...unboundSql(input))
+  if (input.subject.length > 200) errors.push({ pointer: '/subject', reason: 'must be at most 200 characters' })
+  if (metaOf(input.meta) === undefined) {
+    errors.push({ pointer: '/meta', reason: `must be a JSON object of at most ${maxMetaLength} characters` })
+  }
+  for (const [i, address] of input.addresses.entries()) {
+    if (isNetwork(address)) continue
+    errors.push({ pointer: `/addresses/${i}`, reason: 'must be an address or a network, as 192.0.2.0/24' })
+  }
+  for (const [i, origin] of input.origins.entries()) {
+    if (URL.canParse(origin) && new URL(origin).origin === origin) continue
+    errors.push({ pointer: `/origins/${i}`, reason: 'must be an origin, as https://app.example.com' })
+  }
+  if (input.addresses.length > 100) errors.push({ pointer: '/addresses', reason: 'must be at most 100' })
+  if (input.origins.length > 100) errors.push({ pointer: '/origins', reason: 'must be at most 100' })
+  if (input.hash !== '' && !/^[\da-f]{64}$/.test(input.hash)) {
+    errors.push({ pointer: '/hash', reason: 'must be the SHA-256 of the key, as 64 hexadecimal digits' })
+  }
   if (input.expiresAt !== undefined && input.expiresAt.getTime() <= now) {
     errors.push({ pointer: '/expires_at', reason: 'must be in the future' })
   }
@@ -76,6 +113,18 @@ function violations(input: NewKey, now: number): Violation[] {
     errors.push({ pointer: '/plan/window_s', reason: 'must be 1 to 86,400 seconds' })
   }
   return errors
+}
+
+/** Undefined where it is not one. */
+function metaOf(text: string): JsonObject | undefined {
+  if (text === '') return {}
+  if (text.length > maxMetaLength) return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function inRange(value: number, least: number, most: number): boolean {

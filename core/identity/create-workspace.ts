@@ -74,5 +74,6 @@ async function addAdministratorKey(
     params: {},
     filters: [],
   })
+  if (stored === undefined) throw new Error('two keys have the same hash')
   return { row: stored, text }
 }

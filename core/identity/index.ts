@@ -9,6 +9,7 @@ import { refreshDue, refreshIssuer } from './issuers.ts'
 import { identityService } from './rpc.ts'
 import { reseal } from './reseal.ts'
 import { createSigner } from './signing.ts'
+import { setUsed } from './store.ts'
 import { deleteSessionsBefore } from './store-tokens.ts'
 import { tokenService } from './token-rpc.ts'
 import { createTrust } from './trust.ts'
@@ -18,6 +19,8 @@ import { verifyCredential } from './verify-key.ts'
 
 export const migrations = { domain: 'identity', folder: new URL('./migrations', import.meta.url) }
 
+/** Of one workspace, between two times of writing them down. */
+const maxInUse = 10_000
 /** Sessions are known this much longer than they hold: their end must outlive their tokens. */
 const keptMs = 7 * 86_400_000
 
@@ -31,6 +34,8 @@ export interface Identity {
   reseal(): Promise<number>
   /** Makes the first workspace; answers its administrator's key, or undefined when there was one already. */
   bootstrap(): Promise<string | undefined>
+  /** Notes that a key was used; written down with the next `tend`. */
+  used(workspace: string, actor: string): void
   /** Rotates signing keys, fetches providers' keys, forgets sessions of long ago. Called on a schedule. */
   tend(): Promise<void>
 }
@@ -56,6 +61,7 @@ export function createIdentity(options: Options): Identity {
     operatorToken: options.operatorToken,
     now,
   })
+  const inUse = new Map<string, Set<string>>()
   const deps: Deps = { ...options, signer, trust, forget }
   return {
     service: identityService(deps),
@@ -68,7 +74,15 @@ export function createIdentity(options: Options): Identity {
       await signer.sign({})
       return (await bootstrap(deps))?.key.text
     },
+    used(workspace, actor) {
+      if (!actor.startsWith('key_')) return
+      const ids = inUse.get(workspace) ?? new Set()
+      if (ids.size < maxInUse) inUse.set(workspace, ids.add(actor))
+    },
     async tend() {
+      const since = [...inUse]
+      inUse.clear()
+      for (const [workspace, ids] of since) await setUsed(db, workspace, [...ids], new Date(now()))
       if (await signer.rotate()) forget()
       await refreshDue(refreshDeps)
       const longAgo = new Date(now() - keptMs)

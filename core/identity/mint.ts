@@ -26,3 +26,9 @@ export function mintKey(now: number): {
   const id = `key_${now.toString(36).padStart(9, '0')}${randomBytes(6).toString('hex')}`
   return { text, row: { id, prefix: text.slice(0, keyPrefixLength), hash: secretHash(text) } }
 }
+
+/** The row of a key that was made elsewhere: its text is not known here, and nothing of it can be shown. */
+export function importedKey(now: number, hashed: string): ReturnType<typeof mintKey> {
+  const { row } = mintKey(now)
+  return { text: '', row: { ...row, prefix: 'imported', hash: hashed } }
+}

@@ -1,5 +1,6 @@
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import type { Violation } from '#mesh/errors.ts'
+import { isPartOf } from '#mesh/network.ts'
 import { allows, isScope, type Scope } from '#mesh/scopes.ts'
 import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import type { Plan } from './deps.ts'
@@ -13,6 +14,8 @@ export interface RowFilter {
 
 /** What a new credential is to be able to do. */
 export interface Asked {
+  readonly addresses?: readonly string[]
+  readonly origins?: readonly string[]
   readonly scopes: readonly string[]
   readonly plan: Plan | undefined
   readonly params: Readonly<Record<string, string>>
@@ -22,6 +25,8 @@ export interface Asked {
 
 /** Who makes it, and so the most that it can be. */
 export type Holder = Pick<Actor, 'scopes' | 'params' | 'filters'> & {
+  readonly addresses?: readonly string[]
+  readonly origins?: readonly string[]
   readonly plan?: Actor['plan'] | undefined
   readonly expiresAt?: Actor['expiresAt'] | undefined
 }
@@ -77,6 +82,8 @@ export function excesses(input: Asked, maker: Holder): Violation[] {
   const errors: Violation[] = []
   for (const [i, scope] of input.scopes.entries()) {
     const [resource, verb, name] = scope.split(':')
+    // They mean nothing here, and so nobody can have too few of them.
+    if (resource === 'app') continue
     if (!allows(maker.scopes, `${resource}:${verb}` as Scope, name === '*' ? undefined : name)) {
       errors.push({ pointer: `/scopes/${i}`, reason: `you do not hold ${scope} yourself` })
     }
@@ -96,6 +103,13 @@ export function excesses(input: Asked, maker: Holder): Violation[] {
       }
     }
   }
+  const { addresses = [], origins = [] } = maker
+  if (addresses.length > 0 && !within(input.addresses, (one) => addresses.some((own) => isPartOf(one, own)))) {
+    errors.push({ pointer: '/addresses', reason: 'reach beyond the networks that you may come from' })
+  }
+  if (origins.length > 0 && !within(input.origins, (one) => origins.includes(one))) {
+    errors.push({ pointer: '/origins', reason: 'reach beyond the origins that you may come from' })
+  }
   const makerExpiry = maker.expiresAt === undefined ? Infinity : timestampMs(maker.expiresAt)
   if ((input.expiresAt?.getTime() ?? Infinity) > makerExpiry) {
     errors.push({ pointer: '/expires_at', reason: 'must not be later than your own' })
@@ -107,6 +121,11 @@ export function excesses(input: Asked, maker: Holder): Violation[] {
     }
   }
   return errors
+}
+
+/** None at all is no restriction, and so beyond any. */
+function within(asked: readonly string[] = [], fits: (one: string) => boolean): boolean {
+  return asked.length > 0 && asked.every(fits)
 }
 
 /** In the long run, or at once: many requests of a long window may all come in its first second. */

@@ -19,9 +19,10 @@ import type { Deps } from './deps.ts'
 import { getKey } from './get-key.ts'
 import { listKeys } from './list-keys.ts'
 import { listWorkspaces } from './list-workspaces.ts'
+import { rerollKey } from './reroll-key.ts'
 import { revokeKey } from './revoke-key.ts'
 import { updateWorkspace } from './update-workspace.ts'
-import { verifyCredential } from './verify-key.ts'
+import { verifyCredential, verifyKey } from './verify-key.ts'
 
 export function identityService(deps: Deps): Service<typeof IdentityService> {
   return {
@@ -29,7 +30,9 @@ export function identityService(deps: Deps): Service<typeof IdentityService> {
       if (!contextOf(call).actor.scopes.includes('internal:edge')) {
         throw new Failure('auth.scope', 'Only edges may ask who a credential is.')
       }
-      return create(VerifyKeyResponseSchema, { actor: await verifyCredential(deps, request.key) })
+      return create(VerifyKeyResponseSchema, {
+        actor: await (request.imported ? verifyKey(deps, request.key, true) : verifyCredential(deps, request.key)),
+      })
     },
     async createKey(request, call) {
       const made = await createKey(deps, contextOf(call), {
@@ -43,6 +46,11 @@ export function identityService(deps: Deps): Service<typeof IdentityService> {
         params: request.params,
         filters: request.filters.map(({ stream, column, values }) => ({ stream, column, values })),
         expiresAt: request.expiresAt && timestampDate(request.expiresAt),
+        subject: request.subject,
+        meta: request.meta,
+        addresses: request.addresses,
+        origins: request.origins,
+        hash: request.hash,
       })
       return create(CreateKeyResponseSchema, { key: keyMessage(made.row), text: made.text })
     },
@@ -52,6 +60,10 @@ export function identityService(deps: Deps): Service<typeof IdentityService> {
     },
     async getKey(request, call) {
       return keyMessage(await getKey(deps, contextOf(call), request.id))
+    },
+    async rerollKey(request, call) {
+      const made = await rerollKey(deps, contextOf(call), request)
+      return create(CreateKeyResponseSchema, { key: keyMessage(made.row), text: made.text })
     },
     async revokeKey(request, call) {
       return keyMessage(await revokeKey(deps, contextOf(call), request.id))
@@ -95,6 +107,12 @@ function keyMessage(row: KeyRow) {
     createdAt: timestampFromDate(row.createdAt),
     ...(row.expiresAt === null ? {} : { expiresAt: timestampFromDate(row.expiresAt) }),
     ...(row.revokedAt === null ? {} : { revokedAt: timestampFromDate(row.revokedAt) }),
+    subject: row.subject,
+    meta: Object.keys(row.meta).length === 0 ? '' : JSON.stringify(row.meta),
+    addresses: row.addresses,
+    origins: row.origins,
+    ...(row.usedAt === null ? {} : { usedAt: timestampFromDate(row.usedAt) }),
+    replacedBy: row.replacedBy ?? '',
   })
 }
 

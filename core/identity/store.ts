@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, inArray, lt } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, lt, sql } from 'drizzle-orm'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
 import { keys, workspaces } from './schema.ts'
 
@@ -8,10 +8,26 @@ export type WorkspaceRow = typeof workspaces.$inferSelect
 
 type Db = ControlDb | ControlTx
 
-export async function insertKey(db: Db, row: NewKeyRow): Promise<KeyRow> {
-  const [stored] = await db.insert(keys).values(row).returning()
-  if (stored === undefined) throw new Error('the key was not stored')
+/** Undefined where there is a key of the same hash. */
+export async function insertKey(db: Db, row: NewKeyRow): Promise<KeyRow | undefined> {
+  const [stored] = await db.insert(keys).values(row).onConflictDoNothing().returning()
   return stored
+}
+
+/** Ends a key at a moment, unless it ends before, in favour of another. */
+export async function setReplaced(db: Db, workspace: string, id: string, by: string, at: Date): Promise<void> {
+  await db
+    .update(keys)
+    .set({ replacedBy: by, expiresAt: sql`least(${keys.expiresAt}, ${at.toISOString()}::timestamptz)` })
+    .where(and(eq(keys.workspace, workspace), eq(keys.id, id)))
+}
+
+/** Notes that keys were used; those of other workspaces, and what are not keys, are not there. */
+export async function setUsed(db: Db, workspace: string, ids: readonly string[], at: Date): Promise<void> {
+  await db
+    .update(keys)
+    .set({ usedAt: at })
+    .where(and(eq(keys.workspace, workspace), inArray(keys.id, [...ids])))
 }
 
 export async function keyByHash(

@@ -14,8 +14,8 @@ export async function verifyCredential(deps: Pick<Deps, 'db' | 'now' | 'defaultP
 }
 
 /** Who the key is. Unknown, revoked and expired keys get one answer, so that guessing teaches nothing. */
-export async function verifyKey(deps: Pick<Deps, 'db' | 'now'>, text: string): Promise<Actor> {
-  const found = isWellFormedKey(text) ? await keyByHash(deps.db, secretHash(text)) : undefined
+export async function verifyKey(deps: Pick<Deps, 'db' | 'now'>, text: string, imported = false): Promise<Actor> {
+  const found = imported || isWellFormedKey(text) ? await keyByHash(deps.db, secretHash(text)) : undefined
   if (found === undefined || !isLive(found.key, deps.now())) {
     throw new Failure('auth.invalid', 'The key is unknown, expired or revoked.')
   }
@@ -44,6 +44,7 @@ function actorOf({ key, workspace }: { readonly key: KeyRow; readonly workspace:
     subject: key.subject,
     addresses: key.addresses,
     origins: key.origins,
+    meta: Object.keys(key.meta).length === 0 ? '' : JSON.stringify(key.meta),
     ...(key.expiresAt === null ? {} : { expiresAt: timestampFromDate(key.expiresAt) }),
   })
 }

@@ -45,6 +45,8 @@ export interface IngestOptions {
   readonly limits: IngestLimits
   /** Of each new topic. */
   readonly partitions: number
+  /** An actor of a workspace has asked for something. */
+  readonly onUsed: (workspace: string, actor: string) => void
 }
 
 /** What every verb is given. */

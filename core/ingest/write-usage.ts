@@ -24,7 +24,7 @@ const maxTextLength = 200
 
 /** Records the requests that an edge served, each in its workspace's `_requests`. */
 export async function writeUsage(
-  { log, streams, limits }: Deps,
+  { log, streams, limits, onUsed }: Deps,
   ctx: Context,
   events: readonly UsageEvent[],
 ): Promise<void> {
@@ -45,6 +45,7 @@ export async function writeUsage(
       place = { topic, partition: anyPartition(partitions) }
       places.set(event.workspace, place)
     }
+    onUsed(event.workspace, event.actor)
     gathered.add(place.topic, place.partition, { key: undefined, value: rowOf(event), timestamp })
   }
   const appends = gathered.appends()

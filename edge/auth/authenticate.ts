@@ -4,6 +4,7 @@ import type { Deps } from '../deps.ts'
 import { type AppEnv, backgroundOf } from '../routes/context.ts'
 import { isSession, refuseForgery } from './cookie.ts'
 import { credentialOf } from './credential.ts'
+import { comesFromAnywhere, refuseElsewhere } from './place.ts'
 
 /** Who is asking. Without the core a credential that is known here may go on, to cached answers only. */
 export function authenticate({ sessions, feed, settings, metrics }: Deps): MiddlewareHandler<AppEnv> {
@@ -23,7 +24,11 @@ export function authenticate({ sessions, feed, settings, metrics }: Deps): Middl
       throw new Failure('core.unavailable', 'The credential cannot be verified now.', { retryAfterMs: 2_000 })
     }
     try {
-      c.set('session', await sessions.open(credential, c.var.requestId, background))
+      const session = await sessions.open(credential, c.var.requestId, background)
+      c.set('session', session)
+      if (!comesFromAnywhere(session.actor)) {
+        refuseElsewhere(session.actor, c.req.raw, settings.CLIENT_ADDRESS_HEADER)
+      }
     } catch (thrown) {
       metrics.count('strangers')
       throw thrown

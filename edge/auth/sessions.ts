@@ -54,18 +54,21 @@ export function createSessions({ identity, trust, feed, limiter, now }: Sessions
     for (const [hash, session] of sessions) if (isAbout(change, session)) sessions.delete(hash)
   })
 
-  async function verify(credential: string, requestId: string) {
-    if (isToken(credential)) return trust.verify(credential, requestId)
-    const { actor } = await identity.verifyKey({ key: credential }, { metadata: { 'x-request-id': requestId } })
+  async function verify(credential: string, requestId: string, imported: boolean) {
+    if (!imported && isToken(credential)) return trust.verify(credential, requestId)
+    const { actor } = await identity.verifyKey(
+      { key: credential, imported },
+      { metadata: { 'x-request-id': requestId } },
+    )
     if (actor === undefined) throw new Failure('internal.error', 'An unexpected error occurred.')
     return { actor, expiresAtMs: actor.expiresAt === undefined ? Infinity : timestampMs(actor.expiresAt) }
   }
 
-  async function ask(hash: string, credential: string, requestId: string): Promise<Session> {
+  async function ask(hash: string, credential: string, requestId: string, imported: boolean): Promise<Session> {
     const before = feed.total()
     let verified: Awaited<ReturnType<typeof verify>>
     try {
-      verified = await verify(credential, requestId)
+      verified = await verify(credential, requestId, imported)
     } catch (thrown) {
       if (thrown instanceof Failure && thrown.problem === 'auth.invalid') {
         bound(unknown, maxUnknown)
@@ -101,28 +104,47 @@ export function createSessions({ identity, trust, feed, limiter, now }: Sessions
     return undefined
   }
 
+  async function find(
+    hash: string,
+    credential: string,
+    requestId: string,
+    background: Background,
+    imported: boolean,
+  ): Promise<Session> {
+    const session = known(hash)
+    if (session !== undefined) return session
+    const until = unknown.get(hash)
+    if (until !== undefined && until > now()) throw refused()
+    let work = verifying.get(hash)
+    if (work === undefined) {
+      if (verifying.size >= maxVerifying) {
+        throw new Failure('limit.queue_full', 'Too many keys are being verified.', { retryAfterMs: 1_000 })
+      }
+      work = ask(hash, credential, requestId, imported).finally(() => verifying.delete(hash))
+      verifying.set(hash, work)
+      background.waitUntil(work.catch(() => undefined))
+    }
+    return work
+  }
+
+  async function open(credential: string, requestId: string, background: Background): Promise<Session> {
+    if (!isWellFormedKey(credential) && !isToken(credential) && !isSession(credential)) throw refused()
+    return find(handleOf(credential), credential, requestId, background, false)
+  }
+
   return {
     /** The session of a credential if this isolate has it; whether it may be relied on is the feed's to say. */
     peek: (credential: string) => known(handleOf(credential)),
 
     /** The session of a credential, verified by the core if it is not known here. */
-    async open(credential: string, requestId: string, background: Background): Promise<Session> {
-      const hash = handleOf(credential)
-      const session = known(hash)
-      if (session !== undefined) return session
-      if (!isWellFormedKey(credential) && !isToken(credential) && !isSession(credential)) throw refused()
-      const until = unknown.get(hash)
-      if (until !== undefined && until > now()) throw refused()
-      let work = verifying.get(hash)
-      if (work === undefined) {
-        if (verifying.size >= maxVerifying) {
-          throw new Failure('limit.queue_full', 'Too many keys are being verified.', { retryAfterMs: 1_000 })
-        }
-        work = ask(hash, credential, requestId).finally(() => verifying.delete(hash))
-        verifying.set(hash, work)
-        background.waitUntil(work.catch(() => undefined))
-      }
-      return work
+    open,
+
+    /** As `open`, for a key that somebody shows to somebody else: an imported one too, which opens nothing here. */
+    async lookUp(key: string, requestId: string, background: Background): Promise<Session> {
+      if (isWellFormedKey(key)) return open(key, requestId, background)
+      // The digest is of ASCII alone: other texts could share one.
+      if (!/^[\x21-\x7e]{1,512}$/.test(key)) throw refused()
+      return find(`imported ${digest(key)}`, key, requestId, background, true)
     },
   }
 }

@@ -4,6 +4,9 @@ import { rateLimit, rateLimitPolicy } from '../limit/headers.ts'
 import { type AppEnv, backgroundOf } from '../routes/context.ts'
 import { routePattern } from './route-pattern.ts'
 
+/** So long before a key ends, every answer to it says so. */
+const warnedMs = 14 * 86_400_000
+
 /** Gives the request its id, and when it is answered: the headers that every answer has, its usage event, its count. */
 export function observe({ requestId, metrics, usage, now }: Deps): MiddlewareHandler<AppEnv> {
   return async function observe(c, next) {
@@ -28,6 +31,9 @@ export function observe({ requestId, metrics, usage, now }: Deps): MiddlewareHan
     metrics.request(c.req.method, route, status, c.var.cache)
     const { session } = c.var as { session?: typeof c.var.session }
     if (session === undefined) return
+    if (!session.byToken && session.expiresAtMs - startedAt < warnedMs) {
+      headers.set('edgewise-key-expires', new Date(session.expiresAtMs).toISOString())
+    }
     usage.record(
       {
         workspace: session.actor.workspace,

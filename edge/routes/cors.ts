@@ -12,6 +12,7 @@ const exposed = [
   'Edgewise-Model',
   'Edgewise-Cost',
   'Edgewise-Fallback',
+  'Edgewise-Key-Expires',
 ].join(', ')
 const allowed =
   'Authorization, X-API-Key, Content-Type, Content-Encoding, Accept, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, X-CSRF-Token, Traceparent'
@@ -48,5 +49,8 @@ export function cors(): MiddlewareHandler<AppEnv> {
 /** Without a session there is nothing of a workspace in the answer: the API's description, a refusal. */
 function mayRead(c: AppContext, origin: string): boolean {
   const { session } = c.var as { session?: typeof c.var.session }
-  return session === undefined || session.actor.corsOrigins.some((one) => one === '*' || one === origin)
+  if (session === undefined) return true
+  // One that is for some origins only was refused before it came here from any other.
+  const { origins, corsOrigins } = session.actor
+  return [...origins, ...corsOrigins].some((one) => one === '*' || one === origin)
 }

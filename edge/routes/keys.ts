@@ -12,6 +12,9 @@ const Plan = z.strictObject({
   window_s: z.int().min(1).max(86_400),
 })
 export const Value = z.union([z.string(), z.number(), z.boolean()])
+const Meta = z
+  .record(z.string(), z.json())
+  .openapi({ description: 'Whatever you want to know of the key again', type: 'object' })
 export const Filters = z
   .record(
     z.string(),
@@ -37,6 +40,23 @@ const New = z
     params: z.record(z.string(), Value).optional().openapi({ description: 'Endpoint parameters bound for this key' }),
     filters: Filters.optional(),
     expires_at: z.iso.datetime({ offset: true }).optional(),
+    subject: z.string().max(200).optional().openapi({ description: 'Keys of one subject share their limits' }),
+    meta: Meta.optional(),
+    addresses: z
+      .array(z.string().max(50))
+      .max(100)
+      .optional()
+      .openapi({ description: 'Networks (CIDR) that it may be used from; none: any', example: ['192.0.2.0/24'] }),
+    origins: z
+      .array(z.string().max(300))
+      .max(100)
+      .optional()
+      .openapi({ description: 'Origins that browsers may use it from; none: any that the workspace allows' }),
+    hash: z
+      .string()
+      .max(64)
+      .optional()
+      .openapi({ description: 'SHA-256 in hex of a key made elsewhere, to import it' }),
   })
   .openapi('NewKey')
 const KeyShape = z
@@ -51,11 +71,22 @@ const KeyShape = z
     created_at: z.iso.datetime().optional(),
     expires_at: z.iso.datetime().optional(),
     revoked_at: z.iso.datetime().optional(),
+    used_at: z.iso.datetime().optional().openapi({ description: 'To a minute or so' }),
+    subject: z.string().optional(),
+    meta: Meta.optional(),
+    addresses: z.array(z.string()),
+    origins: z.array(z.string()),
+    replaced_by: z.string().optional(),
   })
   .openapi('Key')
 export const CreatedKey = KeyShape.extend({
-  key: z.string().openapi({ description: 'The text: shown this once' }),
+  key: z.string().optional().openapi({ description: 'The text: shown this once; none for an imported key' }),
 }).openapi('CreatedKey')
+
+/** It was checked to be an object where it was given. */
+function metaOf(text: string): z.output<typeof Meta> {
+  return JSON.parse(text) as z.output<typeof Meta>
+}
 
 export function filtersOf(filters: z.output<typeof Filters> = {}) {
   return Object.entries(filters).flatMap(([stream, filter]) =>
@@ -75,6 +106,12 @@ export function keyShape(key: Key): z.input<typeof KeyShape> {
     ...(key.createdAt && { created_at: iso(key.createdAt) }),
     ...(key.expiresAt && { expires_at: iso(key.expiresAt) }),
     ...(key.revokedAt && { revoked_at: iso(key.revokedAt) }),
+    ...(key.usedAt && { used_at: iso(key.usedAt) }),
+    ...(key.subject !== '' && { subject: key.subject }),
+    ...(key.meta !== '' && { meta: metaOf(key.meta) }),
+    addresses: key.addresses,
+    origins: key.origins,
+    ...(key.replacedBy !== '' && { replaced_by: key.replacedBy }),
   }
 }
 
@@ -103,6 +140,22 @@ const create = createRoute({
   path: '/v1/keys',
   request: { query: query({}), ...jsonBody(New) },
   responses: { 201: json('The key and its text', CreatedKey), ...failures },
+})
+const reroll = createRoute({
+  tags,
+  summary: 'Replace a key by another that can do the same',
+  method: 'post',
+  path: '/v1/keys/{id}/reroll',
+  request: {
+    params,
+    query: query({}),
+    ...jsonBody(
+      z.strictObject({
+        grace_s: z.int().min(0).max(2_592_000).optional().openapi({ description: 'How long the old one still holds' }),
+      }),
+    ),
+  },
+  responses: { 201: json('The new key and its text', CreatedKey), ...failures },
 })
 const revoke = createRoute({
   tags,
@@ -137,9 +190,20 @@ export function keys(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
         params: Object.fromEntries(Object.entries(given.params ?? {}).map(([name, value]) => [name, String(value)])),
         filters: filtersOf(given.filters),
         ...(given.expires_at !== undefined && { expiresAt: timestampFromDate(new Date(given.expires_at)) }),
+        subject: given.subject ?? '',
+        meta: given.meta === undefined ? '' : JSON.stringify(given.meta),
+        addresses: given.addresses ?? [],
+        origins: given.origins ?? [],
+        hash: given.hash ?? '',
       },
       asCaller(callerOf(c)),
     )
+    return c.json({ ...keyShape(key!), ...(text !== '' && { key: text }) }, 201, { 'cache-control': 'no-store' })
+  })
+  app.openapi(reroll, async (c) => {
+    const graceSeconds = c.req.valid('json').grace_s ?? 0
+    const asked = { ...c.req.valid('param'), graceSeconds }
+    const { key, text } = await core.identity.rerollKey(asked, asCaller(callerOf(c)))
     return c.json({ ...keyShape(key!), key: text }, 201, { 'cache-control': 'no-store' })
   })
   app.openapi(revoke, async (c) =>

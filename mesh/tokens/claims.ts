@@ -11,6 +11,8 @@ export function claimsOfActor(actor: Actor): {
 } {
   const rest = clone(ActorSchema, actor)
   rest.scopes = []
+  // For whoever verifies keys; a token is read by others too.
+  rest.meta = ''
   delete rest.expiresAt
   return { sub: actor.id, scope: actor.scopes.join(' '), actor: toJson(ActorSchema, rest) as JsonObject }
 }

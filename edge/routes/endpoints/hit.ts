@@ -2,6 +2,7 @@ import { matches } from '../../cache/etag.ts'
 import { answerHeaders, cacheControl, cacheStatus } from '../../cache/headers.ts'
 import { isSession } from '../../auth/cookie.ts'
 import { credentialOf } from '../../auth/credential.ts'
+import { comesFromAnywhere } from '../../auth/place.ts'
 import type { Background } from '../../core.ts'
 import type { Deps } from '../../deps.ts'
 import { rateLimit, rateLimitPolicy } from '../../limit/headers.ts'
@@ -33,7 +34,7 @@ export function createHit({ sessions, feed, resolutions, answers, requestId, usa
     // A cookie's request is looked at more closely.
     const plain = typeof credential === 'string' && !isSession(credential)
     const session = plain ? sessions.peek(credential) : undefined
-    if (session === undefined) return undefined
+    if (session === undefined || !comesFromAnywhere(session.actor)) return undefined
     const resolution = resolutions.get(session, target, headers.get('accept') ?? '')
     const answer = resolution && answers.get(resolution.question.key)
     const at = now()

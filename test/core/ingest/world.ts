@@ -55,6 +55,7 @@ export async function openWorld(limits: Partial<typeof ingestLimits> = {}) {
     logger,
     limits: { ...ingestLimits, ...limits },
     partitions: 4,
+    onUsed: () => undefined,
   }
   const { service } = createIngest(options)
 

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edgewise/identity/v1/identity.proto.
  */
 export const file_edgewise_identity_v1_identity: GenFile = /*@__PURE__*/
-  fileDesc("CiNlZGdld2lzZS9pZGVudGl0eS92MS9pZGVudGl0eS5wcm90bxIUZWRnZXdpc2UuaWRlbnRpdHkudjEijwEKBFBsYW4SDAoEbmFtZRgBIAEoCRIQCghyZXF1ZXN0cxgCIAEoDRIWCg53aW5kb3dfc2Vjb25kcxgDIAEoDRIMCgRyb3dzGAQgASgEEg0KBWJ5dGVzGAUgASgEEg4KBmV2ZW50cxgGIAEoBBINCgVidXJzdBgHIAEoDRITCgtjb25jdXJyZW5jeRgIIAEoDSI4CgZGaWx0ZXISDgoGc3RyZWFtGAEgASgJEg4KBmNvbHVtbhgCIAEoCRIOCgZ2YWx1ZXMYAyADKAkigwMKBUFjdG9yEhEKCXdvcmtzcGFjZRgBIAEoCRIKCgJpZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSKAoEcGxhbhgEIAEoCzIaLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlBsYW4SNwoGcGFyYW1zGAUgAygLMicuZWRnZXdpc2UuaWRlbnRpdHkudjEuQWN0b3IuUGFyYW1zRW50cnkSLQoHZmlsdGVycxgGIAMoCzIcLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkZpbHRlchIuCgpleHBpcmVzX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxjb3JzX29yaWdpbnMYCCADKAkSDwoHc3ViamVjdBgJIAEoCRIPCgdzZXNzaW9uGAogASgJEhEKCWFkZHJlc3NlcxgLIAMoCRIPCgdvcmlnaW5zGAwgAygJGi0KC1BhcmFtc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiHwoQVmVyaWZ5S2V5UmVxdWVzdBILCgNrZXkYASABKAkiPwoRVmVyaWZ5S2V5UmVzcG9uc2USKgoFYWN0b3IYASABKAsyGy5lZGdld2lzZS5pZGVudGl0eS52MS5BY3RvciKOAwoDS2V5EgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDgoGcHJlZml4GAMgASgJEg4KBnNjb3BlcxgEIAMoCRIoCgRwbGFuGAUgASgLMhouZWRnZXdpc2UuaWRlbnRpdHkudjEuUGxhbhI1CgZwYXJhbXMYBiADKAsyJS5lZGdld2lzZS5pZGVudGl0eS52MS5LZXkuUGFyYW1zRW50cnkSLQoHZmlsdGVycxgHIAMoCzIcLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkZpbHRlchIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpyZXZva2VkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBotCgtQYXJhbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIqwCChBDcmVhdGVLZXlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGc2NvcGVzGAIgAygJEigKBHBsYW4YAyABKAsyGi5lZGdld2lzZS5pZGVudGl0eS52MS5QbGFuEkIKBnBhcmFtcxgEIAMoCzIyLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkNyZWF0ZUtleVJlcXVlc3QuUGFyYW1zRW50cnkSLQoHZmlsdGVycxgFIAMoCzIcLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkZpbHRlchIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBotCgtQYXJhbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkkKEUNyZWF0ZUtleVJlc3BvbnNlEiYKA2tleRgBIAEoCzIZLmVkZ2V3aXNlLmlkZW50aXR5LnYxLktleRIMCgR0ZXh0GAIgASgJIjAKD0xpc3RLZXlzUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIOCgZjdXJzb3IYAiABKAkiUAoQTGlzdEtleXNSZXNwb25zZRInCgRrZXlzGAEgAygLMhkuZWRnZXdpc2UuaWRlbnRpdHkudjEuS2V5EhMKC25leHRfY3Vyc29yGAIgASgJIhsKDUdldEtleVJlcXVlc3QSCgoCaWQYASABKAkiHgoQUmV2b2tlS2V5UmVxdWVzdBIKCgJpZBgBIAEoCSITChFSZWNvdmVyS2V5UmVxdWVzdCJfCglXb3Jrc3BhY2USDAoEbmFtZRgBIAEoCRIuCgpjcmVhdGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxjb3JzX29yaWdpbnMYAyADKAkiJgoWQ3JlYXRlV29ya3NwYWNlUmVxdWVzdBIMCgRuYW1lGAEgASgJIoMBChdDcmVhdGVXb3Jrc3BhY2VSZXNwb25zZRIyCgl3b3Jrc3BhY2UYASABKAsyHy5lZGdld2lzZS5pZGVudGl0eS52MS5Xb3Jrc3BhY2USNAoDa2V5GAIgASgLMicuZWRnZXdpc2UuaWRlbnRpdHkudjEuQ3JlYXRlS2V5UmVzcG9uc2UiNgoVTGlzdFdvcmtzcGFjZXNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJiChZMaXN0V29ya3NwYWNlc1Jlc3BvbnNlEjMKCndvcmtzcGFjZXMYASADKAsyHy5lZGdld2lzZS5pZGVudGl0eS52MS5Xb3Jrc3BhY2USEwoLbmV4dF9jdXJzb3IYAiABKAkiLgoWVXBkYXRlV29ya3NwYWNlUmVxdWVzdBIUCgxjb3JzX29yaWdpbnMYASADKAky4QYKD0lkZW50aXR5U2VydmljZRJcCglWZXJpZnlLZXkSJi5lZGdld2lzZS5pZGVudGl0eS52MS5WZXJpZnlLZXlSZXF1ZXN0GicuZWRnZXdpc2UuaWRlbnRpdHkudjEuVmVyaWZ5S2V5UmVzcG9uc2USXAoJQ3JlYXRlS2V5EiYuZWRnZXdpc2UuaWRlbnRpdHkudjEuQ3JlYXRlS2V5UmVxdWVzdBonLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkNyZWF0ZUtleVJlc3BvbnNlElkKCExpc3RLZXlzEiUuZWRnZXdpc2UuaWRlbnRpdHkudjEuTGlzdEtleXNSZXF1ZXN0GiYuZWRnZXdpc2UuaWRlbnRpdHkudjEuTGlzdEtleXNSZXNwb25zZRJICgZHZXRLZXkSIy5lZGdld2lzZS5pZGVudGl0eS52MS5HZXRLZXlSZXF1ZXN0GhkuZWRnZXdpc2UuaWRlbnRpdHkudjEuS2V5Ek4KCVJldm9rZUtleRImLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlJldm9rZUtleVJlcXVlc3QaGS5lZGdld2lzZS5pZGVudGl0eS52MS5LZXkSXgoKUmVjb3ZlcktleRInLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlJlY292ZXJLZXlSZXF1ZXN0GicuZWRnZXdpc2UuaWRlbnRpdHkudjEuQ3JlYXRlS2V5UmVzcG9uc2USbgoPQ3JlYXRlV29ya3NwYWNlEiwuZWRnZXdpc2UuaWRlbnRpdHkudjEuQ3JlYXRlV29ya3NwYWNlUmVxdWVzdBotLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkNyZWF0ZVdvcmtzcGFjZVJlc3BvbnNlEmsKDkxpc3RXb3Jrc3BhY2VzEisuZWRnZXdpc2UuaWRlbnRpdHkudjEuTGlzdFdvcmtzcGFjZXNSZXF1ZXN0GiwuZWRnZXdpc2UuaWRlbnRpdHkudjEuTGlzdFdvcmtzcGFjZXNSZXNwb25zZRJgCg9VcGRhdGVXb3Jrc3BhY2USLC5lZGdld2lzZS5pZGVudGl0eS52MS5VcGRhdGVXb3Jrc3BhY2VSZXF1ZXN0Gh8uZWRnZXdpc2UuaWRlbnRpdHkudjEuV29ya3NwYWNlYgZwcm90bzM", [file_google_protobuf_timestamp]);
+  fileDesc("CiNlZGdld2lzZS9pZGVudGl0eS92MS9pZGVudGl0eS5wcm90bxIUZWRnZXdpc2UuaWRlbnRpdHkudjEijwEKBFBsYW4SDAoEbmFtZRgBIAEoCRIQCghyZXF1ZXN0cxgCIAEoDRIWCg53aW5kb3dfc2Vjb25kcxgDIAEoDRIMCgRyb3dzGAQgASgEEg0KBWJ5dGVzGAUgASgEEg4KBmV2ZW50cxgGIAEoBBINCgVidXJzdBgHIAEoDRITCgtjb25jdXJyZW5jeRgIIAEoDSI4CgZGaWx0ZXISDgoGc3RyZWFtGAEgASgJEg4KBmNvbHVtbhgCIAEoCRIOCgZ2YWx1ZXMYAyADKAkikQMKBUFjdG9yEhEKCXdvcmtzcGFjZRgBIAEoCRIKCgJpZBgCIAEoCRIOCgZzY29wZXMYAyADKAkSKAoEcGxhbhgEIAEoCzIaLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlBsYW4SNwoGcGFyYW1zGAUgAygLMicuZWRnZXdpc2UuaWRlbnRpdHkudjEuQWN0b3IuUGFyYW1zRW50cnkSLQoHZmlsdGVycxgGIAMoCzIcLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkZpbHRlchIuCgpleHBpcmVzX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxjb3JzX29yaWdpbnMYCCADKAkSDwoHc3ViamVjdBgJIAEoCRIPCgdzZXNzaW9uGAogASgJEhEKCWFkZHJlc3NlcxgLIAMoCRIPCgdvcmlnaW5zGAwgAygJEgwKBG1ldGEYDSABKAkaLQoLUGFyYW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIxChBWZXJpZnlLZXlSZXF1ZXN0EgsKA2tleRgBIAEoCRIQCghpbXBvcnRlZBgCIAEoCCI/ChFWZXJpZnlLZXlSZXNwb25zZRIqCgVhY3RvchgBIAEoCzIbLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkFjdG9yIpMECgNLZXkSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIOCgZwcmVmaXgYAyABKAkSDgoGc2NvcGVzGAQgAygJEigKBHBsYW4YBSABKAsyGi5lZGdld2lzZS5pZGVudGl0eS52MS5QbGFuEjUKBnBhcmFtcxgGIAMoCzIlLmVkZ2V3aXNlLmlkZW50aXR5LnYxLktleS5QYXJhbXNFbnRyeRItCgdmaWx0ZXJzGAcgAygLMhwuZWRnZXdpc2UuaWRlbnRpdHkudjEuRmlsdGVyEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnJldm9rZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3N1YmplY3QYCyABKAkSDAoEbWV0YRgMIAEoCRIRCglhZGRyZXNzZXMYDSADKAkSDwoHb3JpZ2lucxgOIAMoCRIrCgd1c2VkX2F0GA8gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtyZXBsYWNlZF9ieRgQIAEoCRotCgtQYXJhbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIv0CChBDcmVhdGVLZXlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGc2NvcGVzGAIgAygJEigKBHBsYW4YAyABKAsyGi5lZGdld2lzZS5pZGVudGl0eS52MS5QbGFuEkIKBnBhcmFtcxgEIAMoCzIyLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkNyZWF0ZUtleVJlcXVlc3QuUGFyYW1zRW50cnkSLQoHZmlsdGVycxgFIAMoCzIcLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkZpbHRlchIuCgpleHBpcmVzX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdzdWJqZWN0GAcgASgJEgwKBG1ldGEYCCABKAkSEQoJYWRkcmVzc2VzGAkgAygJEg8KB29yaWdpbnMYCiADKAkSDAoEaGFzaBgLIAEoCRotCgtQYXJhbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIkkKEUNyZWF0ZUtleVJlc3BvbnNlEiYKA2tleRgBIAEoCzIZLmVkZ2V3aXNlLmlkZW50aXR5LnYxLktleRIMCgR0ZXh0GAIgASgJIjAKD0xpc3RLZXlzUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIOCgZjdXJzb3IYAiABKAkiUAoQTGlzdEtleXNSZXNwb25zZRInCgRrZXlzGAEgAygLMhkuZWRnZXdpc2UuaWRlbnRpdHkudjEuS2V5EhMKC25leHRfY3Vyc29yGAIgASgJIhsKDUdldEtleVJlcXVlc3QSCgoCaWQYASABKAkiNQoQUmVyb2xsS2V5UmVxdWVzdBIKCgJpZBgBIAEoCRIVCg1ncmFjZV9zZWNvbmRzGAIgASgNIh4KEFJldm9rZUtleVJlcXVlc3QSCgoCaWQYASABKAkiEwoRUmVjb3ZlcktleVJlcXVlc3QiXwoJV29ya3NwYWNlEgwKBG5hbWUYASABKAkSLgoKY3JlYXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMY29yc19vcmlnaW5zGAMgAygJIiYKFkNyZWF0ZVdvcmtzcGFjZVJlcXVlc3QSDAoEbmFtZRgBIAEoCSKDAQoXQ3JlYXRlV29ya3NwYWNlUmVzcG9uc2USMgoJd29ya3NwYWNlGAEgASgLMh8uZWRnZXdpc2UuaWRlbnRpdHkudjEuV29ya3NwYWNlEjQKA2tleRgCIAEoCzInLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkNyZWF0ZUtleVJlc3BvbnNlIjYKFUxpc3RXb3Jrc3BhY2VzUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIOCgZjdXJzb3IYAiABKAkiYgoWTGlzdFdvcmtzcGFjZXNSZXNwb25zZRIzCgp3b3Jrc3BhY2VzGAEgAygLMh8uZWRnZXdpc2UuaWRlbnRpdHkudjEuV29ya3NwYWNlEhMKC25leHRfY3Vyc29yGAIgASgJIi4KFlVwZGF0ZVdvcmtzcGFjZVJlcXVlc3QSFAoMY29yc19vcmlnaW5zGAEgAygJMr8HCg9JZGVudGl0eVNlcnZpY2USXAoJVmVyaWZ5S2V5EiYuZWRnZXdpc2UuaWRlbnRpdHkudjEuVmVyaWZ5S2V5UmVxdWVzdBonLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlZlcmlmeUtleVJlc3BvbnNlElwKCUNyZWF0ZUtleRImLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkNyZWF0ZUtleVJlcXVlc3QaJy5lZGdld2lzZS5pZGVudGl0eS52MS5DcmVhdGVLZXlSZXNwb25zZRJZCghMaXN0S2V5cxIlLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkxpc3RLZXlzUmVxdWVzdBomLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkxpc3RLZXlzUmVzcG9uc2USSAoGR2V0S2V5EiMuZWRnZXdpc2UuaWRlbnRpdHkudjEuR2V0S2V5UmVxdWVzdBoZLmVkZ2V3aXNlLmlkZW50aXR5LnYxLktleRJcCglSZXJvbGxLZXkSJi5lZGdld2lzZS5pZGVudGl0eS52MS5SZXJvbGxLZXlSZXF1ZXN0GicuZWRnZXdpc2UuaWRlbnRpdHkudjEuQ3JlYXRlS2V5UmVzcG9uc2USTgoJUmV2b2tlS2V5EiYuZWRnZXdpc2UuaWRlbnRpdHkudjEuUmV2b2tlS2V5UmVxdWVzdBoZLmVkZ2V3aXNlLmlkZW50aXR5LnYxLktleRJeCgpSZWNvdmVyS2V5EicuZWRnZXdpc2UuaWRlbnRpdHkudjEuUmVjb3ZlcktleVJlcXVlc3QaJy5lZGdld2lzZS5pZGVudGl0eS52MS5DcmVhdGVLZXlSZXNwb25zZRJuCg9DcmVhdGVXb3Jrc3BhY2USLC5lZGdld2lzZS5pZGVudGl0eS52MS5DcmVhdGVXb3Jrc3BhY2VSZXF1ZXN0Gi0uZWRnZXdpc2UuaWRlbnRpdHkudjEuQ3JlYXRlV29ya3NwYWNlUmVzcG9uc2USawoOTGlzdFdvcmtzcGFjZXMSKy5lZGdld2lzZS5pZGVudGl0eS52MS5MaXN0V29ya3NwYWNlc1JlcXVlc3QaLC5lZGdld2lzZS5pZGVudGl0eS52MS5MaXN0V29ya3NwYWNlc1Jlc3BvbnNlEmAKD1VwZGF0ZVdvcmtzcGFjZRIsLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlVwZGF0ZVdvcmtzcGFjZVJlcXVlc3QaHy5lZGdld2lzZS5pZGVudGl0eS52MS5Xb3Jrc3BhY2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Plan is how much an actor may ask, as a sliding window.
@@ -208,6 +208,13 @@ export type Actor = Message<"edgewise.identity.v1.Actor"> & {
    * @generated from field: repeated string origins = 12;
    */
   origins: string[];
+
+  /**
+   * What whoever made it wants to know of it again, as a JSON object. Empty: nothing.
+   *
+   * @generated from field: string meta = 13;
+   */
+  meta: string;
 };
 
 /**
@@ -229,6 +236,13 @@ export type VerifyKeyRequest = Message<"edgewise.identity.v1.VerifyKeyRequest"> 
    * @generated from field: string key = 1;
    */
   key: string;
+
+  /**
+   * Also one that was imported, and is no credential here.
+   *
+   * @generated from field: bool imported = 2;
+   */
+  imported: boolean;
 };
 
 /**
@@ -334,6 +348,48 @@ export type Key = Message<"edgewise.identity.v1.Key"> & {
    * @generated from field: google.protobuf.Timestamp revoked_at = 10;
    */
   revokedAt?: Timestamp | undefined;
+
+  /**
+   * See Actor.
+   *
+   * @generated from field: string subject = 11;
+   */
+  subject: string;
+
+  /**
+   * See Actor.
+   *
+   * @generated from field: string meta = 12;
+   */
+  meta: string;
+
+  /**
+   * See Actor.
+   *
+   * @generated from field: repeated string addresses = 13;
+   */
+  addresses: string[];
+
+  /**
+   * See Actor.
+   *
+   * @generated from field: repeated string origins = 14;
+   */
+  origins: string[];
+
+  /**
+   * When it was last used, to a minute or so.
+   *
+   * @generated from field: google.protobuf.Timestamp used_at = 15;
+   */
+  usedAt?: Timestamp | undefined;
+
+  /**
+   * The key that took its place.
+   *
+   * @generated from field: string replaced_by = 16;
+   */
+  replacedBy: string;
 };
 
 /**
@@ -390,6 +446,42 @@ export type CreateKeyRequest = Message<"edgewise.identity.v1.CreateKeyRequest"> 
    * @generated from field: google.protobuf.Timestamp expires_at = 6;
    */
   expiresAt?: Timestamp | undefined;
+
+  /**
+   * See Actor.
+   *
+   * @generated from field: string subject = 7;
+   */
+  subject: string;
+
+  /**
+   * See Actor; at most 4 KiB.
+   *
+   * @generated from field: string meta = 8;
+   */
+  meta: string;
+
+  /**
+   * See Actor.
+   *
+   * @generated from field: repeated string addresses = 9;
+   */
+  addresses: string[];
+
+  /**
+   * See Actor.
+   *
+   * @generated from field: repeated string origins = 10;
+   */
+  origins: string[];
+
+  /**
+   * SHA-256 of a key made elsewhere, in hex: it is imported instead of made. Such a key can be verified, and is no
+   * credential here.
+   *
+   * @generated from field: string hash = 11;
+   */
+  hash: string;
 };
 
 /**
@@ -413,7 +505,7 @@ export type CreateKeyResponse = Message<"edgewise.identity.v1.CreateKeyResponse"
   key?: Key | undefined;
 
   /**
-   * The text: `ew_…`. Not stored, not logged.
+   * The text: `ew_…`. Not stored, not logged. Empty for a key that was imported.
    *
    * @generated from field: string text = 2;
    */
@@ -505,6 +597,34 @@ export const GetKeyRequestSchema: GenMessage<GetKeyRequest> = /*@__PURE__*/
   messageDesc(file_edgewise_identity_v1_identity, 10);
 
 /**
+ * RerollKeyRequest names a key.
+ *
+ * @generated from message edgewise.identity.v1.RerollKeyRequest
+ */
+export type RerollKeyRequest = Message<"edgewise.identity.v1.RerollKeyRequest"> & {
+  /**
+   * `key_…`.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * How long the old one still holds, in seconds; at most 30 days.
+   *
+   * @generated from field: uint32 grace_seconds = 2;
+   */
+  graceSeconds: number;
+};
+
+/**
+ * Describes the message edgewise.identity.v1.RerollKeyRequest.
+ * Use `create(RerollKeyRequestSchema)` to create a new message.
+ */
+export const RerollKeyRequestSchema: GenMessage<RerollKeyRequest> = /*@__PURE__*/
+  messageDesc(file_edgewise_identity_v1_identity, 11);
+
+/**
  * RevokeKeyRequest names a key.
  *
  * @generated from message edgewise.identity.v1.RevokeKeyRequest
@@ -523,7 +643,7 @@ export type RevokeKeyRequest = Message<"edgewise.identity.v1.RevokeKeyRequest"> 
  * Use `create(RevokeKeyRequestSchema)` to create a new message.
  */
 export const RevokeKeyRequestSchema: GenMessage<RevokeKeyRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_identity, 11);
+  messageDesc(file_edgewise_identity_v1_identity, 12);
 
 /**
  * RecoverKeyRequest is empty: the key is of the first workspace.
@@ -538,7 +658,7 @@ export type RecoverKeyRequest = Message<"edgewise.identity.v1.RecoverKeyRequest"
  * Use `create(RecoverKeyRequestSchema)` to create a new message.
  */
 export const RecoverKeyRequestSchema: GenMessage<RecoverKeyRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_identity, 12);
+  messageDesc(file_edgewise_identity_v1_identity, 13);
 
 /**
  * Workspace is a tenant.
@@ -573,7 +693,7 @@ export type Workspace = Message<"edgewise.identity.v1.Workspace"> & {
  * Use `create(WorkspaceSchema)` to create a new message.
  */
 export const WorkspaceSchema: GenMessage<Workspace> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_identity, 13);
+  messageDesc(file_edgewise_identity_v1_identity, 14);
 
 /**
  * CreateWorkspaceRequest names a tenant.
@@ -594,7 +714,7 @@ export type CreateWorkspaceRequest = Message<"edgewise.identity.v1.CreateWorkspa
  * Use `create(CreateWorkspaceRequestSchema)` to create a new message.
  */
 export const CreateWorkspaceRequestSchema: GenMessage<CreateWorkspaceRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_identity, 14);
+  messageDesc(file_edgewise_identity_v1_identity, 15);
 
 /**
  * CreateWorkspaceResponse holds the only copy of the administrator's key.
@@ -622,7 +742,7 @@ export type CreateWorkspaceResponse = Message<"edgewise.identity.v1.CreateWorksp
  * Use `create(CreateWorkspaceResponseSchema)` to create a new message.
  */
 export const CreateWorkspaceResponseSchema: GenMessage<CreateWorkspaceResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_identity, 15);
+  messageDesc(file_edgewise_identity_v1_identity, 16);
 
 /**
  * ListWorkspacesRequest pages.
@@ -650,7 +770,7 @@ export type ListWorkspacesRequest = Message<"edgewise.identity.v1.ListWorkspaces
  * Use `create(ListWorkspacesRequestSchema)` to create a new message.
  */
 export const ListWorkspacesRequestSchema: GenMessage<ListWorkspacesRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_identity, 16);
+  messageDesc(file_edgewise_identity_v1_identity, 17);
 
 /**
  * ListWorkspacesResponse is a page.
@@ -678,7 +798,7 @@ export type ListWorkspacesResponse = Message<"edgewise.identity.v1.ListWorkspace
  * Use `create(ListWorkspacesResponseSchema)` to create a new message.
  */
 export const ListWorkspacesResponseSchema: GenMessage<ListWorkspacesResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_identity, 17);
+  messageDesc(file_edgewise_identity_v1_identity, 18);
 
 /**
  * UpdateWorkspaceRequest replaces settings.
@@ -699,7 +819,7 @@ export type UpdateWorkspaceRequest = Message<"edgewise.identity.v1.UpdateWorkspa
  * Use `create(UpdateWorkspaceRequestSchema)` to create a new message.
  */
 export const UpdateWorkspaceRequestSchema: GenMessage<UpdateWorkspaceRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_identity, 18);
+  messageDesc(file_edgewise_identity_v1_identity, 19);
 
 /**
  * IdentityService owns workspaces and the credentials of their actors.
@@ -747,6 +867,16 @@ export const IdentityService: GenService<{
     methodKind: "unary";
     input: typeof GetKeyRequestSchema;
     output: typeof KeySchema;
+  },
+  /**
+   * RerollKey makes a key that can do the same and ends the old one, at once or after a while in which both hold.
+   *
+   * @generated from rpc edgewise.identity.v1.IdentityService.RerollKey
+   */
+  rerollKey: {
+    methodKind: "unary";
+    input: typeof RerollKeyRequestSchema;
+    output: typeof CreateKeyResponseSchema;
   },
   /**
    * RevokeKey ends a key for good. Edges refuse it within five seconds.
