@@ -60,9 +60,11 @@ async function start(env: Env) {
     limits: { ...limits.stream, retentionMs: env.LOG_RETENTION_HOURS * 3_600_000 },
   })
   const metrics = createMetrics()
+  const seal = createSeal(masterKeys.current, masterKeys.previous)
   const domains = {
     audit: createAudit({
       db,
+      seal,
       log: eventLog,
       logger: log.child({ domain: 'audit' }),
       createDatabase: (workspace) => stream.tables.createDatabase(workspace),
@@ -82,7 +84,7 @@ async function start(env: Env) {
       now: Date.now,
       createDatabase: (workspace) => stream.tables.createDatabase(workspace),
       issuerUrl: env.PUBLIC_URL,
-      seal: createSeal(masterKeys.current, masterKeys.previous),
+      seal,
       outbound: createOutbound(env.OUTBOUND_ALLOW),
       noteRefusal: (refusal) => domains.audit.note(refusal),
     }),
@@ -99,6 +101,7 @@ async function start(env: Env) {
     query: createQuery({ db, warehouse, log: log.child({ domain: 'query' }), limits: limits.query }),
   }
   // A master key that is not the one of before is found out now, and not by the first who needs a secret.
+  await domains.audit.reseal()
   const resealed = await domains.identity.reseal()
   if (resealed > 0) log.warn({ secrets: resealed, key: masterKeys.from }, 'secrets are under the new master key')
   // Not at once: what was just written does not survive a power cut yet, and the old key would open what comes back.

@@ -32,7 +32,7 @@ export const workspaceScopes: readonly Scope[] = (Object.keys(scopes) as Scope[]
 /** What every workspace has; others can be defined beside them. */
 export const builtInRoles: Readonly<Record<string, readonly Scope[]>> = {
   owner: workspaceScopes,
-  editor: workspaceScopes.filter((scope) => !scope.endsWith(':admin')),
+  editor: workspaceScopes.filter((scope) => !scope.endsWith(':admin') && scope !== 'audit:read'),
   viewer: ['streams:read', 'sql:read', 'queries:read', 'endpoints:read'],
 }
 

@@ -2,6 +2,8 @@ import type { Logger } from 'pino'
 import type { Interceptor, Service } from '#mesh/rpc/call.ts'
 import type { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import type { Link } from '../chain.ts'
+import type { Seal } from '../seal.ts'
+import { resealAnchors } from './anchor.ts'
 import { prune } from './prune.ts'
 import { createRefusals, type Refusal } from './refusals.ts'
 import { auditService } from './rpc.ts'
@@ -21,6 +23,8 @@ export interface Audit {
   readonly interceptor: Interceptor
   /** Keeps a refusal that an interceptor cannot know whose it is. */
   readonly note: (refusal: Refusal) => void
+  /** Puts what it keeps sealed under the current master key. */
+  reseal(): Promise<void>
   /** Forgets what is older than it is kept, and says in the log what each chain ends with. Called on a schedule. */
   tend(now: number): Promise<void>
   /** Writes what waits. */
@@ -28,13 +32,14 @@ export interface Audit {
 }
 
 export interface AuditOptions extends ShipDeps {
+  readonly seal: Seal
   /** 0 keeps entries for good. */
   readonly retentionMs: number
   readonly onDropped: (count: number) => void
 }
 
 export function createAudit(options: AuditOptions): Audit {
-  const { db, logger, retentionMs } = options
+  const { db, seal, logger, retentionMs } = options
   const refusals = createRefusals({
     ...options,
     onError: (error) => logger.error({ err: error }, 'refusals could not be recorded'),
@@ -43,12 +48,13 @@ export function createAudit(options: AuditOptions): Audit {
   const said = new Map<string, number>()
   shipping.start()
   return {
-    service: auditService({ db, note: refusals.note }),
+    service: auditService({ db, seal, note: refusals.note }),
     interceptor: refusals.interceptor,
     note: refusals.note,
+    reseal: () => resealAnchors(options),
     async tend(now) {
       // By whole days, so that a chain has at most one entry a day about it.
-      if (retentionMs > 0) await prune(db, new Date(Math.floor((now - retentionMs) / dayMs) * dayMs))
+      if (retentionMs > 0) await prune(options, new Date(Math.floor((now - retentionMs) / dayMs) * dayMs))
       for (const head of await allHeads(db)) sayHead(logger, said, head)
     },
     async close() {

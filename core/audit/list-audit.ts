@@ -2,7 +2,9 @@ import { Failure } from '#mesh/errors.ts'
 import { origin, type Link } from '../chain.ts'
 import { authorise, type Context } from '../context.ts'
 import { pageLimit } from '../page.ts'
+import type { Seal } from '../seal.ts'
 import type { ControlDb } from '../storage/control.ts'
+import { anchorOf } from './anchor.ts'
 import { entriesBeyond, type EntryFilter, type EntryRow, headOf } from './store.ts'
 
 export interface ListAudit extends EntryFilter {
@@ -26,7 +28,7 @@ export interface AuditPage {
 
 /** Entries of the caller's workspace. */
 export async function listAudit(
-  { db }: { readonly db: ControlDb },
+  { db, seal }: { readonly db: ControlDb; readonly seal: Seal },
   ctx: Context,
   input: ListAudit,
 ): Promise<AuditPage> {
@@ -53,7 +55,7 @@ export async function listAudit(
     rows: page,
     nextCursor: rows.length > limit ? String(page.at(-1)?.seq ?? '') : '',
     head: head === undefined ? origin : { seq: head.seq, hash: head.hash },
-    anchor: head === undefined ? origin : { seq: head.prunedSeq, hash: head.prunedHash },
+    anchor: head === undefined ? origin : anchorOf(seal, head),
   }
 }
 

@@ -10,6 +10,8 @@ export const heads = pgTable('audit_heads', {
   /** The last entry that was removed from the front: what is there is verified from it. */
   prunedSeq: bigint('pruned_seq', { mode: 'number' }).notNull().default(0),
   prunedHash: text('pruned_hash').notNull().default(origin.hash),
+  /** The same, sealed: whoever can write here only cannot make the front look pruned. */
+  prunedSeal: text('pruned_seal').notNull().default(''),
   /** The last entry that is in the stream `_audit`. */
   shippedSeq: bigint('shipped_seq', { mode: 'number' }).notNull().default(0),
 })

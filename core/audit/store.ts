@@ -104,7 +104,17 @@ export async function lastBefore(db: Db, workspace: string, time: Date, through:
   return row
 }
 
-export async function deleteThrough(tx: ControlTx, workspace: string, last: Link): Promise<void> {
+export async function deleteThrough(tx: ControlTx, workspace: string, last: Link, prunedSeal: string): Promise<void> {
   await tx.delete(entries).where(and(eq(entries.workspace, workspace), lte(entries.seq, last.seq)))
-  await tx.update(heads).set({ prunedSeq: last.seq, prunedHash: last.hash }).where(eq(heads.workspace, workspace))
+  await tx
+    .update(heads)
+    .set({ prunedSeq: last.seq, prunedHash: last.hash, prunedSeal })
+    .where(eq(heads.workspace, workspace))
+}
+
+export async function setPrunedSeal(db: Db, { workspace, prunedSeal }: HeadRow, sealed: string): Promise<void> {
+  await db
+    .update(heads)
+    .set({ prunedSeal: sealed })
+    .where(and(eq(heads.workspace, workspace), eq(heads.prunedSeal, prunedSeal)))
 }

@@ -1,3 +1,4 @@
+import { itself, record } from '../audit/index.ts'
 import type { Seal } from '../seal.ts'
 import type { ControlDb } from '../storage/control.ts'
 import { secretPlace } from './put-issuer.ts'
@@ -5,17 +6,21 @@ import { signingKeyPlace } from './signing.ts'
 import { sealedSecrets, setSealed } from './store-sealed.ts'
 
 /**
- * Puts every secret of the domain under the current master key; answers how many were not. Ended half-way it is done
- * again: each secret opens with one of the keys at every moment. Throws a SealError where none of them opens one.
+ * Puts every secret of the domain under the current master key; answers how many were not. All of
+ * them or none, and done again after whatever ended it: each opens with one of the keys at every moment. Throws a SealError where none of them opens one.
  */
 export async function reseal({ db, seal }: { readonly db: ControlDb; readonly seal: Seal }): Promise<number> {
-  let moved = 0
-  for (const row of await sealedSecrets(db)) {
-    const sealed = seal.rewrap(placeOf(row), row.sealed)
-    // One that was replaced meanwhile is under the current key already.
-    if (sealed !== row.sealed && (await setSealed(db, row, sealed))) moved++
-  }
-  return moved
+  return db.transaction(async (tx) => {
+    let moved = 0
+    for (const row of await sealedSecrets(tx)) {
+      const sealed = seal.rewrap(placeOf(row), row.sealed)
+      // One that was replaced meanwhile is under the current key already.
+      if (sealed !== row.sealed && (await setSealed(tx, row, sealed))) moved++
+    }
+    const change = { action: 'rotate_master_key', resource: 'master_key', detail: { secrets: moved } }
+    if (moved > 0) await record(tx, itself(), change)
+    return moved
+  })
 }
 
 function placeOf({ kind, workspace, id }: Awaited<ReturnType<typeof sealedSecrets>>[number]): string {

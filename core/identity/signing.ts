@@ -1,4 +1,5 @@
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT, type JWTPayload } from 'jose'
+import { itself, record } from '../audit/index.ts'
 import type { Seal } from '../seal.ts'
 import type { ControlDb } from '../storage/control.ts'
 import { insertSigningKey, deleteSigningKeys, signingKeysOf, type SigningKeyRow } from './store-tokens.ts'
@@ -40,12 +41,18 @@ export function createSigner({ db, seal, now }: SignerDeps): Signer {
     const secret = await exportJWK(privateKey)
     const { d: _, ...open } = secret
     const id = await calculateJwkThumbprint(open)
-    return insertSigningKey(db, {
+    const row = {
       id,
       publicJwk: { ...open, kid: id, use: 'sig', alg: algorithm },
       sealedJwk: seal.seal(signingKeyPlace(id), JSON.stringify(secret)),
       createdAt: new Date(now()),
       signsFrom: new Date(signsFrom),
+    }
+    return db.transaction(async (tx) => {
+      await insertSigningKey(tx, row)
+      const detail = { signs_from: row.signsFrom.toISOString() }
+      await record(tx, itself(), { action: 'add_signing_key', resource: `signing_key/${id}`, detail })
+      return row
     })
   }
 

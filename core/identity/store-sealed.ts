@@ -1,5 +1,5 @@
 import { and, eq, isNotNull } from 'drizzle-orm'
-import type { ControlDb } from '../storage/control.ts'
+import type { ControlTx } from '../storage/control.ts'
 import { issuers, signingKeys, users } from './schema.ts'
 
 /** A secret as it is stored. */
@@ -11,7 +11,7 @@ export interface SealedRow {
 }
 
 /** All that the domain keeps sealed. */
-export async function sealedSecrets(db: ControlDb): Promise<SealedRow[]> {
+export async function sealedSecrets(db: ControlTx): Promise<SealedRow[]> {
   const keys = await db.select({ id: signingKeys.id, sealed: signingKeys.sealedJwk }).from(signingKeys)
   const secrets = await db
     .select({ workspace: issuers.workspace, id: issuers.name, sealed: issuers.sealedSecret })
@@ -29,7 +29,7 @@ export async function sealedSecrets(db: ControlDb): Promise<SealedRow[]> {
 }
 
 /** Replaces it where it is still what was read. */
-export async function setSealed(db: ControlDb, row: SealedRow, sealed: string): Promise<boolean> {
+export async function setSealed(db: ControlTx, row: SealedRow, sealed: string): Promise<boolean> {
   const { kind, workspace, id } = row
   if (kind === 'signing_key') {
     const same = and(eq(signingKeys.id, id), eq(signingKeys.sealedJwk, row.sealed))

@@ -9,9 +9,8 @@ export type RoleRow = typeof roles.$inferSelect
 
 type Db = ControlDb | ControlTx
 
-export async function insertSigningKey(db: Db, row: SigningKeyRow): Promise<SigningKeyRow> {
+export async function insertSigningKey(db: Db, row: SigningKeyRow): Promise<void> {
   await db.insert(signingKeys).values(row)
-  return row
 }
 
 /** The one that signs last first. */

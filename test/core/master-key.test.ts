@@ -93,6 +93,8 @@ test('every sealed secret moves to the new master key, and is lost to the old on
     await expect(at(createSeal(next)).reseal()).rejects.toThrow('another master key')
     expect(await at(createSeal(next, [Buffer.alloc(32, 7)])).reseal()).toBe(3)
     expect(await at(createSeal(next)).reseal()).toBe(0)
+    const recorded = await store.db.execute(sql`select detail from audit_entries where action = 'rotate_master_key'`)
+    expect(JSON.stringify(recorded)).toContain('\\"secrets\\":3')
     await expect(store.identity.reseal()).rejects.toThrow('another master key')
     const found = await store.db.execute<{ sealed_secret: string }>(sql`select sealed_secret from identity_issuers`)
     expect(createSeal(next).open('issuer/main/okta', sealedIn(found))).toBe('client secret')
@@ -101,19 +103,23 @@ test('every sealed secret moves to the new master key, and is lost to the old on
   }
 })
 
-test('a core says what to do when the master key is another one, and moves to it when the old one is given', async () => {
-  const data = join(directory.path, 'data')
-  const [first, second] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')]
-  const start = (env: Readonly<Record<string, string>>) => startCore(data, env)
-  await (await start({ EDGEWISE_MASTER_KEY: first })).stop()
-  await expect(start({ EDGEWISE_MASTER_KEY: second })).rejects.toThrow(/\(78\)[^]*EDGEWISE_MASTER_KEY_PREVIOUS/)
-  // Killed at once: what was moved and what was not both open with the two keys.
-  const both = { EDGEWISE_MASTER_KEY: second, EDGEWISE_MASTER_KEY_PREVIOUS: first }
-  await (await start(both)).kill()
-  await (await start(both)).stop()
-  await (await start({ EDGEWISE_MASTER_KEY: second })).stop()
-  expect(existsSync(join(data, 'master.key'))).toBe(false)
-})
+test(
+  'a core says what to do when the master key is another one, and moves to it when the old one is given',
+  { timeout: 120_000 },
+  async () => {
+    const data = join(directory.path, 'data')
+    const [first, second] = [randomBytes(32).toString('base64'), randomBytes(32).toString('base64')]
+    const start = (env: Readonly<Record<string, string>>) => startCore(data, env)
+    await (await start({ EDGEWISE_MASTER_KEY: first })).stop()
+    await expect(start({ EDGEWISE_MASTER_KEY: second })).rejects.toThrow(/\(78\)[^]*EDGEWISE_MASTER_KEY_PREVIOUS/)
+    // Killed at once: what was moved and what was not both open with the two keys.
+    const both = { EDGEWISE_MASTER_KEY: second, EDGEWISE_MASTER_KEY_PREVIOUS: first }
+    await (await start(both)).kill()
+    await (await start(both)).stop()
+    await (await start({ EDGEWISE_MASTER_KEY: second })).stop()
+    expect(existsSync(join(data, 'master.key'))).toBe(false)
+  },
+)
 
 /** The driver's answer is the engine's own. */
 function sealedIn(found: unknown): string {

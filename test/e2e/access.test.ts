@@ -86,6 +86,7 @@ describe('every route of the API', () => {
         'users',
         'roles',
         'sessions',
+        'audit',
         'events',
         'endpoints',
         'sql',

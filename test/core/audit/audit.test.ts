@@ -14,6 +14,7 @@ import {
 } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { type Audit, createAudit, itself, migrations, record } from '../../../core/audit/index.ts'
 import { type Broken, createVerifier, type Link } from '../../../core/chain.ts'
+import { createSeal } from '../../../core/seal.ts'
 import type { Append, Log } from '../../../core/storage/log.ts'
 import { callBy } from '../../support/call.ts'
 import { memoryControl } from '../../support/control.ts'
@@ -21,15 +22,17 @@ import { memoryControl } from '../../support/control.ts'
 const admin = { scopes: Object.keys(scopes) }
 const edge = { workspace: '', id: 'svc_edge', scopes: ['internal:edge'] }
 const day = 86_400_000
+let masterKey = Buffer.alloc(32, 1)
 
 let store: Awaited<ReturnType<typeof memoryControl>>
 let audit: Audit
 let appended: Append[] = []
 let refuseAppends = false
 
-function start(): Audit {
+function start(previous: readonly Buffer[] = []): Audit {
   return createAudit({
     db: store.db,
+    seal: createSeal(masterKey, previous),
     log: {
       async append(appends: readonly Append[]) {
         if (refuseAppends) throw new Error('the log is down')
@@ -134,7 +137,7 @@ describe('the chain', () => {
       'a removed beginning that is called pruned',
       `with gone as (delete from audit_entries where seq <= 2 returning seq, hash)
        update audit_heads set pruned_seq = 2, pruned_hash = (select hash from gone where seq = 2)`,
-      2,
+      1,
     ],
     ['a removed end', `delete from audit_entries where seq = 5`, 5],
     [
@@ -173,6 +176,29 @@ describe('the chain', () => {
     expect(anchor).toMatchObject({ seq: 6n, hash: remembered.hash })
     expect(entries).toMatchObject([{ seq: 7n, action: 'prune_audit', detail: { through: 6, hash: remembered.hash } }])
     expect(await verify([remembered])).toBeUndefined()
+
+    await audit.close()
+    masterKey = Buffer.alloc(32, 2)
+    audit = start([Buffer.alloc(32, 1)])
+    await audit.reseal()
+    await audit.close()
+    audit = start()
+    expect(await verify([remembered])).toBeUndefined()
+  })
+
+  test('is not called pruned by whoever can write the store only, though an entry is made to say so', async () => {
+    for (let n = 1; n <= 5; n++) await change(`query/q${n}`)
+    const [, , third] = (await list({ oldestFirst: true })).entries
+    await store.db.execute(sql`delete from audit_entries where seq <= 3`)
+    await store.db.execute(sql`update audit_heads set pruned_seq = 3, pruned_hash = ${third?.hash}`)
+    await store.db.transaction((tx) =>
+      record(tx, itself('main'), {
+        action: 'prune_audit',
+        resource: 'audit',
+        detail: { through: 3, hash: third?.hash ?? '' },
+      }),
+    )
+    expect(await verify()).toMatchObject({ seq: 1, reason: expect.stringContaining('is missing') })
   })
 })
 

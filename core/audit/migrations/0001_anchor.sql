@@ -1,0 +1,1 @@
+ALTER TABLE "audit_heads" ADD COLUMN "pruned_seal" text DEFAULT '' NOT NULL;
