@@ -1,4 +1,4 @@
-import { type Failure, toFailure } from '#mesh/errors.ts'
+import { Failure, toFailure } from '#mesh/errors.ts'
 import { abortReason } from '#mesh/rpc/run.ts'
 import type { Client } from '#mesh/rpc/call.ts'
 import type { QueryService, ResultHead } from '#proto/edgewise/query/v1/query_pb.ts'
@@ -57,7 +57,10 @@ export async function answer(deps: AnswerDeps, question: Question, asker: Asker)
   const kept = answers.get(question.key)
   const ageMs = kept === undefined ? Infinity : now() - kept.storedAt
   if (kept !== undefined && ageMs < kept.freshMs) return { outcome: 'HIT', whole: true, answer: kept }
-  if (kept !== undefined && asker.degraded) return instead(kept, 'core-unreachable')
+  if (asker.degraded) {
+    if (kept !== undefined) return instead(kept, 'core-unreachable')
+    throw new Failure('core.unavailable', 'The core does not answer, and no answer is kept.', { retryAfterMs: 2_000 })
+  }
   if (kept !== undefined && ageMs < kept.revalidateMs) {
     refresh(deps, question, asker)
     return { outcome: 'STALE', whole: true, answer: kept }

@@ -8,10 +8,14 @@ import { routePattern } from '../observe/route-pattern.ts'
 import { type AppEnv, backgroundOf } from './context.ts'
 import { html, page } from './page.ts'
 
+/** Where nobody knows better. */
+const defaultRetryAfterMs = 1_000
+
 /** Whatever was thrown, as application/problem+json. */
 export function problemResponse(failure: Failure, requestId: string): Response {
   const headers = new Headers({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' })
-  if (failure.retryAfterMs !== undefined) headers.set('retry-after', String(Math.ceil(failure.retryAfterMs / 1000)))
+  const { retryAfterMs = failure.status === 503 || failure.status === 429 ? defaultRetryAfterMs : undefined } = failure
+  if (retryAfterMs !== undefined) headers.set('retry-after', String(Math.ceil(retryAfterMs / 1000)))
   if (failure.status === 401) headers.set('www-authenticate', 'Bearer')
   return Response.json(toProblemJson(failure, requestId), { status: failure.status, headers })
 }

@@ -169,6 +169,22 @@ describe('with the core out of reach', () => {
     expect((await edge.get(path, key)).status).toBe(200)
   })
 
+  test('nothing is fetched for it: a question without a kept answer is refused', async () => {
+    edge.fake.publish({ name: 'live' })
+    const key = edge.fake.key()
+    await edge.get('/v1/endpoints/live', key)
+    const asked = edge.fake.state.calls.length
+    const { watch } = edge.fake.core.config
+    Object.assign(edge.fake.core.config, { watch: () => Promise.reject(new Error('gone')) })
+    edge.advance(6)
+    const refused = await edge.get('/v1/endpoints/live', key)
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '2'])
+    expect(edge.fake.state.calls).toHaveLength(asked)
+    Object.assign(edge.fake.core.config, { watch })
+    edge.advance(2)
+    expect((await edge.get('/v1/endpoints/live', key)).status).toBe(200)
+  })
+
   test('nothing is given where staleness is not allowed', async () => {
     edge = createEdge({ settings: { AUTH_STALE_SECONDS: 0 } })
     edge.fake.publish({ name: 'top', cache: { ttlSeconds: 20, staleIfErrorSeconds: 600 } })
