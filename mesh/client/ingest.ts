@@ -33,8 +33,8 @@ export interface Ingested {
 const mediaTypes = { ndjson: 'application/x-ndjson', json: 'application/json', csv: 'text/csv' } as const
 const maxBatchCharacters = 8 << 20
 const maxErrors = 10
-/** Of one batch, within the time limit: enough for a core or a gateway that is started again. */
-const retries = 10
+/** Within the time limit of one batch: a core or a gateway that is started again is waited for. */
+const retries = Infinity
 
 export type Rows = Iterable<object> | AsyncIterable<object>
 

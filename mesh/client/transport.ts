@@ -9,7 +9,7 @@ export interface ClientOptions {
   readonly fetch?: (url: string, init: RequestInit) => Promise<Response>
   /** How long a call may take, its retries included. */
   readonly timeoutMs?: number
-  /** How often a call is repeated at most, where that is safe: else three times, and events ten times. */
+  /** How often a call is repeated at most, where that is safe: else three times, and events for as long as there is time. */
   readonly retries?: number
 }
 
@@ -77,9 +77,11 @@ export function createTransport(options: ClientOptions): Transport {
           what.signal?.throwIfAborted()
           if (late.signal.aborted) throw timeout(limitMs, thrown)
           const error = thrown instanceof EdgewiseError ? thrown : unreachable(base, thrown)
-          // Never before what it was told, and not at the same moment as everybody else who was told so.
           const pauseMs =
-            (error.retryAfterMs ?? 0) + Math.random() * Math.min(firstPauseMs * 2 ** count, longestPauseMs)
+            error.retryAfterMs === undefined
+              ? Math.random() * Math.min(firstPauseMs * 2 ** count, longestPauseMs)
+              : // Never before what was said, and not at the same moment as everybody else whom it was said to.
+                error.retryAfterMs + (Math.random() * (firstPauseMs + error.retryAfterMs)) / 2
           const again = mayRepeat && error.retryable && !hopeless.has(error.code) && count < retries
           if (!again || Date.now() + pauseMs >= deadline) throw error
           await pause(pauseMs, signal)
