@@ -2,11 +2,13 @@ import type { Logger } from 'pino'
 import type { Service } from '#mesh/rpc/call.ts'
 import type { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import type { ControlDb } from '../storage/control.ts'
+import type { Context } from '../context.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
 import { createPlaces } from './concurrency.ts'
 import type { QueryLimits } from './limits.ts'
 import { createPublished } from './published.ts'
 import { queryService } from './rpc.ts'
+import { type SelectedRows, selectRows, type SelectRowsInput } from './select-rows.ts'
 
 export { defaultQueryLimits, type QueryLimits } from './limits.ts'
 
@@ -23,6 +25,8 @@ export interface QueryDeps {
 
 export interface QueryDomain {
   readonly service: Service<typeof QueryService>
+  /** For domains that do something with the rows that a condition holds for. */
+  selectRows(ctx: Context, input: SelectRowsInput): Promise<SelectedRows>
   /** Called when a query of the workspace could not be stopped otherwise than with the warehouse. */
   holdBack(workspace: string): void
 }
@@ -31,6 +35,7 @@ export function createQuery({ db, warehouse, log, limits, now = Date.now }: Quer
   const published = createPublished({ warehouse, limits })
   const places = createPlaces(limits)
   return {
+    selectRows: (ctx, input) => selectRows({ warehouse, limits, places }, ctx, input),
     service: queryService({ db, warehouse, log, limits, now, published, places }),
     holdBack: (workspace) => places.holdBack(workspace),
   }

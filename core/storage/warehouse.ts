@@ -13,6 +13,9 @@ export interface WarehouseQuery {
   readonly signal: AbortSignal
 }
 
+/** A SELECT with what it needs to run, to be made part of another statement. */
+export type Selection = Pick<WarehouseQuery, 'sql' | 'params' | 'settings'>
+
 export interface Summary {
   /** Of tables; undefined where the engine does not say (the embedded one does in JSON alone). */
   readonly rowsRead: number | undefined
@@ -60,8 +63,8 @@ export interface Warehouse {
   stream(query: WarehouseQuery): Promise<WarehouseResult>
   /** Small results as objects (64-bit integers and decimals as strings). */
   rows<Row>(query: Omit<WarehouseQuery, 'format'>): Promise<Row[]>
-  /** DDL and other statements without a result. */
-  command(sql: string, options?: { readonly settings?: Readonly<Record<string, string | number>> }): Promise<void>
+  /** DDL and other statements without a result. What was begun is finished although the caller goes away. */
+  command(sql: string, options?: Partial<Omit<WarehouseQuery, 'sql' | 'format'>>): Promise<void>
   insert(insert: Insert): Promise<void>
   /** Whether it answers. */
   ping(): Promise<boolean>

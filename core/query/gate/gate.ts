@@ -51,8 +51,7 @@ export interface ParameterPlace extends StatementParameter {
  */
 export async function checkSql(deps: GateDeps, ctx: Context, sql: string): Promise<Statement> {
   const { limits } = deps
-  if (Buffer.byteLength(sql) > limits.maxSqlBytes) throw tooLong(limits)
-  if (sql.includes('\0')) throw syntaxFailure('A NUL character is not allowed.', sql, sql.indexOf('\0'))
+  refuseText(sql, limits)
   const printed = await print(deps, ctx, sql)
   const tokens = tokensOf(printed)
   if (tokens === undefined) throw notAllowed('This text cannot be checked: write it more plainly.')
@@ -80,6 +79,12 @@ export async function checkSql(deps: GateDeps, ctx: Context, sql: string): Promi
     reads,
     prewhere: inner.some((token) => token.kind === 'word' && token.text === 'PREWHERE'),
   }
+}
+
+/** What the engine's parser is never given. */
+export function refuseText(sql: string, limits: QueryLimits): void {
+  if (Buffer.byteLength(sql) > limits.maxSqlBytes) throw tooLong(limits)
+  if (sql.includes('\0')) throw syntaxFailure('A NUL character is not allowed.', sql, sql.indexOf('\0'))
 }
 
 /** SELECTs and tables: each is a part of a pipeline, whatever it reads. */

@@ -141,10 +141,9 @@ export function connectWarehouse({ url, username, password, maxConnections, log 
   }
 
   async function stream({ sql, database, params, format = 'JSON', settings, deadline, signal }: WarehouseQuery) {
-    const entries = Object.entries(params ?? {}).map(([name, value]) => [`param_${name}`, value ?? '\\N'] as const)
     const answer = await send({
       sql,
-      settings: { ...settings, ...Object.fromEntries(entries), database, default_format: format },
+      settings: { ...settings, ...valuesOf(params), database, default_format: format },
       deadline,
       signal,
     })
@@ -173,8 +172,9 @@ export function connectWarehouse({ url, username, password, maxConnections, log 
       const lines = Buffer.concat(chunks).toString('utf8').split('\n')
       return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Row)
     },
-    async command(sql, { settings = {} } = {}) {
-      await perform({ sql, settings, deadline: Date.now() + commandTimeoutMs })
+    async command(sql, { settings, params, database, deadline = Date.now() + commandTimeoutMs, signal } = {}) {
+      const all = { ...settings, ...valuesOf(params), ...(database !== undefined && { database }) }
+      await perform({ sql, settings: all, deadline, ...(signal && { signal }) })
     },
     async insert({ database, table, rows, hidden = [], token, settings = {} }: Insert) {
       if (rows === '') return
@@ -207,6 +207,11 @@ async function* bodyOf({ stream, headers, release, explain }: Answer): AsyncGene
     // A reader who stops early ends the query; after the end this does nothing.
     stream.destroy()
   }
+}
+
+/** Parameters as ClickHouse's HTTP interface takes them: among the settings. */
+function valuesOf(params: WarehouseQuery['params'] = {}): Settings {
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [`param_${name}`, value ?? '\\N']))
 }
 
 /** The trailers' count is of the whole query; ClickHouse itself says only what it knew when it began to answer. */
