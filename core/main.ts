@@ -8,7 +8,7 @@ import { type Env, parseEnv } from './env.ts'
 import { createIdentity, migrations as identity } from './identity/index.ts'
 import { createIngest, migrations as ingest } from './ingest/index.ts'
 import { createMetrics } from './metrics.ts'
-import { createQuery, migrations as query } from './query/index.ts'
+import { createQuery, migrations as queries } from './query/index.ts'
 import { limits } from './limits.ts'
 import { MasterKeyError, readMasterKeys } from './master-key.ts'
 import { createOutbound } from './outbound.ts'
@@ -32,7 +32,7 @@ async function start(env: Env) {
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
   const [control, engine, eventLog] = await Promise.all([
-    openPglite(directory.at('control'), [audit, config, identity, ingest, query]),
+    openPglite(directory.at('control'), [audit, config, identity, ingest, queries]),
     startEmbeddedWarehouse({
       directory: directory.at('warehouse'),
       readSlots: env.WAREHOUSE_READ_SLOTS,
@@ -61,6 +61,7 @@ async function start(env: Env) {
   })
   const metrics = createMetrics()
   const seal = createSeal(masterKeys.current, masterKeys.previous)
+  const query = createQuery({ db, warehouse, log: log.child({ domain: 'query' }), limits: limits.query })
   const domains = {
     audit: createAudit({
       db,
@@ -93,12 +94,13 @@ async function start(env: Env) {
       log: eventLog,
       warehouse,
       stream,
+      selectRows: query.selectRows,
       logger: log.child({ domain: 'ingest' }),
       limits: limits.ingest,
       partitions: env.LOG_PARTITIONS,
       onUsed: (workspace, actor) => domains.identity.used(workspace, actor),
     }),
-    query: createQuery({ db, warehouse, log: log.child({ domain: 'query' }), limits: limits.query }),
+    query,
   }
   // A master key that is not the one of before is found out now, and not by the first who needs a secret.
   await domains.audit.reseal()

@@ -77,6 +77,8 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
       writeEvents: { maxRequestBytes: 33 * MiB },
       writeUsage: { maxRequestBytes: 8 * MiB },
       replayQuarantine: { maxRequestBytes: 33 * MiB },
+      // It writes again what stays of the parts that it touches.
+      deleteRows: { timeoutMs: 120_000 },
     },
   }),
   ...service(QueryService, {

@@ -3,7 +3,7 @@ import type { Schema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import type { Context } from '../context.ts'
 import type { ControlDb } from '../storage/control.ts'
 import type { Log, Position } from '../storage/log.ts'
-import type { Warehouse } from '../storage/warehouse.ts'
+import type { Selection, Warehouse } from '../storage/warehouse.ts'
 import type { Answers } from './answers.ts'
 import type { Inflate } from './inflate.ts'
 import type { IngestLimits } from './limits.ts'
@@ -27,6 +27,8 @@ export interface StreamDomain {
     /** Table and topic. */
     drop(workspace: string, name: string): Promise<void>
     truncate(workspace: string, name: string): Promise<void>
+    /** The rows at the places that the selection answers; answers how many. */
+    deleteRows(workspace: string, name: string, selection: Selection, until: Until): Promise<number>
   }
   /** Records in the log that are not in the table yet. */
   lag(workspace: string, name: string): Promise<number>
@@ -36,11 +38,27 @@ export interface StreamDomain {
   waitUntilQueryable(positions: readonly Position[], ctx: Pick<Context, 'signal'>): Promise<void>
 }
 
+type Until = Pick<Context, 'signal' | 'deadline'>
+
+/** What ingest needs of the query domain: a condition that has passed its gate. */
+export type SelectRows = (
+  ctx: Context,
+  input: {
+    readonly stream: string
+    readonly where: string
+    readonly params: Readonly<Record<string, readonly string[]>>
+  },
+) => Promise<{
+  count(): Promise<number>
+  lend<T>(work: (selection: Selection) => Promise<T>): Promise<T>
+}>
+
 export interface IngestOptions {
   readonly db: ControlDb
   readonly log: Log
   readonly warehouse: Warehouse
   readonly stream: StreamDomain
+  readonly selectRows: SelectRows
   readonly logger: Logger
   readonly limits: IngestLimits
   /** Of each new topic. */

@@ -2,6 +2,7 @@ import { create } from '@bufbuild/protobuf'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import type { Service } from '#mesh/rpc/call.ts'
 import {
+  DeleteRowsResponseSchema,
   DeleteStreamResponseSchema,
   DiscardQuarantineResponseSchema,
   type IngestService,
@@ -13,6 +14,7 @@ import {
   WriteUsageResponseSchema,
 } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { contextOf } from '../context.ts'
+import { deleteRows } from './delete-rows.ts'
 import { deleteStream } from './delete-stream.ts'
 import type { Deps } from './deps.ts'
 import { discardQuarantine } from './discard-quarantine.ts'
@@ -69,6 +71,11 @@ export function ingestService(deps: Deps): Service<typeof IngestService> {
     async truncateStream(request, call) {
       await truncateStream(deps, contextOf(call), request.name)
       return create(TruncateStreamResponseSchema)
+    },
+    async deleteRows({ name, where, params, dryRun }, call) {
+      const given = Object.fromEntries(Object.entries(params).map(([key, { values }]) => [key, values]))
+      const deleted = await deleteRows(deps, contextOf(call), { name, where, params: given, dryRun })
+      return create(DeleteRowsResponseSchema, { deleted: BigInt(deleted) })
     },
     async listQuarantine(request, call) {
       const page = await listQuarantine(deps, contextOf(call), request)

@@ -14,6 +14,8 @@ export const streamLimits = {
   repeatsWindow: 100_000,
   /** … and only within this time. */
   repeatsMs: 86_400_000,
+  /** Rows that one condition may delete: their places are held in memory. */
+  deletedRows: 5_000_000,
   /** Partitions of a system stream. */
   systemPartitions: 1,
   /** How long the log keeps a record that every consumer has passed. */

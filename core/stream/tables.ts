@@ -1,16 +1,13 @@
 import type { Column, Schema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import type { Context } from '../context.ts'
 import type { Log } from '../storage/log.ts'
-import type { Warehouse } from '../storage/warehouse.ts'
+import type { Selection } from '../storage/warehouse.ts'
+import { deleteRows, type DeleteRowsDeps, placesOf } from './delete-rows.ts'
 import { columnSql, createTableSql, systemTablesSql } from './ddl.ts'
-import type { StreamLimits } from './limits.ts'
 import { quoteName, topicOf, warehouseGroup } from './names.ts'
 
 /** The tables and topics of streams: made, widened, emptied and dropped together. */
-export function createTables(deps: {
-  readonly log: Log
-  readonly warehouse: Warehouse
-  readonly limits: StreamLimits
-}) {
+export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
   const { log, warehouse, limits } = deps
   const topic = (workspace: string, stream: string, partitions: number) =>
     log.createTopic(topicOf(workspace, stream), {
@@ -48,10 +45,17 @@ export function createTables(deps: {
     async drop(workspace: string, stream: string): Promise<void> {
       await log.deleteTopic(topicOf(workspace, stream))
       await warehouse.command(`DROP TABLE IF EXISTS ${nameOf(workspace, stream)} SYNC`)
+      await warehouse.command(`DROP TABLE IF EXISTS ${placesOf(workspace, stream)} SYNC`)
     },
     async truncate(workspace: string, stream: string): Promise<void> {
       await warehouse.command(`TRUNCATE TABLE ${nameOf(workspace, stream)}`)
     },
+    deleteRows: (
+      workspace: string,
+      stream: string,
+      selection: Selection,
+      until: Pick<Context, 'signal' | 'deadline'>,
+    ) => deleteRows(deps, workspace, stream, selection, until),
   }
 }
 

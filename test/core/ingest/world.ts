@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
 import { pino } from 'pino'
 import {
+  DeleteRowsRequestSchema,
   DeleteStreamRequestSchema,
   DiscardQuarantineRequestSchema,
   GetStreamRequestSchema,
@@ -18,6 +19,7 @@ import {
 } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { migrations as configMigrations } from '../../../core/config/index.ts'
 import { createIngest, ingestLimits, migrations, type StreamDomain } from '../../../core/ingest/index.ts'
+import { createQuery, defaultQueryLimits } from '../../../core/query/index.ts'
 import { startEmbeddedWarehouse } from '../../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../../core/storage/clickhouse/connect.ts'
 import { openSqliteLog } from '../../../core/storage/sqlite/log.ts'
@@ -34,6 +36,7 @@ export const everyScope = [
   'streams:write',
   'quarantine:read',
   'quarantine:write',
+  'sql:read',
 ]
 
 /** Ingest on the real engines: log, warehouse and control store in a directory of its own. */
@@ -47,7 +50,9 @@ export async function openWorld(limits: Partial<typeof ingestLimits> = {}) {
   ])
   const warehouse = connectWarehouse({ ...embedded, maxConnections: 8, log: logger })
   const stream = createStream({ log, warehouse, logger, limits: { ...streamLimits, lingerMs: 5, pauseMs: 20 } })
+  const query = createQuery({ db: control.db, warehouse, log: logger, limits: defaultQueryLimits })
   const options = {
+    selectRows: query.selectRows,
     db: control.db,
     log,
     warehouse,
@@ -119,6 +124,8 @@ function driver(service: ReturnType<typeof createIngest>['service']) {
       service.deleteStream(create(DeleteStreamRequestSchema, { name }), as(actor)),
     truncate: (name: string, actor?: ActorInit) =>
       service.truncateStream(create(TruncateStreamRequestSchema, { name }), as(actor)),
+    deleteRows: (init: Init<typeof DeleteRowsRequestSchema>, actor?: ActorInit) =>
+      service.deleteRows(create(DeleteRowsRequestSchema, init), as(actor)),
     quarantine: (init: Init<typeof ListQuarantineRequestSchema>, actor?: ActorInit) =>
       service.listQuarantine(create(ListQuarantineRequestSchema, init), as(actor)),
     replay: (init: Init<typeof ReplayQuarantineRequestSchema>, actor?: ActorInit) =>

@@ -38,6 +38,7 @@ export function services(given: {
       listStreams: unary,
       deleteStream: unary,
       truncateStream: unary,
+      deleteRows: unary,
       listQuarantine: unary,
       replayQuarantine: unary,
       discardQuarantine: unary,
