@@ -11,6 +11,7 @@ import { load } from './load.ts'
 import { publish } from './publish.ts'
 import { quarantine } from './quarantine.ts'
 import { version } from './root.ts'
+import { rows } from './rows.ts'
 import { scopes } from './scopes.ts'
 import { secrets } from './secrets.ts'
 import { sql } from './sql.ts'
@@ -27,6 +28,7 @@ const commands = [
   call,
   tail,
   streams,
+  rows,
   quarantine,
   keys,
   audit,

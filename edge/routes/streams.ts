@@ -1,8 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { Failure } from '#mesh/errors.ts'
 import { OnUnknown, type Schema, type Stream } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { asCaller } from '../core.ts'
 import type { Deps } from '../deps.ts'
 import { type AppEnv, callerOf } from './context.ts'
+import { one, searchParams } from './formats.ts'
 import { ifVersion, versionTag } from './preconditions.ts'
 import { failures, Flag, iso, json, jsonBody, Name, nextCursor, page, pageOf, paging, query } from './schemas.ts'
 
@@ -121,6 +123,26 @@ const truncate = createRoute({
   responses: { 204: { description: 'They are gone' }, ...failures },
 })
 
+const deletion = createRoute({
+  tags,
+  summary: 'Delete rows by condition',
+  description: [
+    'Deletes the rows that a condition holds for. `{name:Type}` in it are parameters: their values are further query',
+    'parameters. It needs the scopes streams:write and sql:read, and cannot be undone. A deleted event that is sent',
+    'again is a repeat as before, and the event log keeps what it has until its retention.',
+  ].join(' '),
+  method: 'delete',
+  path: '/v1/streams/{name}/rows',
+  request: {
+    params,
+    query: z.object({
+      where: z.string().openapi({ description: 'What may stand after WHERE', example: 'status = {status:UInt16}' }),
+      dry_run: Flag.openapi({ description: 'Only count them' }),
+    }),
+  },
+  responses: { 200: json('How many rows are gone (or would be)', z.object({ deleted: z.int() })), ...failures },
+})
+
 export function streams(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
   app.openapi(list, async (c) => {
     const { streams: found, nextCursor: next } = await core.ingest.listStreams(
@@ -169,10 +191,31 @@ export function streams(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
     await core.ingest.deleteStream({ name }, asCaller(callerOf(c)))
     return c.body(null, 204)
   })
+  // The condition's own parameters are not known here, so this route checks its parameters itself.
+  app.openAPIRegistry.registerPath(deletion)
+  app.openapi({ ...deletion, request: { params }, hide: true }, async (c) => {
+    const { name } = c.req.valid('param')
+    c.set('resource', name)
+    const given = searchParams(c.req.url)
+    const where = one(given, 'where') ?? ''
+    const dryRun = flagOf(one(given, 'dry_run'))
+    const values = Object.fromEntries([...given].map(([key, all]) => [key, { values: [...all] }]))
+    const request = { name, where, dryRun, params: values }
+    const { deleted } = await core.ingest.deleteRows(request, asCaller(callerOf(c)))
+    return c.json({ deleted: Number(deleted) }, 200)
+  })
   app.openapi(truncate, async (c) => {
     const { name } = c.req.valid('param')
     c.set('resource', name)
     await core.ingest.truncateStream({ name }, asCaller(callerOf(c)))
     return c.body(null, 204)
+  })
+}
+
+function flagOf(text: string | undefined): boolean {
+  if (text === undefined || text === 'false') return false
+  if (text === 'true') return true
+  throw new Failure('request.invalid', 'dry_run is `true` or `false`.', {
+    errors: [{ pointer: 'dry_run', reason: 'not `true` or `false`' }],
   })
 }

@@ -1,3 +1,4 @@
+import type { Params } from './query.ts'
 import type { CallOptions, Transport } from './transport.ts'
 
 export interface Page<T> {
@@ -15,6 +16,11 @@ export interface WriteOptions extends CallOptions {
   readonly dryRun?: boolean | undefined
   /** The version that it must have now. */
   readonly ifVersion?: number | undefined
+}
+
+export interface DeleteRowsOptions extends CallOptions {
+  /** Only count them. */
+  readonly dryRun?: boolean | undefined
 }
 
 export interface StreamDefinition {
@@ -152,6 +158,12 @@ export function resourcesWith(transport: Transport) {
   }
   const remove = async <T>(path: string, options: CallOptions = {}): Promise<T> =>
     (await transport.json<T>({ method: 'DELETE', path, ...options })).value
+  const removeRows = async (stream: string, where: string, params: Params, options: DeleteRowsOptions) => {
+    const { dryRun, ...rest } = options
+    const search = { ...params, where, dry_run: dryRun || undefined }
+    const ask = { method: 'DELETE', path: `${at('streams', stream)}/rows`, search, ...rest } as const
+    return (await transport.json<{ readonly deleted: number }>(ask)).value
+  }
   const at = (resource: string, name: string): string => `/v1/${resource}/${encodeURIComponent(name)}`
 
   return {
@@ -163,6 +175,9 @@ export function resourcesWith(transport: Transport) {
       delete: (name: string, options?: CallOptions) => remove<undefined>(at('streams', name), options),
       truncate: (name: string, options?: CallOptions) =>
         post<undefined>(`${at('streams', name)}/truncate`, undefined, options),
+      /** Deletes the rows that a condition holds for: `status = {status:UInt16}`, `{ status: 500 }`. */
+      deleteRows: (name: string, where: string, params: Params = {}, options: DeleteRowsOptions = {}) =>
+        removeRows(name, where, params, options),
     },
     queries: {
       list: (options?: PageOptions) => get<Page<PublishedQuery>>('/v1/queries', options),

@@ -146,6 +146,7 @@ describe('a key of another workspace', () => {
       ['GET', '/v1/streams/orders'],
       ['DELETE', '/v1/streams/orders'],
       ['POST', '/v1/streams/orders/truncate'],
+      ['DELETE', '/v1/streams/orders/rows?where=1'],
       ['GET', '/v1/quarantine/orders'],
       ['GET', '/v1/queries/how_many'],
       ['GET', '/v1/queries/how_many/versions'],

@@ -204,6 +204,7 @@ describe('the description of the API', () => {
       '/v1/sql',
       '/v1/streams',
       '/v1/streams/{name}',
+      '/v1/streams/{name}/rows',
       '/v1/streams/{name}/truncate',
       '/v1/token',
       '/v1/users',
