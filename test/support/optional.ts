@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { temporaryDirectory } from './directory.ts'
 
 /**
  * Things that a test may need and a fresh machine lacks. A test that needs one is skipped, by name, where it is absent,
@@ -21,6 +23,25 @@ export function program(name: string): string | undefined {
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path))
   return present(found, `the program ${name}`)
+}
+
+/** Mounts a disk of so many MiB in memory, which only root may; undefined where it is not allowed. */
+export function smallDisk(): ((path: string, size: number) => { unmount(): void }) | undefined {
+  const mount = (path: string, size: number) => {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'tmpfs', path], { stdio: 'pipe' })
+    // Lazily: what still has a file open must not keep it.
+    return { unmount: () => execFileSync('umount', ['-l', path], { stdio: 'pipe' }) }
+  }
+  const directory = temporaryDirectory()
+  try {
+    mount(directory.path, 1).unmount()
+    return mount
+  } catch (cause) {
+    if (required) throw new Error('mounting a disk is required here and not allowed', { cause })
+    return undefined
+  } finally {
+    directory.remove()
+  }
 }
 
 function present(path: string | undefined, what: string): string | undefined {
