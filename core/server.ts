@@ -13,6 +13,7 @@ import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import type { Metrics } from './metrics.ts'
+import { refused } from './storage/refused.ts'
 
 export interface ServerOptions {
   readonly host: string
@@ -49,7 +50,12 @@ export async function startServer(options: ServerOptions) {
     mount(IngestService, options.services.ingest),
     mount(QueryService, options.services.query),
   ]
-  const around = [...interceptors({ ...options.ports, metrics: options.metrics }), ...options.interceptors]
+  // Ends run from the last to the first, so what the store refused is no bug any more when bugs are logged.
+  const around = [
+    ...interceptors({ ...options.ports, metrics: options.metrics }),
+    refused(),
+    ...options.interceptors,
+  ]
   const grpc = await startGrpcServer({
     address: `${options.host}:${options.grpcPort}`,
     services,

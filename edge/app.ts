@@ -1,19 +1,19 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { ExecutionContext } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
 import { authenticate } from './auth/authenticate.ts'
 import type { Deps } from './deps.ts'
 import { limit } from './limit/enforce.ts'
 import { observe } from './observe/observe.ts'
 import type { AppEnv } from './routes/context.ts'
-import { maxJsonBytes, tooLarge } from './routes/body.ts'
 import { audit } from './routes/audit.ts'
+import { jsonBodies, maxJsonBytes } from './routes/body.ts'
 import { cors } from './routes/cors.ts'
 import { docs } from './routes/docs.ts'
 import { endpointDocs } from './routes/endpoint-docs.ts'
 import { endpoints } from './routes/endpoints/endpoints.ts'
 import { createHit } from './routes/endpoints/hit.ts'
 import { events } from './routes/events.ts'
+import { framing, hasPlainHost, plainQuery } from './routes/framing.ts'
 import { health } from './routes/health.ts'
 import { issuers } from './routes/issuers.ts'
 import { keys } from './routes/keys.ts'
@@ -34,12 +34,7 @@ import { workspaces } from './routes/workspaces.ts'
 /** Whose bodies are descriptions of something, and never data. */
 const described = ['streams', 'quarantine', 'queries', 'keys', 'workspaces', 'issuers', 'users', 'roles', 'sessions']
 
-const smallBody = bodyLimit({
-  maxSize: maxJsonBytes,
-  onError: () => {
-    throw tooLarge(maxJsonBytes)
-  },
-})
+const smallBody = jsonBodies(maxJsonBytes)
 
 export interface App {
   fetch(request: Request, context: ExecutionContext): Response | Promise<Response>
@@ -54,14 +49,14 @@ export function createApp(deps: Deps): App {
   app.onError(onError(deps))
 
   // What every request passes, in this order.
-  app.use(observe(deps), cors())
+  app.use(observe(deps), framing(), cors())
   // Where a credential comes from; all else needs one.
   app.use('/v1/sessions', smallBody)
   app.use('/v1/users/accept', smallBody)
   token(app, deps)
   signingIn(app, deps)
   accepting(app, deps)
-  app.use('/v1/*', authenticate(deps), limit())
+  app.use('/v1/*', authenticate(deps), limit(), plainQuery())
   for (const resource of described) app.use(`/v1/${resource}/*`, smallBody)
 
   // What there is.
@@ -89,6 +84,7 @@ export function createApp(deps: Deps): App {
   // A repeated question with a fresh answer passes the same steps on a shorter way.
   const hit = createHit(deps)
   return {
-    fetch: (request, context) => hit(request, context) ?? app.fetch(request, {}, context),
+    fetch: (request, context) =>
+      (hasPlainHost(request.headers) ? hit(request, context) : undefined) ?? app.fetch(request, {}, context),
   }
 }

@@ -96,6 +96,12 @@ export const problems = {
     hint: 'Send it in smaller parts.',
     http: 413,
   },
+  'request.timeout': {
+    code: 'deadline_exceeded',
+    title: 'The request came too slowly',
+    hint: 'Send it in smaller parts, or over a faster network.',
+    http: 408,
+  },
   'request.unsupported_media_type': {
     code: 'invalid_argument',
     title: 'Unsupported media type',

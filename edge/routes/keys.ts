@@ -4,13 +4,15 @@ import type { Key } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { asCaller } from '../core.ts'
 import type { Deps } from '../deps.ts'
 import { type AppEnv, callerOf } from './context.ts'
-import { failures, iso, json, jsonBody, nextCursor, page, pageOf, paging, query } from './schemas.ts'
+import { Count, failures, iso, json, jsonBody, nextCursor, page, pageOf, paging, query } from './schemas.ts'
 
 const Plan = z.strictObject({
   name: z.string().max(64).optional(),
-  requests: z.int().min(0),
+  requests: Count.openapi({ description: '0 is unlimited' }),
   window_s: z.int().min(1).max(86_400),
 })
+/** One without a limit has no window. */
+const PlanShape = Plan.extend({ name: z.string(), window_s: z.int().min(0) })
 export const Value = z.union([z.string(), z.number(), z.boolean()])
 const Meta = z
   .record(z.string(), z.json())
@@ -65,7 +67,7 @@ const KeyShape = z
     name: z.string(),
     prefix: z.string(),
     scopes: z.array(z.string()),
-    plan: Plan.optional(),
+    plan: PlanShape.optional(),
     params: z.record(z.string(), z.string()),
     filters: z.record(z.string(), z.record(z.string(), z.array(z.string()))),
     created_at: z.iso.datetime().optional(),

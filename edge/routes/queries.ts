@@ -4,7 +4,7 @@ import { asCaller } from '../core.ts'
 import type { Deps } from '../deps.ts'
 import { type AppEnv, callerOf } from './context.ts'
 import { ifVersion, versionTag } from './preconditions.ts'
-import { failures, Flag, iso, json, jsonBody, Name, nextCursor, page, pageOf, paging, query } from './schemas.ts'
+import { Count, failures, Flag, iso, json, jsonBody, Name, nextCursor, page, pageOf, paging, query } from './schemas.ts'
 
 const Value = z.union([z.string(), z.number(), z.boolean()])
 const Parameter = z.strictObject({
@@ -27,7 +27,7 @@ const Definition = z
       .optional(),
     limit: z
       .strictObject({
-        requests: z.int().min(0),
+        requests: Count,
         window_s: z.int().min(1).max(86_400).optional(),
         cost: z.int().min(1).max(10_000).optional(),
       })
@@ -112,7 +112,7 @@ const get = createRoute({
   summary: 'One query',
   method: 'get',
   path: '/v1/queries/{name}',
-  request: { params, query: query({ version: z.coerce.number().int().min(1).optional() }) },
+  request: { params, query: query({ version: z.coerce.number().int().min(1).max(0xffff_ffff).optional() }) },
   responses: { 200: json('The query', Shape), ...failures },
 })
 const versions = createRoute({

@@ -32,9 +32,11 @@ export const Problem = z
   })
   .openapi('Problem')
 
-/** Any failure, in every operation. */
+/** Any failure, in every operation. By class: whatever else is answered is a mistake, of ours or of this description. */
+const problem = { content: { 'application/problem+json': { schema: Problem } } } as const
 export const failures = {
-  default: { description: 'A problem (RFC 9457)', content: { 'application/problem+json': { schema: Problem } } },
+  '4XX': { description: 'A problem of the request (RFC 9457)', ...problem },
+  '5XX': { description: 'A problem of the service (RFC 9457)', ...problem },
 } as const
 
 export function json<T extends z.ZodType>(description: string, schema: T) {
@@ -44,6 +46,9 @@ export function json<T extends z.ZodType>(description: string, schema: T) {
 export function jsonBody<T extends z.ZodType>(schema: T) {
   return { body: { required: true, content: { 'application/json': { schema } } } } as const
 }
+
+/** The contract counts in 32 bits. */
+export const Count = z.int().min(0).max(0xffff_ffff)
 
 /** Query parameters: whatever else is sent is refused by name. */
 export function query<T extends z.ZodRawShape>(shape: T) {

@@ -4,7 +4,7 @@ import { collect } from '../cache/collect.ts'
 import { streamHeaders } from '../cache/headers.ts'
 import { asCaller } from '../core.ts'
 import type { Deps } from '../deps.ts'
-import { maxJsonBytes, paramsOf, parseExact, readBody } from './body.ts'
+import { maxJsonBytes, paramsOf, parseExact, readBody, textOf } from './body.ts'
 import { type AppContext, type AppEnv, callerOf } from './context.ts'
 import { type FormatName, formatNames, formatOf, formats } from './formats.ts'
 import { invalid } from './problems.ts'
@@ -78,7 +78,7 @@ export function sql(app: OpenAPIHono<AppEnv>, deps: Deps): void {
     },
   })
   app.openapi({ ...post, hide: true }, async (c) => {
-    const text = new TextDecoder().decode(await readBody(c.req.raw, maxJsonBytes))
+    const text = textOf(await readBody(c.req.raw, maxJsonBytes))
     const type = c.req.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? 'text/plain'
     const above = c.req.valid('query')
     // `curl -d` calls whatever it sends a form.

@@ -5,7 +5,7 @@ import { toProblemJson } from '#mesh/rpc/problem.ts'
 import { Grant, type IssueTokenRequestSchema } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { credentialOf } from '../auth/credential.ts'
 import type { Deps } from '../deps.ts'
-import { readBody } from './body.ts'
+import { parseJson, readBody, textOf } from './body.ts'
 import { type AppEnv, backgroundOf } from './context.ts'
 import { filtersOf, Filters, Value } from './keys.ts'
 import { failures, json, Problem } from './schemas.ts'
@@ -133,7 +133,7 @@ export function token(app: OpenAPIHono<AppEnv>, { core, strangers }: Deps): void
 type Asked = z.output<typeof Ask>
 
 function parse(body: Uint8Array, type: string): Asked {
-  const parsed = Ask.safeParse(fieldsOf(new TextDecoder().decode(body), type))
+  const parsed = Ask.safeParse(fieldsOf(textOf(body), type))
   if (parsed.success) return parsed.data
   const errors = parsed.error.issues.slice(0, 20).map((issue) => ({
     pointer: issue.path.length > 0 ? `/${issue.path.map(String).join('/')}` : '',
@@ -143,7 +143,7 @@ function parse(body: Uint8Array, type: string): Asked {
 }
 
 function fieldsOf(text: string, type: string): unknown {
-  if (type.startsWith('application/json')) return jsonOf(text, 'The body')
+  if (type.startsWith('application/json')) return parseJson(text)
   if (!type.startsWith('application/x-www-form-urlencoded')) {
     throw new Failure('request.unsupported_media_type', 'The body must be a form or JSON.', {
       hint: 'Send application/x-www-form-urlencoded, or application/json.',
@@ -163,9 +163,12 @@ function fieldsOf(text: string, type: string): unknown {
 
 function jsonOf(text: string, what: string): unknown {
   try {
-    return JSON.parse(text)
+    return parseJson(text)
   } catch (cause) {
-    throw new Failure('request.invalid', `${what} is not JSON.`, { cause })
+    throw new Failure('request.invalid', `${what} cannot be taken: ${(cause as Failure).message}`, {
+      errors: (cause as Failure).errors,
+      cause,
+    })
   }
 }
 

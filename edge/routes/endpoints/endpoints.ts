@@ -5,7 +5,7 @@ import { answer } from '../../cache/answer.ts'
 import { questionOf } from '../../cache/question.ts'
 import type { Deps } from '../../deps.ts'
 import { charge } from '../../limit/enforce.ts'
-import { maxJsonBytes, paramsOf, parseExact, readBody } from '../body.ts'
+import { maxJsonBytes, paramsOf, parseExact, readBody, textOf } from '../body.ts'
 import { type AppContext, type AppEnv, backgroundOf, callerOf } from '../context.ts'
 import { formatOf, one, presentationOf, searchParams, splitSuffix } from '../formats.ts'
 import { failures } from '../schemas.ts'
@@ -122,5 +122,5 @@ async function bodyParams(c: AppContext): Promise<Map<string, readonly string[]>
       hint: 'Send application/json.',
     })
   }
-  return paramsOf(parseExact(new TextDecoder().decode(body)))
+  return paramsOf(parseExact(textOf(body)))
 }
