@@ -18,31 +18,32 @@ const Parameter = z.strictObject({
   description: z.string().max(2_000).optional(),
 })
 const Seconds = z.int().min(0).max(31_536_000)
-const Definition = z
-  .strictObject({
-    sql: z.string().min(1).openapi({ example: 'SELECT count() AS hits FROM requests WHERE path = {path:String}' }),
-    params: z.record(z.string(), Parameter).optional(),
-    cache: z
-      .strictObject({ ttl_s: Seconds, swr_s: Seconds.optional(), stale_if_error_s: Seconds.optional() })
-      .optional(),
-    limit: z
-      .strictObject({
-        requests: Count,
-        window_s: z.int().min(1).max(86_400).optional(),
-        cost: z.int().min(1).max(10_000).optional(),
-      })
-      .optional(),
-    description: z.string().max(10_000).optional(),
+const definition = {
+  sql: z.string().min(1).openapi({ example: 'SELECT count() AS hits FROM requests WHERE path = {path:String}' }),
+  params: z.record(z.string(), Parameter).optional(),
+  cache: z.strictObject({ ttl_s: Seconds, swr_s: Seconds.optional(), stale_if_error_s: Seconds.optional() }).optional(),
+  limit: z
+    .strictObject({
+      requests: Count,
+      window_s: z.int().min(1).max(86_400).optional(),
+      cost: z.int().min(1).max(10_000).optional(),
+    })
+    .optional(),
+  description: z.string().max(10_000).optional(),
+}
+const Definition = z.strictObject(definition).openapi('QueryDefinition')
+// Not extended from the one above: a description of both together would allow neither's members.
+const Shape = z
+  .object({
+    ...definition,
+    name: Name,
+    version: z.int(),
+    live: z.boolean(),
+    url: z.string(),
+    columns: z.array(z.object({ name: z.string(), type: z.string() })),
+    created_at: z.iso.datetime().optional(),
   })
-  .openapi('QueryDefinition')
-const Shape = Definition.extend({
-  name: Name,
-  version: z.int(),
-  live: z.boolean(),
-  url: z.string(),
-  columns: z.array(z.object({ name: z.string(), type: z.string() })),
-  created_at: z.iso.datetime().optional(),
-}).openapi('Query')
+  .openapi('Query')
 
 function queryShape(found: Query): z.input<typeof Shape> {
   const { name, version, live, sql, description, cache, limit } = found
@@ -112,7 +113,7 @@ const get = createRoute({
   summary: 'One query',
   method: 'get',
   path: '/v1/queries/{name}',
-  request: { params, query: query({ version: z.coerce.number().int().min(1).max(0xffff_ffff).optional() }) },
+  request: { params, query: query({ version: z.coerce.number().int().min(1).max(0x7fff_ffff).optional() }) },
   responses: { 200: json('The query', Shape), ...failures },
 })
 const versions = createRoute({

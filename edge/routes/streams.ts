@@ -10,39 +10,42 @@ import { failures, Flag, iso, json, jsonBody, Name, nextCursor, page, pageOf, pa
 
 const onUnknown = { add: OnUnknown.ADD, ignore: OnUnknown.IGNORE, quarantine: OnUnknown.QUARANTINE } as const
 
-export const StreamSchema = z
-  .strictObject({
-    columns: z
-      .array(
-        z.strictObject({
-          name: z.string(),
-          type: z.string().openapi({ example: 'Int64' }),
-          pii: z.boolean().optional(),
-        }),
-      )
-      .max(1_000)
-      .optional(),
-    json_schema: z
-      .record(z.string(), z.unknown())
-      .optional()
-      .openapi({ description: 'A JSON Schema (2020-12) for the rows; without columns, they are taken from it' }),
-    order_by: z.array(z.string()).optional(),
-    partition_by: z.string().optional(),
-    ttl: z.string().optional().openapi({ example: '90 DAY' }),
-    id: z.string().optional().openapi({ description: 'The column that identifies an event' }),
-    time: z.string().optional().openapi({ description: 'The column that holds its time' }),
-    on_unknown: z.enum(['add', 'ignore', 'quarantine']).optional(),
-  })
-  .openapi('StreamSchema')
-
-const StreamShape = StreamSchema.extend({
-  name: Name,
-  version: z.int(),
-  created_at: z.iso.datetime().optional(),
-  statistics: z
-    .object({ rows: z.int(), bytes: z.int(), quarantined: z.int(), repeated: z.int(), lag: z.int() })
+const schema = {
+  columns: z
+    .array(
+      z.strictObject({
+        name: z.string(),
+        type: z.string().openapi({ example: 'Int64' }),
+        pii: z.boolean().optional(),
+      }),
+    )
+    .max(1_000)
     .optional(),
-}).openapi('Stream')
+  json_schema: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .openapi({ description: 'A JSON Schema (2020-12) for the rows; without columns, they are taken from it' }),
+  order_by: z.array(z.string()).optional(),
+  partition_by: z.string().optional(),
+  ttl: z.string().optional().openapi({ example: '90 DAY' }),
+  id: z.string().optional().openapi({ description: 'The column that identifies an event' }),
+  time: z.string().optional().openapi({ description: 'The column that holds its time' }),
+  on_unknown: z.enum(['add', 'ignore', 'quarantine']).optional(),
+}
+export const StreamSchema = z.strictObject(schema).openapi('StreamSchema')
+
+// Not extended from the one above: a description of both together would allow neither's members.
+const StreamShape = z
+  .object({
+    ...schema,
+    name: Name,
+    version: z.int(),
+    created_at: z.iso.datetime().optional(),
+    statistics: z
+      .object({ rows: z.int(), bytes: z.int(), quarantined: z.int(), repeated: z.int(), lag: z.int() })
+      .optional(),
+  })
+  .openapi('Stream')
 
 export function schemaShape(schema: Schema): z.input<typeof StreamSchema> {
   return {
