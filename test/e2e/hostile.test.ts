@@ -19,11 +19,6 @@ afterAll(() => product?.stop())
 const sql = (query: string, more: object = {}): Promise<Answered<{ code: string }>> =>
   ask(product, '/v1/sql', { json: { query, ...more } })
 
-/** A connection that was closed by the other side. */
-const broken: unknown = expect.objectContaining({
-  code: expect.stringMatching(/^(EPIPE|ECONNRESET|UND_ERR_SOCKET)$/) as unknown,
-})
-
 async function stillAnswers(): Promise<void> {
   expect(await rows(product, 'SELECT count() AS n FROM orders')).toEqual([{ n: 20_000 }])
 }
@@ -69,10 +64,8 @@ describe('SQL that means harm', () => {
     ['100 kB', 100_000, 422],
   ])('%s of nested parentheses are refused', async (_, bytes, status) => {
     const depth = Math.floor(bytes / 2)
-    // What is too large is answered before it was read, and then the connection closed: who still writes may miss the answer.
-    const answer = await sql(`SELECT ${'('.repeat(depth)}1${')'.repeat(depth)}`).catch((error: Error) => error)
-    if (answer instanceof Error) expect([answer.cause, bytes > 1024 ** 2]).toEqual([broken, true])
-    else expect(answer.status, answer.text.slice(0, 500)).toBe(status)
+    const answer = await sql(`SELECT ${'('.repeat(depth)}1${')'.repeat(depth)}`)
+    expect(answer.status, answer.text.slice(0, 500)).toBe(status)
     await stillAnswers()
   })
 

@@ -8,7 +8,7 @@ import { temporaryDirectory } from './directory.ts'
  * Things that a test may need and a fresh machine lacks. A test that needs one is skipped, by name, where it is absent,
  * unless EDGEWISE_REQUIRE_ALL is set: then its absence is a failure.
  */
-const required = process.env['EDGEWISE_REQUIRE_ALL'] === '1'
+export const required = process.env['EDGEWISE_REQUIRE_ALL'] === '1'
 
 /** Real data beside the repository; undefined where it is absent. */
 export function sampleData(name: string): string | undefined {
