@@ -51,11 +51,7 @@ export async function startServer(options: ServerOptions) {
     mount(QueryService, options.services.query),
   ]
   // Ends run from the last to the first, so what the store refused is no bug any more when bugs are logged.
-  const around = [
-    ...interceptors({ ...options.ports, metrics: options.metrics }),
-    refused(),
-    ...options.interceptors,
-  ]
+  const around = [...interceptors({ ...options.ports, metrics: options.metrics }), refused(), ...options.interceptors]
   const grpc = await startGrpcServer({
     address: `${options.host}:${options.grpcPort}`,
     services,

@@ -3,9 +3,10 @@ import { Failure, type Violation } from '#mesh/errors.ts'
 import { isNetwork } from '#mesh/network.ts'
 import { record } from '../audit/index.ts'
 import { authorise, type Context } from '../context.ts'
-import type { Deps, Plan } from './deps.ts'
+import type { Deps } from './deps.ts'
 import { importedKey, mintKey } from './mint.ts'
-import { excesses, filterViolations, isFaster, type RowFilter, scopeViolations, unboundSql } from './narrow.ts'
+import { excesses, filterViolations, type RowFilter, scopeViolations, unboundSql } from './narrow.ts'
+import { type Plan, planOf, planViolations, slower } from './plan.ts'
 import { insertKey, type KeyRow } from './store.ts'
 
 export interface NewKey {
@@ -41,7 +42,7 @@ export async function createKey(
     workspace: ctx.actor.workspace,
     name: input.name,
     scopes: [...input.scopes],
-    plan: input.plan ?? slower(deps.defaultPlan, ctx.actor.plan),
+    plan: input.plan ?? slower(deps.defaultPlan, ctx.actor.plan && planOf(ctx.actor.plan)),
     params: { ...input.params },
     filters: input.filters.map((filter) => ({ ...filter, values: [...filter.values] })),
     subject: input.subject,
@@ -109,9 +110,7 @@ function violations(input: NewKey, now: number): Violation[] {
   if (input.expiresAt !== undefined && input.expiresAt.getTime() <= now) {
     errors.push({ pointer: '/expires_at', reason: 'must be in the future' })
   }
-  if (input.plan !== undefined && input.plan.requests > 0 && !inRange(input.plan.windowSeconds, 1, 86_400)) {
-    errors.push({ pointer: '/plan/window_s', reason: 'must be 1 to 86,400 seconds' })
-  }
+  if (input.plan !== undefined) errors.push(...planViolations(input.plan))
   return errors
 }
 
@@ -125,15 +124,4 @@ function metaOf(text: string): JsonObject | undefined {
   } catch {
     return undefined
   }
-}
-
-function inRange(value: number, least: number, most: number): boolean {
-  return value >= least && value <= most
-}
-
-/** The plan of a key for which none is asked: the usual one, unless its maker's own is slower. */
-function slower(usual: Plan, own: Plan | undefined): Plan {
-  return own !== undefined && isFaster(usual, own)
-    ? { name: own.name, requests: own.requests, windowSeconds: own.windowSeconds }
-    : usual
 }

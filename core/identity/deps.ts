@@ -3,10 +3,8 @@ import type { Refusal } from '../audit/index.ts'
 import type { Outbound } from '../outbound.ts'
 import type { Seal } from '../seal.ts'
 import type { Signer } from './signing.ts'
-import type { NewKeyRow } from './store.ts'
+import type { Plan } from './plan.ts'
 import type { TrustKeeper } from './trust.ts'
-
-export type Plan = NewKeyRow['plan']
 
 export interface Deps {
   readonly db: ControlDb

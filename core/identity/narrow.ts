@@ -3,7 +3,7 @@ import type { Violation } from '#mesh/errors.ts'
 import { isPartOf } from '#mesh/network.ts'
 import { allows, isScope, type Scope } from '#mesh/scopes.ts'
 import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
-import type { Plan } from './deps.ts'
+import { type Plan, planExcesses, planOf } from './plan.ts'
 
 /** Which rows of a stream exist. */
 export interface RowFilter {
@@ -114,23 +114,11 @@ export function excesses(input: Asked, maker: Holder): Violation[] {
   if ((input.expiresAt?.getTime() ?? Infinity) > makerExpiry) {
     errors.push({ pointer: '/expires_at', reason: 'must not be later than your own' })
   }
-  const own = maker.plan
-  if (own !== undefined && own.requests > 0 && input.plan !== undefined) {
-    if (isFaster(input.plan, own)) {
-      errors.push({ pointer: '/plan/requests', reason: 'must not be faster than your own plan' })
-    }
-  }
+  if (maker.plan !== undefined && input.plan !== undefined) errors.push(...planExcesses(input.plan, planOf(maker.plan)))
   return errors
 }
 
 /** None at all is no restriction, and so beyond any. */
 function within(asked: readonly string[] = [], fits: (one: string) => boolean): boolean {
   return asked.length > 0 && asked.every(fits)
-}
-
-/** In the long run, or at once: many requests of a long window may all come in its first second. */
-export function isFaster(asked: Plan, own: Plan): boolean {
-  if (asked.requests === 0) return own.requests > 0
-  if (own.requests === 0) return false
-  return asked.requests > own.requests || asked.requests / asked.windowSeconds > own.requests / own.windowSeconds
 }

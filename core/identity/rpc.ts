@@ -20,6 +20,7 @@ import { getKey } from './get-key.ts'
 import { listKeys } from './list-keys.ts'
 import { listWorkspaces } from './list-workspaces.ts'
 import { rerollKey } from './reroll-key.ts'
+import { planMessage, planOf } from './plan.ts'
 import { revokeKey } from './revoke-key.ts'
 import { updateWorkspace } from './update-workspace.ts'
 import { verifyCredential, verifyKey } from './verify-key.ts'
@@ -38,11 +39,7 @@ export function identityService(deps: Deps): Service<typeof IdentityService> {
       const made = await createKey(deps, contextOf(call), {
         name: request.name,
         scopes: request.scopes,
-        plan: request.plan && {
-          name: request.plan.name,
-          requests: request.plan.requests,
-          windowSeconds: request.plan.windowSeconds,
-        },
+        plan: request.plan && planOf(request.plan),
         params: request.params,
         filters: request.filters.map(({ stream, column, values }) => ({ stream, column, values })),
         expiresAt: request.expiresAt && timestampDate(request.expiresAt),
@@ -101,7 +98,7 @@ function keyMessage(row: KeyRow) {
     name: row.name,
     prefix: row.prefix,
     scopes: row.scopes,
-    plan: row.plan,
+    plan: planMessage(row.plan),
     params: row.params,
     filters: row.filters,
     createdAt: timestampFromDate(row.createdAt),

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import type { JsonObject } from '@bufbuild/protobuf'
 import { boolean, index, integer, jsonb, pgTable, primaryKey, text, timestamp, uniqueIndex } from 'drizzle-orm/pg-core'
+import type { Plan } from './plan.ts'
 
 /** Tenants. */
 export const workspaces = pgTable('identity_workspaces', {
@@ -25,7 +26,7 @@ export const keys = pgTable(
     prefix: text('prefix').notNull(),
     hash: text('hash').notNull().unique(),
     scopes: text('scopes').array().notNull(),
-    plan: jsonb('plan').$type<{ name: string; requests: number; windowSeconds: number }>().notNull(),
+    plan: jsonb('plan').$type<Plan>().notNull(),
     /** Keys of one subject share their limits; empty for a key on its own. */
     subject: text('subject').notNull().default(''),
     /** What whoever made it wants to know of it again. */

@@ -4,7 +4,7 @@ import { scopesOfRoles } from '#mesh/scopes.ts'
 import { createVerifier, type Verdict } from '#mesh/tokens/verify.ts'
 import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { type Trust, TrustSchema } from '#proto/edgewise/identity/v1/token_pb.ts'
-import type { Plan } from './deps.ts'
+import { type Plan, planMessage } from './plan.ts'
 import { type Signer, longestTokenSeconds } from './signing.ts'
 import { allIssuers, endedSince } from './store-tokens.ts'
 import type { ControlDb } from '../storage/control.ts'
@@ -65,7 +65,7 @@ export function createTrust({ db, signer, issuerUrl, defaultPlan, now, refreshIs
               roles,
               federated.roles.filter((role) => role.workspace === workspace),
             ),
-            plan: defaultPlan,
+            plan: planMessage(defaultPlan),
             corsOrigins: [...(federated.origins.get(workspace) ?? [])],
           })),
         })),

@@ -4,8 +4,9 @@ import { Failure } from '#mesh/errors.ts'
 import { scopesOfRoles } from '#mesh/scopes.ts'
 import { type Actor, ActorSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import type { ControlDb } from '../storage/control.ts'
-import type { Deps, Plan } from './deps.ts'
+import type { Deps } from './deps.ts'
 import { secretHash } from './mint.ts'
+import { type Plan, planMessage } from './plan.ts'
 import { rolesOf, sessionByHash, type SessionRow } from './store-tokens.ts'
 import { corsOriginsOf, userById } from './store-users.ts'
 
@@ -35,7 +36,7 @@ async function userActor(
     id,
     session,
     scopes: scopesOfRoles(user.roles, defined),
-    plan,
+    plan: planMessage(plan),
     corsOrigins: [...corsOrigins],
   })
 }

@@ -6,6 +6,7 @@ import { type Actor, ActorSchema } from '#proto/edgewise/identity/v1/identity_pb
 import type { Deps } from './deps.ts'
 import { secretHash } from './mint.ts'
 import { verifySession } from './user-actor.ts'
+import { planMessage } from './plan.ts'
 import { keyByHash, type KeyRow, keyWithWorkspace, type WorkspaceRow } from './store.ts'
 
 /** Who it is that comes with a key, or with the cookie of a browser. */
@@ -37,7 +38,7 @@ function actorOf({ key, workspace }: { readonly key: KeyRow; readonly workspace:
     workspace: key.workspace,
     id: key.id,
     scopes: key.scopes,
-    plan: key.plan,
+    plan: planMessage(key.plan),
     params: key.params,
     filters: key.filters,
     corsOrigins: workspace.corsOrigins,

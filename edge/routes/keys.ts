@@ -1,6 +1,7 @@
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
-import type { Key } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import type { Key, Plan as PlanMessage, PlanSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { asCaller } from '../core.ts'
 import type { Deps } from '../deps.ts'
 import { type AppEnv, callerOf } from './context.ts'
@@ -8,8 +9,15 @@ import { Count, failures, iso, json, jsonBody, nextCursor, page, pageOf, paging,
 
 const Plan = z.strictObject({
   name: z.string().max(64).optional(),
-  requests: Count.openapi({ description: '0 is unlimited' }),
+  requests: z.int().min(0).max(0xffff_ffff).openapi({ description: 'Per window; 0 is unlimited, here and below' }),
   window_s: z.int().min(1).max(86_400),
+  rows: z.int().min(0).optional().openapi({ description: 'That its queries may read per window' }),
+  bytes: z.int().min(0).optional().openapi({ description: 'That its queries may read per window' }),
+  events: z.int().min(0).optional().openapi({ description: 'That it may send per window' }),
+  burst: z.int().min(0).max(0xffff_ffff).optional().openapi({
+    description: 'Requests that may come at once, beyond an even flow',
+  }),
+  concurrency: z.int().min(0).max(0xffff_ffff).optional().openapi({ description: 'Queries that may run at once' }),
 })
 /** One without a limit has no window. */
 const PlanShape = Plan.extend({ name: z.string(), window_s: z.int().min(0) })
@@ -96,13 +104,33 @@ export function filtersOf(filters: z.output<typeof Filters> = {}) {
   )
 }
 
+function planOf(plan: z.output<typeof Plan>): MessageInitShape<typeof PlanSchema> {
+  const { name = 'custom', requests, window_s: windowSeconds, burst = 0, concurrency = 0 } = plan
+  const [rows, bytes, events] = [BigInt(plan.rows ?? 0), BigInt(plan.bytes ?? 0), BigInt(plan.events ?? 0)]
+  return { name, requests, windowSeconds, rows, bytes, events, burst, concurrency }
+}
+
+function planShape(plan: PlanMessage): z.input<typeof Plan> {
+  const further = { rows: plan.rows, bytes: plan.bytes, events: plan.events, burst: plan.burst }
+  return {
+    name: plan.name,
+    requests: plan.requests,
+    window_s: plan.windowSeconds,
+    ...Object.fromEntries(
+      Object.entries({ ...further, concurrency: plan.concurrency }).flatMap(([unit, value]) =>
+        value > 0 ? [[unit, Number(value)]] : [],
+      ),
+    ),
+  }
+}
+
 export function keyShape(key: Key): z.input<typeof KeyShape> {
   return {
     id: key.id,
     name: key.name,
     prefix: key.prefix,
     scopes: key.scopes,
-    ...(key.plan && { plan: { name: key.plan.name, requests: key.plan.requests, window_s: key.plan.windowSeconds } }),
+    ...(key.plan && { plan: planShape(key.plan) }),
     params: key.params,
     filters: Object.fromEntries(key.filters.map(({ stream, column, values }) => [stream, { [column]: values }])),
     ...(key.createdAt && { created_at: iso(key.createdAt) }),
@@ -183,11 +211,7 @@ export function keys(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
         name: given.name,
         scopes: given.scopes,
         ...(given.plan && {
-          plan: {
-            name: given.plan.name ?? 'custom',
-            requests: given.plan.requests,
-            windowSeconds: given.plan.window_s,
-          },
+          plan: planOf(given.plan),
         }),
         params: Object.fromEntries(Object.entries(given.params ?? {}).map(([name, value]) => [name, String(value)])),
         filters: filtersOf(given.filters),

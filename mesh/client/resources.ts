@@ -73,7 +73,18 @@ export interface PublishedQuery extends QueryDefinition {
 export interface KeyDefinition {
   readonly name?: string
   readonly scopes: readonly string[]
-  readonly plan?: { readonly name?: string; readonly requests: number; readonly window_s: number }
+  readonly plan?: {
+    readonly name?: string
+    readonly requests: number
+    readonly window_s: number
+    /** Rows and bytes that its queries may read, and events that it may send, per window. */
+    readonly rows?: number
+    readonly bytes?: number
+    readonly events?: number
+    /** Requests that may come at once, and queries that may run at once. */
+    readonly burst?: number
+    readonly concurrency?: number
+  }
   readonly params?: Readonly<Record<string, Value>>
   /** By stream: which rows exist for the key, as `{column: value or values}`. */
   readonly filters?: Readonly<Record<string, Readonly<Record<string, Value | readonly Value[]>>>>

@@ -122,6 +122,24 @@ describe('creating a key', () => {
     expect(made.key?.plan).toMatchObject({ name: 'slow', requests: 10, windowSeconds: 60 })
   })
 
+  test('a plan bounds rows, bytes, events and what comes at once, and a key made under it has no more of any', async () => {
+    const plan = { requests: 100, windowSeconds: 60, rows: 2n ** 40n, bytes: 5n, events: 6n, burst: 7, concurrency: 8 }
+    const maker = { scopes: ['keys:admin'], plan: { name: 'wide', ...plan } }
+    const made = await createKey(admin, { scopes: ['keys:admin'], plan })
+    expect(made.key?.plan).toMatchObject(plan)
+    expect((await asKey(made.text))?.plan).toMatchObject(plan)
+    for (const [unit, value] of Object.entries({ rows: 2n ** 41n, bytes: 0n, events: 7n, burst: 8, concurrency: 0 })) {
+      await expect(
+        createKey(maker, { scopes: ['keys:admin'], plan: { ...plan, [unit]: value } }),
+      ).rejects.toMatchObject({ errors: [expect.objectContaining({ pointer: `/plan/${unit}` })] })
+    }
+    const usual = await createKey(maker, { scopes: ['keys:admin'] })
+    expect(usual.key?.plan).toMatchObject({ name: 'wide', ...plan })
+    await expect(createKey(admin, { scopes: ['keys:admin'], plan: { ...plan, burst: 101 } })).rejects.toMatchObject({
+      errors: [expect.objectContaining({ pointer: '/plan/burst' })],
+    })
+  })
+
   test('needs keys:admin', async () => {
     await expect(createKey({ scopes: ['sql:read'] }, { scopes: ['sql:read'] })).rejects.toMatchObject({
       problem: 'auth.scope',
