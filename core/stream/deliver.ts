@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Log, StoredRecord } from '../storage/log.ts'
 import { type Warehouse, WarehouseError } from '../storage/warehouse.ts'
+import type { StreamLimits } from './limits.ts'
 import { hiddenColumns, quoteName, streamOf, topicOf } from './names.ts'
 import { quarantineRecord, quarantineStream } from './quarantine.ts'
 import { rowsOf } from './rows.ts'
@@ -12,6 +13,7 @@ export interface DeliverDeps {
   readonly log: Log
   readonly warehouse: Warehouse
   readonly logger: Logger
+  readonly limits: StreamLimits
   readonly failPoint?: (at: FailPoint) => void | Promise<void>
 }
 
@@ -32,6 +34,11 @@ export function isGone(error: unknown): boolean {
   return error instanceof WarehouseError && (error.number === 60 || error.number === 81)
 }
 
+/** The batch reaches more of the table's partitions than one insert may. An insert is one block, so nothing of it is there. */
+export function isScattered(error: unknown): boolean {
+  return error instanceof WarehouseError && error.number === 252 && error.message.startsWith('Too many partitions')
+}
+
 /** … for a state that passes: too many parts, queries or bytes now, time-outs, a full disk, a server going away. */
 const passing = new Set([159, 160, 202, 209, 210, 236, 241, 242, 243, 252, 279, 285, 319, 394, 439, 459, 999, 1002])
 
@@ -39,13 +46,12 @@ const settings = {
   date_time_input_format: 'best_effort',
   input_format_skip_unknown_fields: 1,
   input_format_null_as_default: 1,
-  // A batch may reach over years.
-  max_partitions_per_insert_block: 0,
+  throw_on_max_partitions_per_insert_block: 1,
 }
 
 /**
  * Inserts a batch. Rows that the engine cannot read go to quarantine and the rest is inserted, so that one row never
- * blocks those behind it. Whatever passes by itself is thrown, to be tried again.
+ * blocks those behind it. Whatever passes by itself, or with a smaller batch, is thrown.
  */
 export async function deliver(deps: DeliverDeps, batch: Batch): Promise<void> {
   if (batch.records.length === 0) return
@@ -78,7 +84,7 @@ async function insert(deps: DeliverDeps, batch: Batch, records: readonly StoredR
     rows: rowsOf(batch.partition, records),
     hidden: hiddenColumns,
     token: `${batch.topic}/${batch.partition}/${batch.from}-${batch.to}`,
-    settings,
+    settings: { ...settings, max_partitions_per_insert_block: deps.limits.batchPartitions },
   })
 }
 

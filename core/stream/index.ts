@@ -2,12 +2,11 @@ import { Failure } from '#mesh/errors.ts'
 import type { Context } from '../context.ts'
 import type { Position } from '../storage/log.ts'
 import type { DeliverDeps } from './deliver.ts'
-import type { StreamLimits } from './limits.ts'
 import { topicOf, warehouseGroup } from './names.ts'
 import { startSink } from './sink.ts'
 import { createTables, type Tables } from './tables.ts'
 
-export { streamLimits, type StreamLimits } from './limits.ts'
+export { streamLimits } from './limits.ts'
 
 export interface StreamDomain {
   readonly tables: Tables
@@ -21,7 +20,7 @@ export interface StreamDomain {
 }
 
 /** The stream domain: the tables that streams land in, and the sink that takes them there from the log, exactly once. */
-export function createStream(deps: DeliverDeps & { readonly limits: StreamLimits }): StreamDomain {
+export function createStream(deps: DeliverDeps): StreamDomain {
   const sink = startSink(deps)
   const tables = createTables(deps)
 

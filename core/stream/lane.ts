@@ -1,6 +1,5 @@
 import type { Log, StoredRecord } from '../storage/log.ts'
-import { deliver, type DeliverDeps, quarantine } from './deliver.ts'
-import type { StreamLimits } from './limits.ts'
+import { deliver, type DeliverDeps, isScattered, quarantine } from './deliver.ts'
 import { warehouseGroup } from './names.ts'
 import { type Exceptions, judge, pipeline } from './pipeline.ts'
 import { missingOf } from './recover.ts'
@@ -12,17 +11,15 @@ interface Progress {
   readonly to?: number
   /** Repeats dropped so far. */
   readonly repeated: number
+  /** Rows below this offset may be there already: a batch that reached so far was begun, and then cut smaller. */
+  readonly doubtfulTo?: number
 }
 
 /**
  * One partition on its way into the warehouse. Each batch is planned durably before it is inserted and committed
  * after, so whenever the process ends, the next one knows exactly which rows may or may not be there, and looks.
  */
-export async function openLane(
-  deps: DeliverDeps & { readonly limits: StreamLimits },
-  topic: string,
-  partition: number,
-) {
+export async function openLane(deps: DeliverDeps, topic: string, partition: number) {
   const { log, limits } = deps
   const found = (await log.committed(warehouseGroup, topic)).find((commit) => commit.partition === partition)
   let progress: Progress = found === undefined ? { repeated: 0 } : (JSON.parse(found.metadata) as Progress)
@@ -31,33 +28,71 @@ export async function openLane(
   await repeats.load(log, topic, partition, next)
   const steps = pipeline(repeats)
   /**
-   * What was decided about the batch that begins at `next`. It is kept over attempts, because repeats can be asked about
-   * only once; the records are not, because there may be many partitions that wait for a warehouse that is away.
+   * What was decided about the records from `next` on. It is kept over attempts, because repeats can be asked about only
+   * once; the records are not, because there may be many partitions that wait for a warehouse that is away.
    */
   let decided: { readonly to: number; readonly exceptions: Exceptions } | undefined
-  /** Whether an earlier attempt at this batch may have left rows behind. */
-  let doubtful = progress.to !== undefined
+  /** Earlier attempts may have left rows behind, up to here. */
+  let doubtfulTo = Math.max(progress.to ?? 0, progress.doubtfulTo ?? 0)
+  /** Fewer than `batchRows` after a batch that reached too many of the table's partitions. */
+  let maxRows = limits.batchRows
 
   const commit = (offset: number, state: Progress) =>
     log.commit(warehouseGroup, [{ topic, partition, offset, metadata: JSON.stringify(state) }])
 
   /** Exactly the range that was planned or decided before, or as much as there is now. */
   async function read() {
-    const end = decided?.to ?? progress.to
+    const end = progress.to ?? (decided === undefined ? undefined : Math.min(decided.to, next + maxRows))
     const planned = end === undefined ? undefined : end - next
     const bounds = {
-      maxRecords: planned ?? limits.batchRows,
+      maxRecords: planned ?? maxRows,
       maxBytes: planned === undefined ? limits.batchBytes : Infinity,
     }
     const records = await readRange(log, topic, partition, next, bounds, planned)
     decided ??= { to: next + records.length, exceptions: judge(steps, records) }
-    const { to, exceptions } = decided
+    const { exceptions } = decided
     const bad = records.flatMap((record) => {
       const outcome = exceptions.get(record.offset)
       return outcome?.kind === 'quarantine' ? [{ record, column: outcome.column, reason: outcome.reason }] : []
     })
     const good = records.filter((record) => !exceptions.has(record.offset))
-    return { to, good, bad, repeated: progress.repeated + exceptions.size - bad.length }
+    const repeated = progress.repeated + records.length - good.length - bad.length
+    return { to: next + records.length, good, bad, repeated }
+  }
+
+  async function plan(to: number): Promise<void> {
+    const planned = { to, repeated: progress.repeated, ...(doubtfulTo > to && { doubtfulTo }) }
+    await commit(next, planned)
+    progress = planned
+  }
+
+  /** One batch, from its plan to its commit. */
+  async function take(): Promise<boolean> {
+    const { to, good, bad, repeated } = await read()
+    if (to === next) {
+      decided = undefined
+      return false
+    }
+    if (progress.to === undefined) await plan(to)
+    await deps.failPoint?.('after-plan')
+    await quarantine(deps, { topic, partition }, bad)
+    const whole = { topic, partition, from: next, to, records: good }
+    const before = doubtfulTo
+    const missing = next < before ? await missingOf(deps.warehouse, whole) : whole.records
+    doubtfulTo = Math.max(before, to)
+    try {
+      await deliver(deps, { ...whole, records: missing })
+    } catch (error) {
+      if (isScattered(error)) doubtfulTo = before
+      throw error
+    }
+    await deps.failPoint?.('before-commit')
+    const done = { repeated, ...(doubtfulTo > to && { doubtfulTo }) }
+    await commit(to, done)
+    progress = done
+    next = to
+    if (decided?.to === to) decided = undefined
+    return true
   }
 
   return {
@@ -68,28 +103,18 @@ export async function openLane(
     },
     /** Takes one batch all the way; answers whether there was one. Throws what passes by itself; call again then. */
     async advance(): Promise<boolean> {
-      const { to, good, bad, repeated } = await read()
-      if (to === next) {
-        decided = undefined
-        return false
+      try {
+        const taken = await take()
+        if (taken) maxRows = Math.min(limits.batchRows, maxRows + Math.ceil(maxRows / 8))
+        return taken
+      } catch (error) {
+        const rows = (progress.to ?? next) - next
+        if (!isScattered(error) || rows < 2) throw error
+        // A stream whose times lie all over the years must not hold a place for as long as its parts take to write.
+        maxRows = rows >> 1
+        await plan(next + maxRows)
+        return true
       }
-      if (progress.to === undefined) {
-        await commit(next, { to, repeated: progress.repeated })
-        progress = { to, repeated: progress.repeated }
-      }
-      await deps.failPoint?.('after-plan')
-      await quarantine(deps, { topic, partition }, bad)
-      const whole = { topic, partition, from: next, to, records: good }
-      const missing = doubtful ? await missingOf(deps.warehouse, whole) : whole.records
-      doubtful = true
-      await deliver(deps, { ...whole, records: missing })
-      await deps.failPoint?.('before-commit')
-      await commit(to, { repeated })
-      progress = { repeated }
-      next = to
-      decided = undefined
-      doubtful = false
-      return true
     },
   }
 }

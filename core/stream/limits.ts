@@ -4,6 +4,8 @@ export const streamLimits = {
   batchRows: 50_000,
   /** Bytes read from the log for one insert. */
   batchBytes: 16 * 1024 * 1024,
+  /** The table's partitions that one insert may reach: each is a part, with an fsync of its own. */
+  batchPartitions: 100,
   /** How long a first event waits for others before it is inserted. */
   lingerMs: 25,
   /** The least time between two inserts from one partition, so that tables do not fall into too many parts. */

@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeliverDeps } from './deliver.ts'
 import { type Lane, openLane } from './lane.ts'
-import type { StreamLimits } from './limits.ts'
 import { streamOf, warehouseGroup } from './names.ts'
 
 const maxBackoffMs = 5_000
@@ -25,7 +24,7 @@ interface Entry {
  * Takes every topic into the warehouse: a bounded number of partitions at a time, one batch each, workspaces in turn,
  * so that one with a long way to go does not hold up the others.
  */
-export function startSink(deps: DeliverDeps & { readonly limits: StreamLimits }) {
+export function startSink(deps: DeliverDeps) {
   const { log, limits, logger } = deps
   const entries = new Map<string, Entry>()
   /** Entries ready to be worked on, by workspace; the Map's order is whose turn it is. */
@@ -93,10 +92,13 @@ export function startSink(deps: DeliverDeps & { readonly limits: StreamLimits })
     pump()
   }
 
+  /** Of the workspace whose turn it is; one with an insert under way waits while another has something to insert. */
   function takeNext(): Entry | undefined {
+    const working = new Set([...running.keys()].map(({ topic }) => streamOf(topic).workspace))
     const [first] = queues
-    if (first === undefined) return undefined
-    const [workspace, queue] = first
+    const turn = [...queues].find(([workspace]) => !working.has(workspace)) ?? first
+    if (turn === undefined) return undefined
+    const [workspace, queue] = turn
     const entry = queue.shift()
     // To the end of the line, or out of it.
     queues.delete(workspace)

@@ -190,6 +190,85 @@ describe('the sink', () => {
     await second.close()
   })
 
+  test('a batch that reaches too many partitions of its table goes in smaller ones, each row once', async () => {
+    const months = Array.from({ length: 12 }, (_, month) => String(month + 1).padStart(2, '0'))
+    const records = Array.from({ length: 60 }, (_, n) => event(n, months[n % 12]))
+    let inserts = 0
+    const first = open(
+      (at) => {
+        if (at === 'before-commit' && ++inserts === 3) throw new Error('ended here')
+      },
+      { batchPartitions: 5, pauseMs: 1 },
+    )
+    const stream = await newStream(first)
+    // The repeat of one that was decided about with a batch that was then cut.
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [...records, event(59, '12'), event(1, '02')] }])
+    await new Promise((resolve) => setTimeout(resolve, 600))
+    await first.close()
+    const second = open(undefined, { batchPartitions: 5, pauseMs: 1 })
+    await settle(second, stream)
+    expect(await numbers(stream)).toEqual(Array.from({ length: 60 }, (_, i) => String(i)).toSorted((a, b) => +a - +b))
+    expect(await second.repeated('w', stream)).toBe(2)
+    await second.close()
+  })
+
+  test('rows that a larger batch left behind before it was cut are not repeated', async () => {
+    const first = open((point) => {
+      if (point === 'during-insert') throw new Error('ended here')
+    })
+    const stream = await newStream(first)
+    const records = ['01', '02', '03', '04', '05', '06'].map((month, n) => event(n, month))
+    await log.append([{ topic: `w.${stream}`, partition: 0, records }])
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    await first.close()
+    await warehouse.insert({
+      database: 'w',
+      table: stream,
+      rows: '{"_partition":0,"_offset":5,"time":"2026-06-11T10:00:00Z","n":5}',
+      hidden: ['_partition', '_offset'],
+      token: 'the part that got there',
+      settings: { date_time_input_format: 'best_effort' },
+    })
+    const second = open(undefined, { batchPartitions: 2 })
+    await settle(second, stream)
+    expect(await numbers(stream)).toEqual(['0', '1', '2', '3', '4', '5'])
+    await second.close()
+  })
+
+  test('a workspace has one insert under way while another has something to insert', async () => {
+    const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const begun: string[] = []
+    const insert: Warehouse['insert'] = async (rows) => {
+      await held[begun.push(rows.database) - 1]?.promise
+      await warehouse.insert(rows)
+    }
+    const domain = createStream({
+      log,
+      warehouse: { ...warehouse, insert },
+      logger,
+      limits: { ...limits, inserts: 2 },
+    })
+    opened.push(domain)
+    await domain.tables.createDatabase('calm')
+    const busy = [await newStream(domain), await newStream(domain), await newStream(domain)]
+    await domain.tables.create('calm', 's', schema, 1)
+    for (const topic of [...busy.map((stream) => `w.${stream}`), 'calm.s']) {
+      await log.append([{ topic, partition: 0, records: [event(1)] }])
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+    expect(begun).toEqual(['w', 'w'])
+    held[0]?.resolve()
+    await expect.poll(() => begun.length).toBeGreaterThan(2)
+    expect(begun[2]).toBe('calm')
+    held[1]?.resolve()
+    const [range] = await log.ranges('calm.s')
+    await domain.waitUntilQueryable([{ topic: 'calm.s', partition: 0, offset: (range?.end ?? 0) - 1 }], {
+      signal: AbortSignal.timeout(20_000),
+      deadline: Date.now() + 20_000,
+    })
+    for (const stream of busy) await settle(domain, stream)
+  })
+
   test('without the recorded plan a batch that is cut differently doubles rows: a token alone does not hold', async () => {
     const domain = open()
     const stream = await newStream(domain)
