@@ -3,6 +3,7 @@ import { pathOf } from '#mesh/rpc/mount.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { createAudit, migrations as audit } from './audit/index.ts'
+import { createBudgets } from './budgets.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
 import { createIdentity, migrations as identity } from './identity/index.ts'
@@ -61,7 +62,12 @@ async function start(env: Env) {
   })
   const metrics = createMetrics()
   const seal = createSeal(masterKeys.current, masterKeys.previous)
-  const query = createQuery({ db, warehouse, log: log.child({ domain: 'query' }), limits: limits.query })
+  const budgets = createBudgets({
+    now: Date.now,
+    onNear: ({ workspace, id }, { unit, limit, windowMs }) =>
+      log.warn({ workspace, actor: id, unit, limit, window_s: windowMs / 1000 }, 'four fifths of a plan are used'),
+  })
+  const query = createQuery({ db, warehouse, log: log.child({ domain: 'query' }), limits: limits.query, budgets })
   const domains = {
     audit: createAudit({
       db,

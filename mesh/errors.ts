@@ -134,6 +134,11 @@ export const problems = {
   'request.cancelled': { code: 'cancelled', title: 'The caller went away', hint: 'Nothing to do.' },
   'request.aborted': { code: 'aborted', title: 'It collided with another change', hint: 'Retry.' },
   'limit.rate': { code: 'resource_exhausted', title: 'Rate limit exceeded', hint: 'Wait for the time in Retry-After.' },
+  'limit.cost': {
+    code: 'resource_exhausted',
+    title: 'The plan is used up',
+    hint: 'Wait for the time in Retry-After, read less by narrowing the query, or use a key with a larger plan.',
+  },
   'limit.concurrency': {
     code: 'resource_exhausted',
     title: 'Too many at once',

@@ -1,26 +1,32 @@
 import type { Logger } from 'pino'
 import { Failure } from '#mesh/errors.ts'
+import type { Quota } from '../budgets.ts'
 import type { Context } from '../context.ts'
 import type { Summary, Warehouse } from '../storage/warehouse.ts'
+import { type Charge, charge, type ChargeDeps } from './charge.ts'
 import type { Places } from './concurrency.ts'
 import { queryFailure } from './errors.ts'
 import { filterSettings, isFiltered } from './filters.ts'
 import type { ResultFormat } from './formats.ts'
 import type { Statement } from './gate/gate.ts'
-import type { QueryLimits } from './limits.ts'
 import type { Bound } from './params.ts'
 import { suggestStream } from './suggest-stream.ts'
 import { querySettings, type ResultOptions } from './settings.ts'
 
 /** A piece of a result: the head before the first row is known, then bytes, then the tail. */
 export type Piece =
-  | { readonly kind: 'head'; readonly contentType: string; readonly version: number }
+  | {
+      readonly kind: 'head'
+      readonly contentType: string
+      readonly version: number
+      /** What the caller's plan bounds, as it stood before this query. */
+      readonly quotas: readonly Quota[]
+    }
   | { readonly kind: 'body'; readonly bytes: Uint8Array }
   | { readonly kind: 'tail'; readonly summary: Summary }
 
-export interface ExecuteDeps {
+export interface ExecuteDeps extends ChargeDeps {
   readonly warehouse: Warehouse
-  readonly limits: QueryLimits
   readonly places: Places
   readonly log: Logger
 }
@@ -52,17 +58,20 @@ export async function* execute(deps: ExecuteDeps, ctx: Context, execution: Execu
   const release = await deps.places.take(ctx)
   const started = performance.now()
   let summary: Summary | undefined
+  let charged: Charge | undefined
   try {
+    const settings = { ...querySettings(deps.limits, ctx.deadline, execution.options), ...filters }
+    if (statement.explain === undefined) charged = await charge(deps, ctx, { ...bound, settings }, filters)
     const result = await deps.warehouse.stream({
       sql: `${statement.explain?.prefix ?? ''}${bound.sql}`,
       database: ctx.actor.workspace,
       params: bound.params,
       format: format.engine,
-      settings: { ...querySettings(deps.limits, ctx.deadline, execution.options), ...filters },
+      settings: { ...settings, ...charged?.bounds },
       deadline: ctx.deadline,
       signal: ctx.signal,
     })
-    yield { kind: 'head', contentType: format.contentType, version }
+    yield { kind: 'head', contentType: format.contentType, version, quotas: charged?.quotas ?? [] }
     for await (const bytes of result.body) yield { kind: 'body', bytes }
     summary = result.summary()
     yield {
@@ -70,8 +79,9 @@ export async function* execute(deps: ExecuteDeps, ctx: Context, execution: Execu
       summary: failed.filtered ? { ...summary, rowsRead: undefined, bytesRead: undefined } : summary,
     }
   } catch (thrown) {
-    throw await suggestStream(deps.warehouse, ctx, queryFailure(thrown, failed))
+    throw charged?.refusal(thrown) ?? (await suggestStream(deps.warehouse, ctx, queryFailure(thrown, failed)))
   } finally {
+    charged?.settle(summary)
     release()
     logSlow(deps, ctx, execution, performance.now() - started, summary)
   }

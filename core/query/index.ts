@@ -4,8 +4,10 @@ import type { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import type { ControlDb } from '../storage/control.ts'
 import type { Context } from '../context.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
+import type { Budgets } from '../budgets.ts'
 import { createPlaces } from './concurrency.ts'
 import type { QueryLimits } from './limits.ts'
+import { createPrices } from './price.ts'
 import { createPublished } from './published.ts'
 import { queryService } from './rpc.ts'
 import { type SelectedRows, selectRows, type SelectRowsInput } from './select-rows.ts'
@@ -19,6 +21,7 @@ export interface QueryDeps {
   readonly warehouse: Warehouse
   readonly log: Logger
   readonly limits: QueryLimits
+  readonly budgets: Budgets
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -31,12 +34,13 @@ export interface QueryDomain {
   holdBack(workspace: string): void
 }
 
-export function createQuery({ db, warehouse, log, limits, now = Date.now }: QueryDeps): QueryDomain {
+export function createQuery({ db, warehouse, log, limits, budgets, now = Date.now }: QueryDeps): QueryDomain {
   const published = createPublished({ warehouse, limits })
   const places = createPlaces(limits)
+  const prices = createPrices({ warehouse, now })
   return {
     selectRows: (ctx, input) => selectRows({ warehouse, limits, places }, ctx, input),
-    service: queryService({ db, warehouse, log, limits, now, published, places }),
+    service: queryService({ db, warehouse, log, limits, now, published, places, prices, budgets }),
     holdBack: (workspace) => places.holdBack(workspace),
   }
 }

@@ -57,7 +57,14 @@ function chunkOf(piece: Piece): ResultChunk {
   if (piece.kind === 'tail') return tailOf(piece.summary)
   if (piece.kind === 'body') return create(ResultChunkSchema, { piece: { case: 'body', value: piece.bytes } })
   const { contentType, version: queryVersion } = piece
-  return create(ResultChunkSchema, { piece: { case: 'head', value: { contentType, queryVersion } } })
+  const quotas = piece.quotas.map(({ unit, limit, windowMs, left, resetMs }) => ({
+    name: unit,
+    limit: BigInt(limit),
+    windowSeconds: windowMs / 1000,
+    remaining: BigInt(left),
+    resetMs,
+  }))
+  return create(ResultChunkSchema, { piece: { case: 'head', value: { contentType, queryVersion, quotas } } })
 }
 
 function tailOf({ resultRows, rowsRead, bytesRead, elapsedUs }: Summary): ResultChunk {

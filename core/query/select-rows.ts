@@ -32,7 +32,7 @@ export interface SelectedRows {
 
 /** Checks a condition as every query is checked, and binds its parameters. Nothing of it runs yet. */
 export async function selectRows(
-  deps: Omit<ExecuteDeps, 'log'>,
+  deps: Pick<ExecuteDeps, 'warehouse' | 'limits' | 'places'>,
   ctx: Context,
   input: SelectRowsInput,
 ): Promise<SelectedRows> {

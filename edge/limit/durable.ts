@@ -1,7 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import { grant } from './grant.ts'
 import type { Grant } from './limiter.ts'
-import { type Policy, type Usage, usageOf } from './window.ts'
+import { type Policy, type Usage, usageOf } from '#mesh/window.ts'
 
 /** The budget of one limit of one caller, for all isolates. */
 export class RateLimiter extends DurableObject {

@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import { Failure } from '#mesh/errors.ts'
+import type { Quota } from '#proto/edgewise/query/v1/query_pb.ts'
 import { type AppContext, type AppEnv, backgroundOf } from '../routes/context.ts'
 import type { Meter } from './limiter.ts'
 
@@ -14,6 +15,19 @@ export function limit(): MiddlewareHandler<AppEnv> {
     }
     await next()
   }
+}
+
+/** What the core says of the further quotas of the caller's plan, for the RateLimit fields. */
+export function report(c: AppContext, quotas: readonly Quota[]): void {
+  if (quotas.length === 0) return
+  const decisions = quotas.map(({ name, limit, windowSeconds, remaining, resetMs }) => ({
+    allowed: true,
+    policy: { name, limit: Number(limit), windowMs: windowSeconds * 1000 },
+    remaining: Number(remaining),
+    resetMs,
+    retryAfterMs: 0,
+  }))
+  c.set('decisions', [...c.var.decisions, ...decisions])
 }
 
 /** Spends units of a limit, or fails with the time to wait. */

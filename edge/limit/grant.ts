@@ -1,5 +1,5 @@
 import type { Grant } from './limiter.ts'
-import { available, type Policy, roll, type Usage, waitMs } from './window.ts'
+import { available, type Policy, roll, type Usage, waitMs } from '#mesh/window.ts'
 
 /** Gives what is available of what is asked for, and charges it. */
 export function grant(usage: Usage, policy: Policy, asked: number, now: number): { usage: Usage; grant: Grant } {

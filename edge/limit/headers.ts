@@ -1,5 +1,5 @@
 import type { Decision } from './limiter.ts'
-import type { Policy } from './window.ts'
+import type { Policy } from '#mesh/window.ts'
 
 /** https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/: structured fields, most binding last. */
 export function rateLimitPolicy(policies: readonly Policy[]): string {

@@ -1,6 +1,6 @@
 import type { Background } from '../core.ts'
+import { nothingUsed, type Policy, type Usage } from '#mesh/window.ts'
 import { grant as grantOf } from './grant.ts'
-import { nothingUsed, type Policy, type Usage } from './window.ts'
 
 /** Units that were charged already and may be spent by one isolate, without asking, until they expire. */
 export interface Grant {

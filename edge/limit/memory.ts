@@ -1,6 +1,6 @@
 import { grant } from './grant.ts'
 import type { Leases } from './limiter.ts'
-import { nothingUsed, type Usage } from './window.ts'
+import { nothingUsed, type Usage } from '#mesh/window.ts'
 
 const maxKeys = 100_000
 

@@ -9,7 +9,7 @@ import { Count, failures, iso, json, jsonBody, nextCursor, page, pageOf, paging,
 
 const Plan = z.strictObject({
   name: z.string().max(64).optional(),
-  requests: z.int().min(0).max(0xffff_ffff).openapi({ description: 'Per window; 0 is unlimited, here and below' }),
+  requests: Count.openapi({ description: 'Per window; 0 is unlimited, here and below' }),
   window_s: z.int().min(1).max(86_400),
   rows: z.int().min(0).optional().openapi({ description: 'That its queries may read per window' }),
   bytes: z.int().min(0).optional().openapi({ description: 'That its queries may read per window' }),
@@ -110,7 +110,7 @@ function planOf(plan: z.output<typeof Plan>): MessageInitShape<typeof PlanSchema
   return { name, requests, windowSeconds, rows, bytes, events, burst, concurrency }
 }
 
-function planShape(plan: PlanMessage): z.input<typeof Plan> {
+function planShape(plan: PlanMessage): z.input<typeof PlanShape> {
   const further = { rows: plan.rows, bytes: plan.bytes, events: plan.events, burst: plan.burst }
   return {
     name: plan.name,

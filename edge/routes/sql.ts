@@ -4,6 +4,7 @@ import { collect } from '../cache/collect.ts'
 import { streamHeaders } from '../cache/headers.ts'
 import { asCaller } from '../core.ts'
 import type { Deps } from '../deps.ts'
+import { report } from '../limit/enforce.ts'
 import { maxJsonBytes, paramsOf, parseExact, readBody, textOf } from './body.ts'
 import { type AppContext, type AppEnv, callerOf } from './context.ts'
 import { type FormatName, formatNames, formatOf, formats } from './formats.ts'
@@ -110,5 +111,6 @@ async function run(c: AppContext, { core }: Deps, statement: Statement): Promise
       asCaller(callerOf(c), statement.timeout_ms),
     ),
   )
+  report(c, answered.head.quotas)
   return new Response(answered.body, { headers: streamHeaders(answered.head, c.var.cost) })
 }

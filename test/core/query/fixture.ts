@@ -1,5 +1,6 @@
 import { migrations as auditMigrations } from '../../../core/audit/index.ts'
 import { pino, type Logger } from 'pino'
+import { createBudgets } from '../../../core/budgets.ts'
 import { createQuery, defaultQueryLimits, migrations, type QueryLimits } from '../../../core/query/index.ts'
 import { migrations as configMigrations } from '../../../core/config/index.ts'
 import { startEmbeddedWarehouse } from '../../../core/storage/chdb/spawn.ts'
@@ -22,18 +23,21 @@ export async function startQuery(limits: Partial<QueryLimits> = {}) {
   const control = await memoryControl([auditMigrations, configMigrations, migrations])
   await fill(warehouse)
   const lines: Record<string, unknown>[] = []
+  const budgets = createBudgets({ now: Date.now, onNear: (_, { unit }) => lines.push({ near: unit }) })
   const create = (more: Partial<QueryLimits> = {}) =>
     createQuery({
       db: control.db,
       warehouse,
       log: recorder(lines),
       limits: { ...defaultQueryLimits, ...limits, ...more },
+      budgets,
     }).service
   return {
     service: create(),
     /** Another service over the same stores, with other limits. */
     withLimits: create,
     warehouse,
+    budgets,
     db: control.db,
     /** What was logged. */
     lines,

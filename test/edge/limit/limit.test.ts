@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createDurableLeases } from '../../../edge/limit/durable-leases.ts'
 import { createLimiter, type Leases, leaseSize, type Meter } from '../../../edge/limit/limiter.ts'
 import { createMemoryLeases } from '../../../edge/limit/memory.ts'
-import { available, nothingUsed, type Policy, roll, usageOf, waitMs } from '../../../edge/limit/window.ts'
+import { available, nothingUsed, type Policy, roll, usageOf, waitMs } from '../../../mesh/window.ts'
 import { createEdge, problemOf, settings } from '../support.ts'
 
 const policy: Policy = { name: 'p', limit: 100, windowMs: 60_000 }

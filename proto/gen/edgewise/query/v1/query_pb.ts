@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edgewise/query/v1/query.proto.
  */
 export const file_edgewise_query_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("Ch1lZGdld2lzZS9xdWVyeS92MS9xdWVyeS5wcm90bxIRZWRnZXdpc2UucXVlcnkudjEi3wEKDVJ1blNxbFJlcXVlc3QSCwoDc3FsGAEgASgJEjwKBnBhcmFtcxgCIAMoCzIsLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJ1blNxbFJlcXVlc3QuUGFyYW1zRW50cnkSKQoGZm9ybWF0GAMgASgOMhkuZWRnZXdpc2UucXVlcnkudjEuRm9ybWF0EhAKCHRpbWV6b25lGAQgASgJEhcKD2ludDY0X2FzX3N0cmluZxgFIAEoCBotCgtQYXJhbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIvcBChBDYWxsUXVlcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRI/CgZwYXJhbXMYAyADKAsyLy5lZGdld2lzZS5xdWVyeS52MS5DYWxsUXVlcnlSZXF1ZXN0LlBhcmFtc0VudHJ5EikKBmZvcm1hdBgEIAEoDjIZLmVkZ2V3aXNlLnF1ZXJ5LnYxLkZvcm1hdBIQCgh0aW1lem9uZRgFIAEoCRIXCg9pbnQ2NF9hc19zdHJpbmcYBiABKAgaLQoLUGFyYW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKEAQoLUmVzdWx0Q2h1bmsSLQoEaGVhZBgBIAEoCzIdLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJlc3VsdEhlYWRIABIOCgRib2R5GAIgASgMSAASLQoEdGFpbBgDIAEoCzIdLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJlc3VsdFRhaWxIAEIHCgVwaWVjZSI5CgpSZXN1bHRIZWFkEhQKDGNvbnRlbnRfdHlwZRgBIAEoCRIVCg1xdWVyeV92ZXJzaW9uGAIgASgNInwKClJlc3VsdFRhaWwSDAoEcm93cxgBIAEoBBIWCglyb3dzX3JlYWQYAiABKARIAIgBARIXCgpieXRlc19yZWFkGAMgASgESAGIAQESEgoKZWxhcHNlZF91cxgEIAEoBEIMCgpfcm93c19yZWFkQg0KC19ieXRlc19yZWFkIpEBCglQYXJhbWV0ZXISDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEhoKDWRlZmF1bHRfdmFsdWUYAyABKAlIAIgBARIQCghyZXF1aXJlZBgEIAEoCBITCgtlbnVtX3ZhbHVlcxgFIAMoCRITCgtkZXNjcmlwdGlvbhgGIAEoCUIQCg5fZGVmYXVsdF92YWx1ZSJqCgtDYWNoZVBvbGljeRITCgt0dGxfc2Vjb25kcxgBIAEoDRImCh5zdGFsZV93aGlsZV9yZXZhbGlkYXRlX3NlY29uZHMYAiABKA0SHgoWc3RhbGVfaWZfZXJyb3Jfc2Vjb25kcxgDIAEoDSI/CgVMaW1pdBIQCghyZXF1ZXN0cxgBIAEoDRIWCg53aW5kb3dfc2Vjb25kcxgCIAEoDRIMCgRjb3N0GAMgASgNIioKDFJlc3VsdENvbHVtbhIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkiwgIKBVF1ZXJ5EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRILCgNzcWwYAyABKAkSMAoKcGFyYW1ldGVycxgEIAMoCzIcLmVkZ2V3aXNlLnF1ZXJ5LnYxLlBhcmFtZXRlchItCgVjYWNoZRgFIAEoCzIeLmVkZ2V3aXNlLnF1ZXJ5LnYxLkNhY2hlUG9saWN5EicKBWxpbWl0GAYgASgLMhguZWRnZXdpc2UucXVlcnkudjEuTGltaXQSEwoLZGVzY3JpcHRpb24YByABKAkSMAoHY29sdW1ucxgIIAMoCzIfLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJlc3VsdENvbHVtbhIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRsaXZlGAogASgIIvABCg9QdXRRdWVyeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRILCgNzcWwYAiABKAkSMAoKcGFyYW1ldGVycxgDIAMoCzIcLmVkZ2V3aXNlLnF1ZXJ5LnYxLlBhcmFtZXRlchItCgVjYWNoZRgEIAEoCzIeLmVkZ2V3aXNlLnF1ZXJ5LnYxLkNhY2hlUG9saWN5EicKBWxpbWl0GAUgASgLMhguZWRnZXdpc2UucXVlcnkudjEuTGltaXQSEwoLZGVzY3JpcHRpb24YBiABKAkSEgoKaWZfdmVyc2lvbhgHIAEoDRIPCgdkcnlfcnVuGAggASgIIkwKEFB1dFF1ZXJ5UmVzcG9uc2USJwoFcXVlcnkYASABKAsyGC5lZGdld2lzZS5xdWVyeS52MS5RdWVyeRIPCgdjaGFuZ2VkGAIgASgIIjUKFERlc2NyaWJlUXVlcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSIzChJMaXN0UXVlcmllc1JlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGY3Vyc29yGAIgASgJIkcKGExpc3RRdWVyeVZlcnNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgNEg4KBmN1cnNvchgDIAEoCSJVChNMaXN0UXVlcmllc1Jlc3BvbnNlEikKB3F1ZXJpZXMYASADKAsyGC5lZGdld2lzZS5xdWVyeS52MS5RdWVyeRITCgtuZXh0X2N1cnNvchgCIAEoCSIiChJEZWxldGVRdWVyeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIVChNEZWxldGVRdWVyeVJlc3BvbnNlKnoKBkZvcm1hdBIWChJGT1JNQVRfVU5TUEVDSUZJRUQQABIPCgtGT1JNQVRfSlNPThABEhEKDUZPUk1BVF9OREpTT04QAhIOCgpGT1JNQVRfQ1NWEAMSEgoORk9STUFUX1BBUlFVRVQQBBIQCgxGT1JNQVRfQVJST1cQBTL/BAoMUXVlcnlTZXJ2aWNlEkwKBlJ1blNxbBIgLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJ1blNxbFJlcXVlc3QaHi5lZGdld2lzZS5xdWVyeS52MS5SZXN1bHRDaHVuazABElIKCUNhbGxRdWVyeRIjLmVkZ2V3aXNlLnF1ZXJ5LnYxLkNhbGxRdWVyeVJlcXVlc3QaHi5lZGdld2lzZS5xdWVyeS52MS5SZXN1bHRDaHVuazABElIKDURlc2NyaWJlUXVlcnkSJy5lZGdld2lzZS5xdWVyeS52MS5EZXNjcmliZVF1ZXJ5UmVxdWVzdBoYLmVkZ2V3aXNlLnF1ZXJ5LnYxLlF1ZXJ5ElMKCFB1dFF1ZXJ5EiIuZWRnZXdpc2UucXVlcnkudjEuUHV0UXVlcnlSZXF1ZXN0GiMuZWRnZXdpc2UucXVlcnkudjEuUHV0UXVlcnlSZXNwb25zZRJcCgtMaXN0UXVlcmllcxIlLmVkZ2V3aXNlLnF1ZXJ5LnYxLkxpc3RRdWVyaWVzUmVxdWVzdBomLmVkZ2V3aXNlLnF1ZXJ5LnYxLkxpc3RRdWVyaWVzUmVzcG9uc2USaAoRTGlzdFF1ZXJ5VmVyc2lvbnMSKy5lZGdld2lzZS5xdWVyeS52MS5MaXN0UXVlcnlWZXJzaW9uc1JlcXVlc3QaJi5lZGdld2lzZS5xdWVyeS52MS5MaXN0UXVlcmllc1Jlc3BvbnNlElwKC0RlbGV0ZVF1ZXJ5EiUuZWRnZXdpc2UucXVlcnkudjEuRGVsZXRlUXVlcnlSZXF1ZXN0GiYuZWRnZXdpc2UucXVlcnkudjEuRGVsZXRlUXVlcnlSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch1lZGdld2lzZS9xdWVyeS92MS9xdWVyeS5wcm90bxIRZWRnZXdpc2UucXVlcnkudjEi3wEKDVJ1blNxbFJlcXVlc3QSCwoDc3FsGAEgASgJEjwKBnBhcmFtcxgCIAMoCzIsLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJ1blNxbFJlcXVlc3QuUGFyYW1zRW50cnkSKQoGZm9ybWF0GAMgASgOMhkuZWRnZXdpc2UucXVlcnkudjEuRm9ybWF0EhAKCHRpbWV6b25lGAQgASgJEhcKD2ludDY0X2FzX3N0cmluZxgFIAEoCBotCgtQYXJhbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIvcBChBDYWxsUXVlcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRI/CgZwYXJhbXMYAyADKAsyLy5lZGdld2lzZS5xdWVyeS52MS5DYWxsUXVlcnlSZXF1ZXN0LlBhcmFtc0VudHJ5EikKBmZvcm1hdBgEIAEoDjIZLmVkZ2V3aXNlLnF1ZXJ5LnYxLkZvcm1hdBIQCgh0aW1lem9uZRgFIAEoCRIXCg9pbnQ2NF9hc19zdHJpbmcYBiABKAgaLQoLUGFyYW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKEAQoLUmVzdWx0Q2h1bmsSLQoEaGVhZBgBIAEoCzIdLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJlc3VsdEhlYWRIABIOCgRib2R5GAIgASgMSAASLQoEdGFpbBgDIAEoCzIdLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJlc3VsdFRhaWxIAEIHCgVwaWVjZSJjCgpSZXN1bHRIZWFkEhQKDGNvbnRlbnRfdHlwZRgBIAEoCRIVCg1xdWVyeV92ZXJzaW9uGAIgASgNEigKBnF1b3RhcxgDIAMoCzIYLmVkZ2V3aXNlLnF1ZXJ5LnYxLlF1b3RhImEKBVF1b3RhEgwKBG5hbWUYASABKAkSDQoFbGltaXQYAiABKAQSFgoOd2luZG93X3NlY29uZHMYAyABKA0SEQoJcmVtYWluaW5nGAQgASgEEhAKCHJlc2V0X21zGAUgASgNInwKClJlc3VsdFRhaWwSDAoEcm93cxgBIAEoBBIWCglyb3dzX3JlYWQYAiABKARIAIgBARIXCgpieXRlc19yZWFkGAMgASgESAGIAQESEgoKZWxhcHNlZF91cxgEIAEoBEIMCgpfcm93c19yZWFkQg0KC19ieXRlc19yZWFkIpEBCglQYXJhbWV0ZXISDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJEhoKDWRlZmF1bHRfdmFsdWUYAyABKAlIAIgBARIQCghyZXF1aXJlZBgEIAEoCBITCgtlbnVtX3ZhbHVlcxgFIAMoCRITCgtkZXNjcmlwdGlvbhgGIAEoCUIQCg5fZGVmYXVsdF92YWx1ZSJqCgtDYWNoZVBvbGljeRITCgt0dGxfc2Vjb25kcxgBIAEoDRImCh5zdGFsZV93aGlsZV9yZXZhbGlkYXRlX3NlY29uZHMYAiABKA0SHgoWc3RhbGVfaWZfZXJyb3Jfc2Vjb25kcxgDIAEoDSI/CgVMaW1pdBIQCghyZXF1ZXN0cxgBIAEoDRIWCg53aW5kb3dfc2Vjb25kcxgCIAEoDRIMCgRjb3N0GAMgASgNIioKDFJlc3VsdENvbHVtbhIMCgRuYW1lGAEgASgJEgwKBHR5cGUYAiABKAkiwgIKBVF1ZXJ5EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRILCgNzcWwYAyABKAkSMAoKcGFyYW1ldGVycxgEIAMoCzIcLmVkZ2V3aXNlLnF1ZXJ5LnYxLlBhcmFtZXRlchItCgVjYWNoZRgFIAEoCzIeLmVkZ2V3aXNlLnF1ZXJ5LnYxLkNhY2hlUG9saWN5EicKBWxpbWl0GAYgASgLMhguZWRnZXdpc2UucXVlcnkudjEuTGltaXQSEwoLZGVzY3JpcHRpb24YByABKAkSMAoHY29sdW1ucxgIIAMoCzIfLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJlc3VsdENvbHVtbhIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRsaXZlGAogASgIIvABCg9QdXRRdWVyeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRILCgNzcWwYAiABKAkSMAoKcGFyYW1ldGVycxgDIAMoCzIcLmVkZ2V3aXNlLnF1ZXJ5LnYxLlBhcmFtZXRlchItCgVjYWNoZRgEIAEoCzIeLmVkZ2V3aXNlLnF1ZXJ5LnYxLkNhY2hlUG9saWN5EicKBWxpbWl0GAUgASgLMhguZWRnZXdpc2UucXVlcnkudjEuTGltaXQSEwoLZGVzY3JpcHRpb24YBiABKAkSEgoKaWZfdmVyc2lvbhgHIAEoDRIPCgdkcnlfcnVuGAggASgIIkwKEFB1dFF1ZXJ5UmVzcG9uc2USJwoFcXVlcnkYASABKAsyGC5lZGdld2lzZS5xdWVyeS52MS5RdWVyeRIPCgdjaGFuZ2VkGAIgASgIIjUKFERlc2NyaWJlUXVlcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSIzChJMaXN0UXVlcmllc1JlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGY3Vyc29yGAIgASgJIkcKGExpc3RRdWVyeVZlcnNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgNEg4KBmN1cnNvchgDIAEoCSJVChNMaXN0UXVlcmllc1Jlc3BvbnNlEikKB3F1ZXJpZXMYASADKAsyGC5lZGdld2lzZS5xdWVyeS52MS5RdWVyeRITCgtuZXh0X2N1cnNvchgCIAEoCSIiChJEZWxldGVRdWVyeVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIVChNEZWxldGVRdWVyeVJlc3BvbnNlKnoKBkZvcm1hdBIWChJGT1JNQVRfVU5TUEVDSUZJRUQQABIPCgtGT1JNQVRfSlNPThABEhEKDUZPUk1BVF9OREpTT04QAhIOCgpGT1JNQVRfQ1NWEAMSEgoORk9STUFUX1BBUlFVRVQQBBIQCgxGT1JNQVRfQVJST1cQBTL/BAoMUXVlcnlTZXJ2aWNlEkwKBlJ1blNxbBIgLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJ1blNxbFJlcXVlc3QaHi5lZGdld2lzZS5xdWVyeS52MS5SZXN1bHRDaHVuazABElIKCUNhbGxRdWVyeRIjLmVkZ2V3aXNlLnF1ZXJ5LnYxLkNhbGxRdWVyeVJlcXVlc3QaHi5lZGdld2lzZS5xdWVyeS52MS5SZXN1bHRDaHVuazABElIKDURlc2NyaWJlUXVlcnkSJy5lZGdld2lzZS5xdWVyeS52MS5EZXNjcmliZVF1ZXJ5UmVxdWVzdBoYLmVkZ2V3aXNlLnF1ZXJ5LnYxLlF1ZXJ5ElMKCFB1dFF1ZXJ5EiIuZWRnZXdpc2UucXVlcnkudjEuUHV0UXVlcnlSZXF1ZXN0GiMuZWRnZXdpc2UucXVlcnkudjEuUHV0UXVlcnlSZXNwb25zZRJcCgtMaXN0UXVlcmllcxIlLmVkZ2V3aXNlLnF1ZXJ5LnYxLkxpc3RRdWVyaWVzUmVxdWVzdBomLmVkZ2V3aXNlLnF1ZXJ5LnYxLkxpc3RRdWVyaWVzUmVzcG9uc2USaAoRTGlzdFF1ZXJ5VmVyc2lvbnMSKy5lZGdld2lzZS5xdWVyeS52MS5MaXN0UXVlcnlWZXJzaW9uc1JlcXVlc3QaJi5lZGdld2lzZS5xdWVyeS52MS5MaXN0UXVlcmllc1Jlc3BvbnNlElwKC0RlbGV0ZVF1ZXJ5EiUuZWRnZXdpc2UucXVlcnkudjEuRGVsZXRlUXVlcnlSZXF1ZXN0GiYuZWRnZXdpc2UucXVlcnkudjEuRGVsZXRlUXVlcnlSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * RunSqlRequest is a query in the caller's words.
@@ -183,6 +183,13 @@ export type ResultHead = Message<"edgewise.query.v1.ResultHead"> & {
    * @generated from field: uint32 query_version = 2;
    */
   queryVersion: number;
+
+  /**
+   * What the caller's plan bounds of what queries read, as it stood before this one. Empty where it bounds nothing.
+   *
+   * @generated from field: repeated edgewise.query.v1.Quota quotas = 3;
+   */
+  quotas: Quota[];
 };
 
 /**
@@ -191,6 +198,55 @@ export type ResultHead = Message<"edgewise.query.v1.ResultHead"> & {
  */
 export const ResultHeadSchema: GenMessage<ResultHead> = /*@__PURE__*/
   messageDesc(file_edgewise_query_v1_query, 3);
+
+/**
+ * Quota is one bound of a plan.
+ *
+ * @generated from message edgewise.query.v1.Quota
+ */
+export type Quota = Message<"edgewise.query.v1.Quota"> & {
+  /**
+   * `rows` or `bytes`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Per window.
+   *
+   * @generated from field: uint64 limit = 2;
+   */
+  limit: bigint;
+
+  /**
+   * The window, in seconds.
+   *
+   * @generated from field: uint32 window_seconds = 3;
+   */
+  windowSeconds: number;
+
+  /**
+   * What is left of it.
+   *
+   * @generated from field: uint64 remaining = 4;
+   */
+  remaining: bigint;
+
+  /**
+   * Until a new window begins, in milliseconds.
+   *
+   * @generated from field: uint32 reset_ms = 5;
+   */
+  resetMs: number;
+};
+
+/**
+ * Describes the message edgewise.query.v1.Quota.
+ * Use `create(QuotaSchema)` to create a new message.
+ */
+export const QuotaSchema: GenMessage<Quota> = /*@__PURE__*/
+  messageDesc(file_edgewise_query_v1_query, 4);
 
 /**
  * ResultTail is what is known after the last row.
@@ -233,7 +289,7 @@ export type ResultTail = Message<"edgewise.query.v1.ResultTail"> & {
  * Use `create(ResultTailSchema)` to create a new message.
  */
 export const ResultTailSchema: GenMessage<ResultTail> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 4);
+  messageDesc(file_edgewise_query_v1_query, 5);
 
 /**
  * Parameter of a published query.
@@ -289,7 +345,7 @@ export type Parameter = Message<"edgewise.query.v1.Parameter"> & {
  * Use `create(ParameterSchema)` to create a new message.
  */
 export const ParameterSchema: GenMessage<Parameter> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 5);
+  messageDesc(file_edgewise_query_v1_query, 6);
 
 /**
  * CachePolicy of a published query, in seconds.
@@ -324,7 +380,7 @@ export type CachePolicy = Message<"edgewise.query.v1.CachePolicy"> & {
  * Use `create(CachePolicySchema)` to create a new message.
  */
 export const CachePolicySchema: GenMessage<CachePolicy> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 6);
+  messageDesc(file_edgewise_query_v1_query, 7);
 
 /**
  * Limit of a published query, for each caller, beside the caller's own plan.
@@ -359,7 +415,7 @@ export type Limit = Message<"edgewise.query.v1.Limit"> & {
  * Use `create(LimitSchema)` to create a new message.
  */
 export const LimitSchema: GenMessage<Limit> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 7);
+  messageDesc(file_edgewise_query_v1_query, 8);
 
 /**
  * ResultColumn is a column of a query's result.
@@ -387,7 +443,7 @@ export type ResultColumn = Message<"edgewise.query.v1.ResultColumn"> & {
  * Use `create(ResultColumnSchema)` to create a new message.
  */
 export const ResultColumnSchema: GenMessage<ResultColumn> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 8);
+  messageDesc(file_edgewise_query_v1_query, 9);
 
 /**
  * Query is a published query, at one version.
@@ -471,7 +527,7 @@ export type Query = Message<"edgewise.query.v1.Query"> & {
  * Use `create(QuerySchema)` to create a new message.
  */
 export const QuerySchema: GenMessage<Query> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 9);
+  messageDesc(file_edgewise_query_v1_query, 10);
 
 /**
  * PutQueryRequest publishes.
@@ -541,7 +597,7 @@ export type PutQueryRequest = Message<"edgewise.query.v1.PutQueryRequest"> & {
  * Use `create(PutQueryRequestSchema)` to create a new message.
  */
 export const PutQueryRequestSchema: GenMessage<PutQueryRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 10);
+  messageDesc(file_edgewise_query_v1_query, 11);
 
 /**
  * PutQueryResponse is the query as published.
@@ -569,7 +625,7 @@ export type PutQueryResponse = Message<"edgewise.query.v1.PutQueryResponse"> & {
  * Use `create(PutQueryResponseSchema)` to create a new message.
  */
 export const PutQueryResponseSchema: GenMessage<PutQueryResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 11);
+  messageDesc(file_edgewise_query_v1_query, 12);
 
 /**
  * DescribeQueryRequest names a query.
@@ -597,7 +653,7 @@ export type DescribeQueryRequest = Message<"edgewise.query.v1.DescribeQueryReque
  * Use `create(DescribeQueryRequestSchema)` to create a new message.
  */
 export const DescribeQueryRequestSchema: GenMessage<DescribeQueryRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 12);
+  messageDesc(file_edgewise_query_v1_query, 13);
 
 /**
  * ListQueriesRequest pages.
@@ -625,7 +681,7 @@ export type ListQueriesRequest = Message<"edgewise.query.v1.ListQueriesRequest">
  * Use `create(ListQueriesRequestSchema)` to create a new message.
  */
 export const ListQueriesRequestSchema: GenMessage<ListQueriesRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 13);
+  messageDesc(file_edgewise_query_v1_query, 14);
 
 /**
  * ListQueryVersionsRequest pages.
@@ -660,7 +716,7 @@ export type ListQueryVersionsRequest = Message<"edgewise.query.v1.ListQueryVersi
  * Use `create(ListQueryVersionsRequestSchema)` to create a new message.
  */
 export const ListQueryVersionsRequestSchema: GenMessage<ListQueryVersionsRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 14);
+  messageDesc(file_edgewise_query_v1_query, 15);
 
 /**
  * ListQueriesResponse is a page.
@@ -688,7 +744,7 @@ export type ListQueriesResponse = Message<"edgewise.query.v1.ListQueriesResponse
  * Use `create(ListQueriesResponseSchema)` to create a new message.
  */
 export const ListQueriesResponseSchema: GenMessage<ListQueriesResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 15);
+  messageDesc(file_edgewise_query_v1_query, 16);
 
 /**
  * DeleteQueryRequest names a query.
@@ -709,7 +765,7 @@ export type DeleteQueryRequest = Message<"edgewise.query.v1.DeleteQueryRequest">
  * Use `create(DeleteQueryRequestSchema)` to create a new message.
  */
 export const DeleteQueryRequestSchema: GenMessage<DeleteQueryRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 16);
+  messageDesc(file_edgewise_query_v1_query, 17);
 
 /**
  * DeleteQueryResponse is empty.
@@ -724,7 +780,7 @@ export type DeleteQueryResponse = Message<"edgewise.query.v1.DeleteQueryResponse
  * Use `create(DeleteQueryResponseSchema)` to create a new message.
  */
 export const DeleteQueryResponseSchema: GenMessage<DeleteQueryResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 17);
+  messageDesc(file_edgewise_query_v1_query, 18);
 
 /**
  * Format is the shape of a result.
