@@ -30,8 +30,8 @@ export interface Held {
 export interface Budgets {
   /** Charges as much of this as is left, until it is settled. Fails with `limit.cost` where nothing is left. */
   hold(actor: Actor, wanted: Amounts): Promise<Held>
-  /** Charges all of this, or fails with `limit.cost` and charges nothing. */
-  spend(actor: Actor, wanted: Amounts): Promise<void>
+  /** Charges all of this, or fails with `limit.cost` and charges nothing. The answer gives it back, if it was not used after all. */
+  spend(actor: Actor, wanted: Amounts): Promise<() => void>
   /** How the actor stands. */
   quotas(actor: Actor): Promise<readonly Quota[]>
 }
@@ -116,6 +116,9 @@ export function createBudgets({ now, onNear }: BudgetsDeps): Budgets {
         if (amount > quota.left) throw usedUp(actor, quota, amount)
       }
       for (const { unit } of quotas) add(actor, unit, wanted[unit] ?? 0)
+      return () => {
+        for (const { unit } of quotas) add(actor, unit, -(wanted[unit] ?? 0))
+      }
     },
     async quotas(actor) {
       return standing(actor)

@@ -103,6 +103,7 @@ async function start(env: Env) {
       selectRows: query.selectRows,
       logger: log.child({ domain: 'ingest' }),
       limits: limits.ingest,
+      budgets,
       partitions: env.LOG_PARTITIONS,
       onUsed: (workspace, actor) => domains.identity.used(workspace, actor),
     }),

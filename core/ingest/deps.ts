@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { Schema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import type { Budgets } from '../budgets.ts'
 import type { Context } from '../context.ts'
 import type { ControlDb } from '../storage/control.ts'
 import type { Log, Position } from '../storage/log.ts'
@@ -61,6 +62,7 @@ export interface IngestOptions {
   readonly selectRows: SelectRows
   readonly logger: Logger
   readonly limits: IngestLimits
+  readonly budgets: Budgets
   /** Of each new topic. */
   readonly partitions: number
   /** An actor of a workspace has asked for something. */

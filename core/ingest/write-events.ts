@@ -66,6 +66,26 @@ function checkKey(key: string, maxLength: number): void {
 const maxAttempts = 10
 
 async function write(deps: Deps, ctx: Context, input: WriteEvents, held: Held): Promise<Answer> {
+  let giveBack: (() => void) | undefined
+  /** Rows that go to quarantine are kept as well, so they count; what is not written in the end does not. */
+  const charge = async ({ good, bad }: Plan): Promise<void> => {
+    giveBack ??= await deps.budgets.spend(ctx.actor, { events: good.length + bad.length })
+  }
+  try {
+    return await writeCharged(deps, ctx, input, held, charge)
+  } catch (thrown) {
+    giveBack?.()
+    throw thrown
+  }
+}
+
+async function writeCharged(
+  deps: Deps,
+  ctx: Context,
+  input: WriteEvents,
+  held: Held,
+  charge: (plan: Plan) => Promise<void>,
+): Promise<Answer> {
   const batch = await read(deps, input, held)
   const { workspace } = ctx.actor
   const topic = `${workspace}.${input.stream}`
@@ -74,6 +94,7 @@ async function write(deps: Deps, ctx: Context, input: WriteEvents, held: Held): 
     const plan = await planBatch(ctx, base, batch, deps.limits)
     const { definition } = plan
     if (definition === undefined || (input.strict && plan.bad.length > 0)) throw rejected(plan, definition)
+    await charge(plan)
     const stream = plan.changed
       ? await deps.locks.alone(topic, () => applyChange(deps, ctx, input.stream, base, definition))
       : base

@@ -17,6 +17,7 @@ import {
   WriteEventsRequestSchema,
   WriteUsageRequestSchema,
 } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { createBudgets } from '../../../core/budgets.ts'
 import { migrations as configMigrations } from '../../../core/config/index.ts'
 import { createIngest, ingestLimits, migrations, type StreamDomain } from '../../../core/ingest/index.ts'
 import { createQuery, defaultQueryLimits } from '../../../core/query/index.ts'
@@ -50,7 +51,8 @@ export async function openWorld(limits: Partial<typeof ingestLimits> = {}) {
   ])
   const warehouse = connectWarehouse({ ...embedded, maxConnections: 8, log: logger })
   const stream = createStream({ log, warehouse, logger, limits: { ...streamLimits, lingerMs: 5, pauseMs: 20 } })
-  const query = createQuery({ db: control.db, warehouse, log: logger, limits: defaultQueryLimits })
+  const budgets = createBudgets({ now: Date.now, onNear: () => undefined })
+  const query = createQuery({ db: control.db, warehouse, log: logger, limits: defaultQueryLimits, budgets })
   const options = {
     selectRows: query.selectRows,
     db: control.db,
@@ -61,6 +63,7 @@ export async function openWorld(limits: Partial<typeof ingestLimits> = {}) {
     limits: { ...ingestLimits, ...limits },
     partitions: 4,
     onUsed: () => undefined,
+    budgets,
   }
   const { service } = createIngest(options)
 

@@ -13,6 +13,39 @@ afterAll(() => world.close())
 
 const ndjson = (...rows: readonly unknown[]) => rows.map((row) => JSON.stringify(row)).join('\n')
 
+describe('a plan of events', () => {
+  const plan = { name: 'p', requests: 0, windowSeconds: 3_600, events: 5n }
+  const sender = (id: string) => ({ id, plan })
+
+  test('is charged each row, and refuses a batch that does not fit as a whole: nothing is written', async () => {
+    await world.write('charged', ndjson({ n: 1 }, { n: 2 }), {}, sender('key_1'))
+    const refused = world.write('charged', ndjson({ n: 3 }, { n: 4 }, { n: 5 }, { n: 6 }), {}, sender('key_1'))
+    await expect(refused).rejects.toMatchObject({ problem: 'limit.cost', status: 429 })
+    await world.write('charged', ndjson({ n: 3 }, { n: 4 }, 'bad'), {}, sender('key_1'))
+    await expect(world.write('charged', '{"n":5}', {}, sender('key_1'))).rejects.toMatchObject({
+      problem: 'limit.cost',
+    })
+    await world.write('charged', '{"n":5}', {}, sender('key_2'))
+    expect(await world.rows('SELECT count() AS rows FROM charged')).toEqual([{ rows: '5' }])
+  })
+
+  test('charges nothing for what was not written, nor makes a stream that it cannot fill', async () => {
+    const six = ndjson(...Array.from({ length: 6 }, (_, n) => ({ n })))
+    await expect(world.write('unpaid', six, {}, sender('key_3'))).rejects.toMatchObject({ problem: 'limit.cost' })
+    await expect(world.get('unpaid')).rejects.toMatchObject({ problem: 'stream.not_found' })
+    await world.write('unpaid', six, { dryRun: true }, sender('key_3'))
+    await world.write('unpaid', ndjson({ n: 1 }, { n: 2 }, { n: 3 }), { idempotencyKey: 'once' }, sender('key_3'))
+    const again = await world.write(
+      'unpaid',
+      ndjson({ n: 1 }, { n: 2 }, { n: 3 }),
+      { idempotencyKey: 'once' },
+      sender('key_3'),
+    )
+    expect(again.replayed).toBe(true)
+    await world.write('unpaid', ndjson({ n: 4 }, { n: 5 }), {}, sender('key_3'))
+  })
+})
+
 describe('a first batch', () => {
   test('makes the stream, says what it inferred, and can be queried once waited for', async () => {
     const written = await world.write(
