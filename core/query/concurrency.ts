@@ -16,34 +16,44 @@ interface Stuck {
   readonly heldUntil: number
 }
 
+/** Whose plan bounds how many run at once; actors of one subject share. */
+interface Caller {
+  readonly key: string
+  /** 0 is unbounded. */
+  readonly most: number
+}
+
 interface Waiter {
+  readonly caller: Caller
   readonly start: () => void
 }
 
 /**
- * Bounds the queries that run at once, in all and of each workspace. Who finds no place waits a little; places that
+ * Bounds the queries that run at once: in all, of each workspace, and of each caller by its plan. Who finds no place waits a little; places that
  * become free go to the workspaces in turn, so that one with many queries cannot keep the others out.
  */
 export function createPlaces(limits: QueryLimits): Places {
   const running = new Map<string, number>()
+  const ofCallers = new Map<string, number>()
   const waiting = new Map<string, Waiter[]>()
   const stuck = new Map<string, Stuck>()
   let total = 0
 
+  const isFree = ({ key, most }: Caller): boolean => most === 0 || (ofCallers.get(key) ?? 0) < most
   const hasPlace = (workspace: string): boolean =>
     total < limits.maxRunning && (running.get(workspace) ?? 0) < limits.maxRunningOfWorkspace
 
-  function begin(workspace: string): () => void {
+  function begin(workspace: string, { key }: Caller): () => void {
     total++
-    running.set(workspace, (running.get(workspace) ?? 0) + 1)
+    add(running, workspace, 1)
+    add(ofCallers, key, 1)
     let held = true
     return () => {
       if (!held) return
       held = false
       total--
-      const left = (running.get(workspace) ?? 1) - 1
-      if (left === 0) running.delete(workspace)
-      else running.set(workspace, left)
+      add(running, workspace, -1)
+      add(ofCallers, key, -1)
       startNext()
     }
   }
@@ -51,7 +61,9 @@ export function createPlaces(limits: QueryLimits): Places {
   function startNext(): void {
     for (const [workspace, queue] of waiting) {
       if (!hasPlace(workspace)) continue
-      const next = queue.shift()
+      const at = queue.findIndex(({ caller }) => isFree(caller))
+      if (at < 0) continue
+      const [next] = queue.splice(at, 1)
       // To the end of the line of workspaces.
       waiting.delete(workspace)
       if (queue.length > 0) waiting.set(workspace, queue)
@@ -66,10 +78,12 @@ export function createPlaces(limits: QueryLimits): Places {
       const heldMs = (stuck.get(workspace)?.heldUntil ?? 0) - Date.now()
       if (heldMs > 0) throw heldBack(heldMs)
       const queue = waiting.get(workspace) ?? []
-      if (queue.length === 0 && hasPlace(workspace)) return begin(workspace)
+      const caller = callerOf(ctx)
+      // Whoever waits although there is a place waits for a place of its own.
+      if (hasPlace(workspace) && isFree(caller)) return begin(workspace, caller)
       if (queue.length >= limits.maxWaitingOfWorkspace) throw tooMany()
       const { promise, resolve, reject } = Promise.withResolvers<() => void>()
-      const waiter: Waiter = { start: () => resolve(begin(workspace)) }
+      const waiter: Waiter = { caller, start: () => resolve(begin(workspace, caller)) }
       queue.push(waiter)
       waiting.set(workspace, queue)
       const leave = (failure: Failure): void => {
@@ -80,7 +94,7 @@ export function createPlaces(limits: QueryLimits): Places {
         reject(failure)
       }
       const timer = setTimeout(
-        () => leave(tooMany()),
+        () => leave(isFree(caller) ? tooMany() : tooManyOfPlan(caller)),
         Math.max(0, Math.min(limits.maxWaitMs, ctx.deadline - Date.now())),
       )
       const onAbort = (): void => leave(new Failure('request.cancelled', 'The caller went away.'))
@@ -108,6 +122,20 @@ function heldBack(ms: number): Failure {
     hint: 'Wait for the time in Retry-After, and make its longest queries smaller.',
     retryAfterMs: ms,
   })
+}
+
+function callerOf({ actor: { workspace, subject, id, plan } }: Context): Caller {
+  return { key: `${workspace}/${subject || id}`, most: plan?.concurrency ?? 0 }
+}
+
+function add(counts: Map<string, number>, key: string, amount: number): void {
+  const left = (counts.get(key) ?? 0) + amount
+  if (left === 0) counts.delete(key)
+  else counts.set(key, left)
+}
+
+function tooManyOfPlan({ most }: Caller): Failure {
+  return new Failure('limit.concurrency', `The plan allows ${most} queries at once.`, { retryAfterMs: 1_000 })
 }
 
 function tooMany(): Failure {

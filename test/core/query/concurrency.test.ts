@@ -42,6 +42,21 @@ test('a workspace cannot take more than its own share', async () => {
   ;(await places.take(contextOf('busy')))()
 })
 
+test('a plan bounds how many queries run at once, and who waits for that keeps nobody else waiting', async () => {
+  const places = createPlaces(limits)
+  const bound = (id: string): Context => ({
+    ...contextOf('w'),
+    actor: create(ActorSchema, { workspace: 'w', id, plan: { concurrency: 1 } }),
+  })
+  const release = await places.take(bound('a'))
+  const failure = failureOf(places.take(bound('a')))
+  ;(await places.take(bound('b')))()
+  expect(await failure).toMatchObject({ problem: 'limit.concurrency', message: 'The plan allows 1 queries at once.' })
+  const next = places.take(bound('a'))
+  release()
+  ;(await next)()
+})
+
 test('who waits too long, is one too many, or goes away leaves no place taken', async () => {
   const places = createPlaces(limits)
   const held = [await places.take(contextOf('a')), await places.take(contextOf('a'))]
