@@ -87,6 +87,7 @@ export function createSessions({ identity, trust, feed, limiter, now }: Sessions
         name: actor.plan?.name || 'default',
         limit: actor.plan?.requests ?? 0,
         windowMs: (actor.plan?.windowSeconds || 60) * 1000,
+        burst: actor.plan?.burst ?? 0,
       }),
     }
     // A change that arrived in the meantime may have been about this key.

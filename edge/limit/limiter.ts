@@ -47,9 +47,9 @@ export interface LimiterDeps {
 /** A clock that goes back by less was only corrected. */
 const correctionMs = 1_000
 
-/** A twentieth of the limit, so that isolates share it fairly and what one leaves unused is little. */
-export function leaseSize({ limit }: Policy): number {
-  return Math.min(1_000, Math.max(1, Math.floor(limit / 20)))
+/** A twentieth of the limit, or of what may come at once, so that isolates share it fairly and what one leaves unused is little. */
+export function leaseSize({ limit, burst }: Policy): number {
+  return Math.min(1_000, Math.max(1, Math.floor((burst || limit) / 20)))
 }
 
 export type Limiter = ReturnType<typeof createLimiter>

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { createDurableLeases } from '../../../edge/limit/durable-leases.ts'
 import { createLimiter, type Leases, leaseSize, type Meter } from '../../../edge/limit/limiter.ts'
 import { createMemoryLeases } from '../../../edge/limit/memory.ts'
-import { available, nothingUsed, type Policy, roll, usageOf, waitMs } from '../../../mesh/window.ts'
+import { available, nothingUsed, type Policy, roll, usageOf, use, waitMs } from '../../../mesh/window.ts'
 import { createEdge, problemOf, settings } from '../support.ts'
 
 const policy: Policy = { name: 'p', limit: 100, windowMs: 60_000 }
@@ -37,6 +37,45 @@ describe('the window', () => {
         expect(available(usage, policy, now + wait - 700)).toBeLessThan(units)
       }
     }
+  })
+})
+
+describe('a burst', () => {
+  const bursty: Policy = { name: 'p', limit: 60, windowMs: 60_000, burst: 5 }
+
+  test('is what may come at once; then units come as evenly as the window has them, and never more than its limit', () => {
+    let now = 60_000 * 1_000
+    let usage = nothingUsed
+    const take = (): boolean => {
+      if (available(usage, bursty, now) < 1) return false
+      usage = use(usage, bursty, 1, now)
+      return true
+    }
+    expect(Array.from({ length: 10 }, take).filter(Boolean)).toHaveLength(5)
+    const wait = waitMs(usage, bursty, 1, now)
+    expect(wait).toBe(1_000)
+    now += wait - 1
+    expect(take()).toBe(false)
+    now += 1
+    expect([take(), take()]).toEqual([true, false])
+    let taken = 6
+    for (let second = 0; second < 59; second++) {
+      now += 1_000
+      while (take()) taken++
+    }
+    expect(taken).toBeGreaterThan(55)
+    expect(taken).toBeLessThanOrEqual(60)
+  })
+
+  test('of a plan holds for requests', async () => {
+    const edge = createEdge()
+    edge.fake.publish({ name: 'top', cache: { ttlSeconds: 600 } })
+    const key = edge.fake.key({ plan: { name: 'even', requests: 60, windowSeconds: 60, burst: 3 } })
+    const statuses: number[] = []
+    for (let i = 0; i < 5; i++) statuses.push((await edge.get('/v1/endpoints/top', key)).status)
+    expect(statuses).toEqual([200, 200, 200, 429, 429])
+    edge.advance(1)
+    expect((await edge.get('/v1/endpoints/top', key)).status).toBe(200)
   })
 })
 
