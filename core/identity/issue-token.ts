@@ -67,16 +67,23 @@ export async function issueToken(deps: Deps, request: TokenRequest): Promise<Tok
   if (!request.offline) return sign(deps, actor, request, bearer.untilMs, '')
   const now = deps.now()
   const refreshToken = mintSecret('ewr')
-  const session = await insertSession(deps.db, {
+  const family = {
     id: mintId('ses', now),
     workspace: actor.workspace,
     actor: actor.id,
-    kind: 'tokens',
+    kind: 'tokens' as const,
     hash: secretHash(refreshToken),
     granted: { federated: bearer.federated, actor: toJson(ActorSchema, actor) },
     createdAt: new Date(now),
     usedAt: new Date(now),
     expiresAt: new Date(Math.min(now + (bearer.federated ? federatedFamilyMs : familyMs), expiryOf(actor))),
+  }
+  // An access token alone ends by itself within minutes, and changes nothing: this one can be renewed.
+  const session = await deps.db.transaction(async (tx) => {
+    const begun = await insertSession(tx, family)
+    const detail = { scopes: actor.scopes, federated: bearer.federated }
+    await record(tx, { actor, requestId: '' }, { action: 'issue_token', resource: `session/${begun.id}`, detail })
+    return begun
   })
   actor.session = session.id
   return sign(deps, actor, request, bearer.untilMs, refreshToken)

@@ -1,6 +1,7 @@
 import { itself, record } from '../audit/index.ts'
 import type { Seal } from '../seal.ts'
 import type { ControlDb } from '../storage/control.ts'
+import { totpPlace } from './own-account.ts'
 import { secretPlace } from './put-issuer.ts'
 import { signingKeyPlace } from './signing.ts'
 import { sealedSecrets, setSealed } from './store-sealed.ts'
@@ -25,5 +26,5 @@ export async function reseal({ db, seal }: { readonly db: ControlDb; readonly se
 
 function placeOf({ kind, workspace, id }: Awaited<ReturnType<typeof sealedSecrets>>[number]): string {
   if (kind === 'signing_key') return signingKeyPlace(id)
-  return kind === 'issuer' ? secretPlace(workspace, id) : `totp/${id}`
+  return kind === 'issuer' ? secretPlace(workspace, id) : totpPlace(id)
 }

@@ -1,5 +1,6 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { decodeJwt, decodeProtectedHeader } from 'jose'
+import { sql } from 'drizzle-orm'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Failure } from '#mesh/errors.ts'
 import { workspaceScopes } from '#mesh/scopes.ts'
@@ -178,6 +179,12 @@ describe('a refresh token', () => {
     for (const { accessToken } of [first, second]) {
       expect((await problemOf(fixture.as(accessToken))).problem).toBe('auth.invalid')
     }
+    const told = JSON.stringify(
+      await fixture.db.execute(
+        sql`select action from audit_entries where resource like 'session/%' order by seq desc limit 2`,
+      ),
+    )
+    expect(told).toMatch(/end_session.*issue_token/)
   })
 
   test('of two that come at the same time with one, one at most is answered', async () => {
