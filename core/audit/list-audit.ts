@@ -42,13 +42,15 @@ export async function listAudit(
   const workspace = input.installation ? '' : ctx.actor.workspace
   const limit = pageLimit(input.limit)
   const { oldestFirst } = input
-  // First the head: entries that come meanwhile are beyond it.
-  const head = await headOf(db, workspace)
-  const rows = await entriesBeyond(db, workspace, input, {
-    after: placeOf(input.cursor),
-    limit: limit + 1,
-    oldestFirst,
-  })
+  const after = placeOf(input.cursor)
+  // Of one moment: what is pruned meanwhile is either here or said to be gone.
+  const { head, rows } = await db.transaction(
+    async (tx) => ({
+      head: await headOf(tx, workspace),
+      rows: await entriesBeyond(tx, workspace, input, { after, limit: limit + 1, oldestFirst }),
+    }),
+    { isolationLevel: 'repeatable read', accessMode: 'read only' },
+  )
   const page = rows.slice(0, limit)
   return {
     workspace,
