@@ -57,7 +57,8 @@ export function startSink(deps: DeliverDeps) {
   function wait(entry: Entry): void {
     entry.busy = true
     const backoff = entry.failures === 0 ? 0 : Math.min(100 * 2 ** entry.failures, maxBackoffMs)
-    const pause = entry.lastInsertAt + limits.pauseMs - Date.now()
+    // No longer than that, also where the clock was set back.
+    const pause = Math.min(limits.pauseMs, entry.lastInsertAt + limits.pauseMs - Date.now())
     sleep(Math.max(limits.lingerMs, pause, backoff), undefined, { signal: stopped.signal }).then(
       () => {
         if (!entry.gone) enqueue(entry)

@@ -40,14 +40,14 @@ export async function launch(
   })
   createInterface({ input: child.stderr! }).on('line', (line) => log.warn({ pid: child.pid }, line.slice(0, 1000)))
   let reason: string | undefined
-  let heardAt = Date.now()
+  let heardAt = performance.now()
   const exited = new Promise<string>((resolve) => {
     child.once('exit', (code, signal) => resolve(reason ?? `exit code ${code}, signal ${signal}`))
     child.once('error', (error) => resolve(error.message))
   })
   const ready = new Promise<{ port: number; version: string }>((resolve) => {
     child.on('message', (message: FromServer) => {
-      heardAt = Date.now()
+      heardAt = performance.now()
       if (message.kind === 'fatal') reason = message.reason
       if (message.kind === 'fatal' && message.stuckIn !== undefined) onStuck?.(message.stuckIn)
       if (message.kind === 'ready') resolve(message)
@@ -67,7 +67,7 @@ export async function launch(
   }
   const heartbeat = setInterval(() => {
     if (hasCrashed(child.pid)) reason = 'it crashed'
-    else if (Date.now() - heardAt > silenceMs) reason = 'it stopped responding'
+    else if (performance.now() - heardAt > silenceMs) reason = 'it stopped responding'
     else return tell(child, { kind: 'ping' })
     child.kill('SIGKILL')
   }, heartbeatMs)

@@ -80,11 +80,11 @@ export async function startEmbeddedWarehouse({
 
   async function keepRunning(): Promise<void> {
     for (let backoffMs = firstBackoffMs; ;) {
-      const since = Date.now()
+      const since = performance.now()
       const reason = await running.exited
       if (closing.signal.aborted) return
       log.error({ reason }, 'embedded warehouse stopped; starting it again')
-      backoffMs = Date.now() - since > soundMs ? firstBackoffMs : Math.min(backoffMs * 2, longestBackoffMs)
+      backoffMs = performance.now() - since > soundMs ? firstBackoffMs : Math.min(backoffMs * 2, longestBackoffMs)
       const next = await restart(backoffMs)
       if (next === undefined) return
       running = next

@@ -1,7 +1,8 @@
 import { create } from '@bufbuild/protobuf'
 import { hash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { SchemaSchema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { startEmbeddedWarehouse } from '../../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../../core/storage/clickhouse/connect.ts'
@@ -102,6 +103,27 @@ describe('the sink', () => {
     expect(await domain.repeated('w', stream)).toBe(2)
     expect(await domain.lag('w', stream)).toBe(0)
     await domain.close()
+  })
+
+  test('goes on at once where the clock is set back', async () => {
+    const domain = open(undefined, { pauseMs: 100 })
+    const stream = await newStream(domain)
+    const append = (n: number) => log.append([{ topic: `w.${stream}`, partition: 0, records: [event(n)] }])
+    await append(1)
+    await settle(domain, stream)
+    // Until it has looked again, and rests.
+    await sleep(500)
+    const now = Date.now
+    const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() - 3_600_000)
+    try {
+      await append(2)
+      const began = performance.now()
+      await settle(domain, stream)
+      expect(performance.now() - began).toBeLessThan(5_000)
+    } finally {
+      clock.mockRestore()
+    }
+    expect(await numbers(stream)).toEqual(['1', '2'])
   })
 
   test('recognises repeats across a restart', async () => {

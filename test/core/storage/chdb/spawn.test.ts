@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import pino from 'pino'
-import { afterEach, expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 
 import { startEmbeddedWarehouse, type EmbeddedWarehouseOptions } from '../../../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../../../core/storage/clickhouse/connect.ts'
@@ -78,6 +78,18 @@ test('kill -9 of its process fails what is in flight, and it comes back at the s
   expect(await warehouse.rows(query('SELECT a FROM kept ORDER BY a'))).toEqual([{ a: '1' }, { a: '2' }])
   await warehouse.insert({ database: 'default', table: 'kept', rows: '{"a":3}', token: 'b' })
   expect(await warehouse.rows(query('SELECT count() AS n FROM kept'))).toEqual([{ n: '3' }])
+})
+
+test('a clock that jumps ahead is not taken for its silence', async () => {
+  const { embedded, warehouse } = await start()
+  const { pid } = embedded
+  const now = Date.now
+  const clock = vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000)
+  await sleep(2_500)
+  clock.mockRestore()
+  await sleep(500)
+  expect(embedded.pid).toBe(pid)
+  expect(await warehouse.rows(query('SELECT 1 AS one'))).toEqual([{ one: 1 }])
 })
 
 test('an insert that kill -9 cuts short is there as a whole or not at all', async () => {

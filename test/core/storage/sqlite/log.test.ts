@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { openSqliteLog } from '../../../../core/storage/sqlite/log.ts'
 import { logContract } from '../../../contract/log.ts'
@@ -26,3 +28,52 @@ test('a log whose database cannot be read says so at once', async () => {
   await expect(openSqliteLog({ directory: directory.path, onFatal: (error) => told.push(error) })).rejects.toThrow()
   expect(told).toHaveLength(1)
 })
+
+test('what waits for the disk is bounded: beyond, callers are told when to come back, and nothing is lost', async () => {
+  const directory = temporaryDirectory()
+  directories.push(directory)
+  const log = await openSqliteLog({ directory: directory.path })
+  await log.createTopic('w.s', { partitions: 1, retentionMs: 1_000, groups: ['g'] })
+  const value = JSON.stringify('x'.repeat(40 << 20))
+  const appends = Array.from({ length: 5 }, () =>
+    log.append([{ topic: 'w.s', partition: 0, records: [{ key: undefined, value, timestamp: 1 }] }]),
+  )
+  const ends = await Promise.allSettled(appends)
+  expect(ends.flatMap((end) => (end.status === 'rejected' ? [end.reason as Error] : []))).toEqual(
+    Array.from({ length: 2 }, () =>
+      expect.objectContaining({ problem: 'limit.queue_full', status: 503, retryAfterMs: 1_000 }),
+    ),
+  )
+  expect(await log.ranges('w.s')).toEqual([{ partition: 0, start: 0, end: 3 }])
+  await log.close()
+})
+
+/** A disk of 8 MiB, where a user may mount one. */
+const onSmallDisk = ['-rm', 'sh', '-c', 'mount -t tmpfs -o size=8m tmpfs "$0" && exec "$@"']
+const mayMount = (() => {
+  const directory = temporaryDirectory()
+  try {
+    execFileSync('unshare', [...onSmallDisk, directory.path, 'true'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  } finally {
+    directory.remove()
+  }
+})()
+
+test.skipIf(!mayMount)(
+  'a full disk is a refusal that says so, until there is room; what was acknowledged is there',
+  () => {
+    const directory = temporaryDirectory()
+    directories.push(directory)
+    const program = fileURLToPath(new URL('./full-disk.ts', import.meta.url))
+    const args = [...onSmallDisk, directory.path, process.execPath, program, directory.path]
+    const refused = ['limit.disk_full', 503, 10_000]
+    expect(JSON.parse(execFileSync('unshare', args).toString())).toEqual({
+      refusal: refused,
+      again: refused,
+      kept: true,
+    })
+  },
+)
