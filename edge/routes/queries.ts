@@ -29,7 +29,7 @@ const definition = {
       cost: z.int().min(1).max(10_000).optional(),
     })
     .optional(),
-  description: z.string().max(10_000).optional(),
+  description: z.string().max(2_000).optional(),
 }
 const Definition = z.strictObject(definition).openapi('QueryDefinition')
 // Not extended from the one above: a description of both together would allow neither's members.

@@ -231,14 +231,17 @@ describe('what is given back', () => {
       ['', 'x'],
       ['x,y', ''],
     ] as const
-    for (const round of ['MISS', 'HIT']) {
+    let hits = 0
+    for (let round = 0; round < 3; round++) {
       for (const [a, b] of pairs) {
         const search = new URLSearchParams({ a, ...(b !== '' && { b }) }).toString()
         const { json, headers } = await must(product, `/v1/endpoints/pair?${search}`)
         expect(json['data']).toEqual([{ a, b }])
-        if (round === 'HIT') expect(headers.get('cache-status')).toContain('hit')
+        if (headers.get('cache-status')?.includes('hit') === true) hits++
       }
     }
+    // Word that the query was published may come in between, and everything is forgotten.
+    expect(hits).toBeGreaterThanOrEqual(pairs.length)
   })
 })
 
@@ -310,6 +313,7 @@ describe('too much', () => {
     // What is needed to bear it once is needed.
     await attack()
     const before = memory()
+    if (process.platform === 'linux') expect([...before.keys()].sort()).toEqual(['core', 'edge'])
     const over = new AbortController()
     const attacks = (async () => {
       for (let round = 0; round < (required ? 10 : 2); round++) await attack()
