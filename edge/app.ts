@@ -27,6 +27,7 @@ import { accepting, users } from './routes/users.ts'
 import { sql } from './routes/sql.ts'
 import { streams } from './routes/streams.ts'
 import { token } from './routes/token.ts'
+import { usage } from './routes/usage.ts'
 import { wellKnown } from './routes/well-known.ts'
 import { verifying } from './routes/verify.ts'
 import { workspaces } from './routes/workspaces.ts'
@@ -74,6 +75,7 @@ export function createApp(deps: Deps): App {
   users(app, deps)
   roles(app, deps)
   sessions(app, deps)
+  usage(app, deps)
   wellKnown(app, deps)
   audit(app, deps)
   health(app, deps)

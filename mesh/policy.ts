@@ -72,7 +72,7 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     maxTimeoutMs: 120_000,
     maxRequestBytes: MiB,
     maxResponseBytes: 16 * MiB,
-    idempotent: ['getStream', 'listStreams', 'listQuarantine'],
+    idempotent: ['readUsage', 'getStream', 'listStreams', 'listQuarantine'],
     methods: {
       writeEvents: { maxRequestBytes: 33 * MiB },
       writeUsage: { maxRequestBytes: 8 * MiB },

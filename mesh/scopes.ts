@@ -10,6 +10,7 @@ export const scopes = {
   'quarantine:read': 'see refused rows; may be narrowed to one stream',
   'quarantine:write': 'mend, replay and discard refused rows; may be narrowed to one stream',
   'sql:read': 'run SQL of one’s own',
+  'usage:read': 'see what the workspace used, and how one’s own plan stands',
   'queries:read': 'see published queries',
   'queries:write': 'publish and unpublish queries',
   'endpoints:read': 'call published queries; may be narrowed to one: endpoints:read:top_pages',

@@ -1,5 +1,5 @@
 import { create } from '@bufbuild/protobuf'
-import { timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt'
 import type { Service } from '#mesh/rpc/call.ts'
 import {
   DeleteRowsResponseSchema,
@@ -8,6 +8,7 @@ import {
   type IngestService,
   ListQuarantineResponseSchema,
   ListStreamsResponseSchema,
+  ReadUsageResponseSchema,
   ReplayQuarantineResponseSchema,
   TruncateStreamResponseSchema,
   WriteEventsResponseSchema,
@@ -22,6 +23,7 @@ import { getStream } from './get-stream.ts'
 import { listQuarantine } from './list-quarantine.ts'
 import { listStreams } from './list-streams.ts'
 import { declarationOf, schemaMessage, streamMessage } from './message.ts'
+import { readUsage } from './read-usage.ts'
 import { putStream } from './put-stream.ts'
 import { replayQuarantine } from './replay-quarantine.ts'
 import { truncateStream } from './truncate-stream.ts'
@@ -42,6 +44,31 @@ export function ingestService(deps: Deps): Service<typeof IngestService> {
     async writeUsage(request, call) {
       await writeUsage(deps, contextOf(call), request.events)
       return create(WriteUsageResponseSchema)
+    },
+    async readUsage(request, call) {
+      const { usage, quotas } = await readUsage(deps, contextOf(call), {
+        from: request.from && timestampDate(request.from),
+        to: request.to && timestampDate(request.to),
+        by: request.by,
+      })
+      return create(ReadUsageResponseSchema, {
+        usage: usage.map((sum) => ({
+          key: sum.key,
+          requests: BigInt(sum.requests),
+          failed: BigInt(sum.failed),
+          cached: BigInt(sum.cached),
+          cost: BigInt(sum.cost),
+          requestBytes: BigInt(sum.request_bytes),
+          responseBytes: BigInt(sum.response_bytes),
+        })),
+        quotas: quotas.map(({ unit, limit, windowMs, left, resetMs }) => ({
+          name: unit,
+          limit: BigInt(limit),
+          windowSeconds: windowMs / 1000,
+          remaining: BigInt(left),
+          resetMs,
+        })),
+      })
     },
     async putStream(request, call) {
       return streamMessage(

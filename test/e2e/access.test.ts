@@ -96,6 +96,7 @@ describe('every route of the API', () => {
         'keys',
         'workspaces',
         'issuers',
+        'usage',
         'openapi.json',
       ]),
     )

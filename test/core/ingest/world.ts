@@ -15,6 +15,7 @@ import {
   ReplayQuarantineRequestSchema,
   TruncateStreamRequestSchema,
   WriteEventsRequestSchema,
+  ReadUsageRequestSchema,
   WriteUsageRequestSchema,
 } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { createBudgets } from '../../../core/budgets.ts'
@@ -118,6 +119,8 @@ function driver(service: ReturnType<typeof createIngest>['service']) {
       ),
     usage: (init: Init<typeof WriteUsageRequestSchema>, actor?: ActorInit) =>
       service.writeUsage(create(WriteUsageRequestSchema, init), as(actor)),
+    used: (init: Init<typeof ReadUsageRequestSchema> = {}, actor?: ActorInit) =>
+      service.readUsage(create(ReadUsageRequestSchema, init), as({ scopes: ['usage:read'], ...actor })),
     put: (init: Init<typeof PutStreamRequestSchema>, actor?: ActorInit) =>
       service.putStream(create(PutStreamRequestSchema, init), as(actor)),
     get: (name: string, actor?: ActorInit) => service.getStream(create(GetStreamRequestSchema, { name }), as(actor)),

@@ -33,6 +33,7 @@ export function services(given: {
     ingest: {
       writeEvents: unary,
       writeUsage: unary,
+      readUsage: unary,
       putStream: unary,
       getStream: unary,
       listStreams: unary,

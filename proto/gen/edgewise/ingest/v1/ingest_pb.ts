@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edgewise/ingest/v1/ingest.proto.
  */
 export const file_edgewise_ingest_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lZGdld2lzZS9pbmdlc3QvdjEvaW5nZXN0LnByb3RvEhJlZGdld2lzZS5pbmdlc3QudjEiMQoGQ29sdW1uEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRILCgNwaWkYAyABKAgizAEKBlNjaGVtYRIrCgdjb2x1bW5zGAEgAygLMhouZWRnZXdpc2UuaW5nZXN0LnYxLkNvbHVtbhIQCghvcmRlcl9ieRgCIAMoCRIUCgxwYXJ0aXRpb25fYnkYAyABKAkSCwoDdHRsGAQgASgJEgoKAmlkGAUgASgJEgwKBHRpbWUYBiABKAkSMQoKb25fdW5rbm93bhgHIAEoDjIdLmVkZ2V3aXNlLmluZ2VzdC52MS5PblVua25vd24SEwoLanNvbl9zY2hlbWEYCCABKAkitwEKBlN0cmVhbRIMCgRuYW1lGAEgASgJEioKBnNjaGVtYRgCIAEoCzIaLmVkZ2V3aXNlLmluZ2VzdC52MS5TY2hlbWESDwoHdmVyc2lvbhgDIAEoDRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCgpzdGF0aXN0aWNzGAUgASgLMh4uZWRnZXdpc2UuaW5nZXN0LnYxLlN0YXRpc3RpY3MiXQoKU3RhdGlzdGljcxIMCgRyb3dzGAEgASgEEg0KBWJ5dGVzGAIgASgEEhMKC3F1YXJhbnRpbmVkGAMgASgEEhAKCHJlcGVhdGVkGAQgASgEEgsKA2xhZxgFIAEoBCKqAQoSV3JpdGVFdmVudHNSZXF1ZXN0Eg4KBnN0cmVhbRgBIAEoCRIMCgRib2R5GAIgASgMEhQKDGNvbnRlbnRfdHlwZRgDIAEoCRIYChBjb250ZW50X2VuY29kaW5nGAQgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCRIMCgR3YWl0GAYgASgIEg4KBnN0cmljdBgHIAEoCBIPCgdkcnlfcnVuGAggASgIIvMBChNXcml0ZUV2ZW50c1Jlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgNEhMKC3F1YXJhbnRpbmVkGAIgASgNEiwKBmVycm9ycxgDIAMoCzIcLmVkZ2V3aXNlLmluZ2VzdC52MS5Sb3dFcnJvchI0CgdvZmZzZXRzGAQgAygLMiMuZWRnZXdpc2UuaW5nZXN0LnYxLlBhcnRpdGlvbk9mZnNldBIRCglxdWVyeWFibGUYBSABKAgSEAoIcmVwbGF5ZWQYBiABKAgSLAoIaW5mZXJyZWQYByABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hIjcKCFJvd0Vycm9yEgsKA3JvdxgBIAEoDRIOCgZjb2x1bW4YAiABKAkSDgoGcmVhc29uGAMgASgJIjQKD1BhcnRpdGlvbk9mZnNldBIRCglwYXJ0aXRpb24YASABKA0SDgoGb2Zmc2V0GAIgASgEIvUBCgpVc2FnZUV2ZW50EhEKCXdvcmtzcGFjZRgBIAEoCRIPCgd0aW1lX21zGAIgASgEEhIKCnJlcXVlc3RfaWQYAyABKAkSDgoGbWV0aG9kGAQgASgJEg0KBXJvdXRlGAUgASgJEhAKCHJlc291cmNlGAYgASgJEg4KBnN0YXR1cxgHIAEoDRITCgtkdXJhdGlvbl91cxgIIAEoBBINCgVhY3RvchgJIAEoCRINCgVjYWNoZRgKIAEoCRIVCg1yZXF1ZXN0X2J5dGVzGAsgASgEEhYKDnJlc3BvbnNlX2J5dGVzGAwgASgEEgwKBGNvc3QYDSABKA0iQwoRV3JpdGVVc2FnZVJlcXVlc3QSLgoGZXZlbnRzGAEgAygLMh4uZWRnZXdpc2UuaW5nZXN0LnYxLlVzYWdlRXZlbnQiFAoSV3JpdGVVc2FnZVJlc3BvbnNlInEKEFB1dFN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgZzY2hlbWEYAiABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hEhIKCmlmX3ZlcnNpb24YAyABKA0SDwoHZHJ5X3J1bhgEIAEoCCIgChBHZXRTdHJlYW1SZXF1ZXN0EgwKBG5hbWUYASABKAkiMwoSTGlzdFN0cmVhbXNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJXChNMaXN0U3RyZWFtc1Jlc3BvbnNlEisKB3N0cmVhbXMYASADKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU3RyZWFtEhMKC25leHRfY3Vyc29yGAIgASgJIiMKE0RlbGV0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIWChREZWxldGVTdHJlYW1SZXNwb25zZSIlChVUcnVuY2F0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIYChZUcnVuY2F0ZVN0cmVhbVJlc3BvbnNlIs8BChFEZWxldGVSb3dzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXdoZXJlGAIgASgJEkEKBnBhcmFtcxgDIAMoCzIxLmVkZ2V3aXNlLmluZ2VzdC52MS5EZWxldGVSb3dzUmVxdWVzdC5QYXJhbXNFbnRyeRIPCgdkcnlfcnVuGAQgASgIGkkKC1BhcmFtc0VudHJ5EgsKA2tleRgBIAEoCRIpCgV2YWx1ZRgCIAEoCzIaLmVkZ2V3aXNlLmluZ2VzdC52MS5WYWx1ZXM6AjgBIhgKBlZhbHVlcxIOCgZ2YWx1ZXMYASADKAkiJQoSRGVsZXRlUm93c1Jlc3BvbnNlEg8KB2RlbGV0ZWQYASABKAQidAoOUXVhcmFudGluZWRSb3cSCgoCaWQYASABKAkSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGY29sdW1uGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIMCgR0ZXh0GAUgASgJIkYKFUxpc3RRdWFyYW50aW5lUmVxdWVzdBIOCgZzdHJlYW0YASABKAkSDQoFbGltaXQYAiABKA0SDgoGY3Vyc29yGAMgASgJIl8KFkxpc3RRdWFyYW50aW5lUmVzcG9uc2USMAoEcm93cxgBIAMoCzIiLmVkZ2V3aXNlLmluZ2VzdC52MS5RdWFyYW50aW5lZFJvdxITCgtuZXh0X2N1cnNvchgCIAEoCSIgCgRNZW5kEgoKAmlkGAEgASgJEgwKBHRleHQYAiABKAkiUQoXUmVwbGF5UXVhcmFudGluZVJlcXVlc3QSDgoGc3RyZWFtGAEgASgJEiYKBHJvd3MYAiADKAsyGC5lZGdld2lzZS5pbmdlc3QudjEuTWVuZCJaChhSZXBsYXlRdWFyYW50aW5lUmVzcG9uc2USEAoIYWNjZXB0ZWQYASABKA0SLAoGZXJyb3JzGAIgAygLMhwuZWRnZXdpc2UuaW5nZXN0LnYxLlJvd0Vycm9yIjcKGERpc2NhcmRRdWFyYW50aW5lUmVxdWVzdBIOCgZzdHJlYW0YASABKAkSCwoDaWRzGAIgAygJIi4KGURpc2NhcmRRdWFyYW50aW5lUmVzcG9uc2USEQoJZGlzY2FyZGVkGAEgASgNKm0KCU9uVW5rbm93bhIaChZPTl9VTktOT1dOX1VOU1BFQ0lGSUVEEAASEgoOT05fVU5LTk9XTl9BREQQARIVChFPTl9VTktOT1dOX0lHTk9SRRACEhkKFU9OX1VOS05PV05fUVVBUkFOVElORRADMr0ICg1Jbmdlc3RTZXJ2aWNlEl4KC1dyaXRlRXZlbnRzEiYuZWRnZXdpc2UuaW5nZXN0LnYxLldyaXRlRXZlbnRzUmVxdWVzdBonLmVkZ2V3aXNlLmluZ2VzdC52MS5Xcml0ZUV2ZW50c1Jlc3BvbnNlElsKCldyaXRlVXNhZ2USJS5lZGdld2lzZS5pbmdlc3QudjEuV3JpdGVVc2FnZVJlcXVlc3QaJi5lZGdld2lzZS5pbmdlc3QudjEuV3JpdGVVc2FnZVJlc3BvbnNlEk0KCVB1dFN0cmVhbRIkLmVkZ2V3aXNlLmluZ2VzdC52MS5QdXRTdHJlYW1SZXF1ZXN0GhouZWRnZXdpc2UuaW5nZXN0LnYxLlN0cmVhbRJNCglHZXRTdHJlYW0SJC5lZGdld2lzZS5pbmdlc3QudjEuR2V0U3RyZWFtUmVxdWVzdBoaLmVkZ2V3aXNlLmluZ2VzdC52MS5TdHJlYW0SXgoLTGlzdFN0cmVhbXMSJi5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFN0cmVhbXNSZXF1ZXN0GicuZWRnZXdpc2UuaW5nZXN0LnYxLkxpc3RTdHJlYW1zUmVzcG9uc2USYQoMRGVsZXRlU3RyZWFtEicuZWRnZXdpc2UuaW5nZXN0LnYxLkRlbGV0ZVN0cmVhbVJlcXVlc3QaKC5lZGdld2lzZS5pbmdlc3QudjEuRGVsZXRlU3RyZWFtUmVzcG9uc2USZwoOVHJ1bmNhdGVTdHJlYW0SKS5lZGdld2lzZS5pbmdlc3QudjEuVHJ1bmNhdGVTdHJlYW1SZXF1ZXN0GiouZWRnZXdpc2UuaW5nZXN0LnYxLlRydW5jYXRlU3RyZWFtUmVzcG9uc2USWwoKRGVsZXRlUm93cxIlLmVkZ2V3aXNlLmluZ2VzdC52MS5EZWxldGVSb3dzUmVxdWVzdBomLmVkZ2V3aXNlLmluZ2VzdC52MS5EZWxldGVSb3dzUmVzcG9uc2USZwoOTGlzdFF1YXJhbnRpbmUSKS5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFF1YXJhbnRpbmVSZXF1ZXN0GiouZWRnZXdpc2UuaW5nZXN0LnYxLkxpc3RRdWFyYW50aW5lUmVzcG9uc2USbQoQUmVwbGF5UXVhcmFudGluZRIrLmVkZ2V3aXNlLmluZ2VzdC52MS5SZXBsYXlRdWFyYW50aW5lUmVxdWVzdBosLmVkZ2V3aXNlLmluZ2VzdC52MS5SZXBsYXlRdWFyYW50aW5lUmVzcG9uc2UScAoRRGlzY2FyZFF1YXJhbnRpbmUSLC5lZGdld2lzZS5pbmdlc3QudjEuRGlzY2FyZFF1YXJhbnRpbmVSZXF1ZXN0Gi0uZWRnZXdpc2UuaW5nZXN0LnYxLkRpc2NhcmRRdWFyYW50aW5lUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9lZGdld2lzZS9pbmdlc3QvdjEvaW5nZXN0LnByb3RvEhJlZGdld2lzZS5pbmdlc3QudjEiMQoGQ29sdW1uEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRILCgNwaWkYAyABKAgizAEKBlNjaGVtYRIrCgdjb2x1bW5zGAEgAygLMhouZWRnZXdpc2UuaW5nZXN0LnYxLkNvbHVtbhIQCghvcmRlcl9ieRgCIAMoCRIUCgxwYXJ0aXRpb25fYnkYAyABKAkSCwoDdHRsGAQgASgJEgoKAmlkGAUgASgJEgwKBHRpbWUYBiABKAkSMQoKb25fdW5rbm93bhgHIAEoDjIdLmVkZ2V3aXNlLmluZ2VzdC52MS5PblVua25vd24SEwoLanNvbl9zY2hlbWEYCCABKAkitwEKBlN0cmVhbRIMCgRuYW1lGAEgASgJEioKBnNjaGVtYRgCIAEoCzIaLmVkZ2V3aXNlLmluZ2VzdC52MS5TY2hlbWESDwoHdmVyc2lvbhgDIAEoDRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCgpzdGF0aXN0aWNzGAUgASgLMh4uZWRnZXdpc2UuaW5nZXN0LnYxLlN0YXRpc3RpY3MiXQoKU3RhdGlzdGljcxIMCgRyb3dzGAEgASgEEg0KBWJ5dGVzGAIgASgEEhMKC3F1YXJhbnRpbmVkGAMgASgEEhAKCHJlcGVhdGVkGAQgASgEEgsKA2xhZxgFIAEoBCKqAQoSV3JpdGVFdmVudHNSZXF1ZXN0Eg4KBnN0cmVhbRgBIAEoCRIMCgRib2R5GAIgASgMEhQKDGNvbnRlbnRfdHlwZRgDIAEoCRIYChBjb250ZW50X2VuY29kaW5nGAQgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCRIMCgR3YWl0GAYgASgIEg4KBnN0cmljdBgHIAEoCBIPCgdkcnlfcnVuGAggASgIIvMBChNXcml0ZUV2ZW50c1Jlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgNEhMKC3F1YXJhbnRpbmVkGAIgASgNEiwKBmVycm9ycxgDIAMoCzIcLmVkZ2V3aXNlLmluZ2VzdC52MS5Sb3dFcnJvchI0CgdvZmZzZXRzGAQgAygLMiMuZWRnZXdpc2UuaW5nZXN0LnYxLlBhcnRpdGlvbk9mZnNldBIRCglxdWVyeWFibGUYBSABKAgSEAoIcmVwbGF5ZWQYBiABKAgSLAoIaW5mZXJyZWQYByABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hIjcKCFJvd0Vycm9yEgsKA3JvdxgBIAEoDRIOCgZjb2x1bW4YAiABKAkSDgoGcmVhc29uGAMgASgJIjQKD1BhcnRpdGlvbk9mZnNldBIRCglwYXJ0aXRpb24YASABKA0SDgoGb2Zmc2V0GAIgASgEIvUBCgpVc2FnZUV2ZW50EhEKCXdvcmtzcGFjZRgBIAEoCRIPCgd0aW1lX21zGAIgASgEEhIKCnJlcXVlc3RfaWQYAyABKAkSDgoGbWV0aG9kGAQgASgJEg0KBXJvdXRlGAUgASgJEhAKCHJlc291cmNlGAYgASgJEg4KBnN0YXR1cxgHIAEoDRITCgtkdXJhdGlvbl91cxgIIAEoBBINCgVhY3RvchgJIAEoCRINCgVjYWNoZRgKIAEoCRIVCg1yZXF1ZXN0X2J5dGVzGAsgASgEEhYKDnJlc3BvbnNlX2J5dGVzGAwgASgEEgwKBGNvc3QYDSABKA0iQwoRV3JpdGVVc2FnZVJlcXVlc3QSLgoGZXZlbnRzGAEgAygLMh4uZWRnZXdpc2UuaW5nZXN0LnYxLlVzYWdlRXZlbnQiFAoSV3JpdGVVc2FnZVJlc3BvbnNlInEKEFB1dFN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgZzY2hlbWEYAiABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hEhIKCmlmX3ZlcnNpb24YAyABKA0SDwoHZHJ5X3J1bhgEIAEoCCIgChBHZXRTdHJlYW1SZXF1ZXN0EgwKBG5hbWUYASABKAkiMwoSTGlzdFN0cmVhbXNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJXChNMaXN0U3RyZWFtc1Jlc3BvbnNlEisKB3N0cmVhbXMYASADKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU3RyZWFtEhMKC25leHRfY3Vyc29yGAIgASgJIiMKE0RlbGV0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIWChREZWxldGVTdHJlYW1SZXNwb25zZSIlChVUcnVuY2F0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIYChZUcnVuY2F0ZVN0cmVhbVJlc3BvbnNlInQKDlF1YXJhbnRpbmVkUm93EgoKAmlkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmNvbHVtbhgDIAEoCRIOCgZyZWFzb24YBCABKAkSDAoEdGV4dBgFIAEoCSJGChVMaXN0UXVhcmFudGluZVJlcXVlc3QSDgoGc3RyZWFtGAEgASgJEg0KBWxpbWl0GAIgASgNEg4KBmN1cnNvchgDIAEoCSJfChZMaXN0UXVhcmFudGluZVJlc3BvbnNlEjAKBHJvd3MYASADKAsyIi5lZGdld2lzZS5pbmdlc3QudjEuUXVhcmFudGluZWRSb3cSEwoLbmV4dF9jdXJzb3IYAiABKAkiIAoETWVuZBIKCgJpZBgBIAEoCRIMCgR0ZXh0GAIgASgJIlEKF1JlcGxheVF1YXJhbnRpbmVSZXF1ZXN0Eg4KBnN0cmVhbRgBIAEoCRImCgRyb3dzGAIgAygLMhguZWRnZXdpc2UuaW5nZXN0LnYxLk1lbmQiWgoYUmVwbGF5UXVhcmFudGluZVJlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgNEiwKBmVycm9ycxgCIAMoCzIcLmVkZ2V3aXNlLmluZ2VzdC52MS5Sb3dFcnJvciI3ChhEaXNjYXJkUXVhcmFudGluZVJlcXVlc3QSDgoGc3RyZWFtGAEgASgJEgsKA2lkcxgCIAMoCSIuChlEaXNjYXJkUXVhcmFudGluZVJlc3BvbnNlEhEKCWRpc2NhcmRlZBgBIAEoDSKNAQoQUmVhZFVzYWdlUmVxdWVzdBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgJ0bxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoCYnkYAyABKA4yGy5lZGdld2lzZS5pbmdlc3QudjEuVXNhZ2VCeSKDAQoFVXNhZ2USCwoDa2V5GAEgASgJEhAKCHJlcXVlc3RzGAIgASgEEg4KBmZhaWxlZBgDIAEoBBIOCgZjYWNoZWQYBCABKAQSDAoEY29zdBgFIAEoBBIVCg1yZXF1ZXN0X2J5dGVzGAYgASgEEhYKDnJlc3BvbnNlX2J5dGVzGAcgASgEImUKCVBsYW5RdW90YRIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgEEhYKDndpbmRvd19zZWNvbmRzGAMgASgNEhEKCXJlbWFpbmluZxgEIAEoBBIQCghyZXNldF9tcxgFIAEoDSJsChFSZWFkVXNhZ2VSZXNwb25zZRIoCgV1c2FnZRgBIAMoCzIZLmVkZ2V3aXNlLmluZ2VzdC52MS5Vc2FnZRItCgZxdW90YXMYAiADKAsyHS5lZGdld2lzZS5pbmdlc3QudjEuUGxhblF1b3RhKm0KCU9uVW5rbm93bhIaChZPTl9VTktOT1dOX1VOU1BFQ0lGSUVEEAASEgoOT05fVU5LTk9XTl9BREQQARIVChFPTl9VTktOT1dOX0lHTk9SRRACEhkKFU9OX1VOS05PV05fUVVBUkFOVElORRADKocBCgdVc2FnZUJ5EhgKFFVTQUdFX0JZX1VOU1BFQ0lGSUVEEAASEgoOVVNBR0VfQllfQUNUT1IQARISCg5VU0FHRV9CWV9ST1VURRACEhUKEVVTQUdFX0JZX1JFU09VUkNFEAMSEQoNVVNBR0VfQllfSE9VUhAEEhAKDFVTQUdFX0JZX0RBWRAFMroICg1Jbmdlc3RTZXJ2aWNlEl4KC1dyaXRlRXZlbnRzEiYuZWRnZXdpc2UuaW5nZXN0LnYxLldyaXRlRXZlbnRzUmVxdWVzdBonLmVkZ2V3aXNlLmluZ2VzdC52MS5Xcml0ZUV2ZW50c1Jlc3BvbnNlElsKCldyaXRlVXNhZ2USJS5lZGdld2lzZS5pbmdlc3QudjEuV3JpdGVVc2FnZVJlcXVlc3QaJi5lZGdld2lzZS5pbmdlc3QudjEuV3JpdGVVc2FnZVJlc3BvbnNlElgKCVJlYWRVc2FnZRIkLmVkZ2V3aXNlLmluZ2VzdC52MS5SZWFkVXNhZ2VSZXF1ZXN0GiUuZWRnZXdpc2UuaW5nZXN0LnYxLlJlYWRVc2FnZVJlc3BvbnNlEk0KCVB1dFN0cmVhbRIkLmVkZ2V3aXNlLmluZ2VzdC52MS5QdXRTdHJlYW1SZXF1ZXN0GhouZWRnZXdpc2UuaW5nZXN0LnYxLlN0cmVhbRJNCglHZXRTdHJlYW0SJC5lZGdld2lzZS5pbmdlc3QudjEuR2V0U3RyZWFtUmVxdWVzdBoaLmVkZ2V3aXNlLmluZ2VzdC52MS5TdHJlYW0SXgoLTGlzdFN0cmVhbXMSJi5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFN0cmVhbXNSZXF1ZXN0GicuZWRnZXdpc2UuaW5nZXN0LnYxLkxpc3RTdHJlYW1zUmVzcG9uc2USYQoMRGVsZXRlU3RyZWFtEicuZWRnZXdpc2UuaW5nZXN0LnYxLkRlbGV0ZVN0cmVhbVJlcXVlc3QaKC5lZGdld2lzZS5pbmdlc3QudjEuRGVsZXRlU3RyZWFtUmVzcG9uc2USZwoOVHJ1bmNhdGVTdHJlYW0SKS5lZGdld2lzZS5pbmdlc3QudjEuVHJ1bmNhdGVTdHJlYW1SZXF1ZXN0GiouZWRnZXdpc2UuaW5nZXN0LnYxLlRydW5jYXRlU3RyZWFtUmVzcG9uc2USZwoOTGlzdFF1YXJhbnRpbmUSKS5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFF1YXJhbnRpbmVSZXF1ZXN0GiouZWRnZXdpc2UuaW5nZXN0LnYxLkxpc3RRdWFyYW50aW5lUmVzcG9uc2USbQoQUmVwbGF5UXVhcmFudGluZRIrLmVkZ2V3aXNlLmluZ2VzdC52MS5SZXBsYXlRdWFyYW50aW5lUmVxdWVzdBosLmVkZ2V3aXNlLmluZ2VzdC52MS5SZXBsYXlRdWFyYW50aW5lUmVzcG9uc2UScAoRRGlzY2FyZFF1YXJhbnRpbmUSLC5lZGdld2lzZS5pbmdlc3QudjEuRGlzY2FyZFF1YXJhbnRpbmVSZXF1ZXN0Gi0uZWRnZXdpc2UuaW5nZXN0LnYxLkRpc2NhcmRRdWFyYW50aW5lUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Column is one column of a stream.
@@ -746,90 +746,6 @@ export const TruncateStreamResponseSchema: GenMessage<TruncateStreamResponse> = 
   messageDesc(file_edgewise_ingest_v1_ingest, 18);
 
 /**
- * DeleteRowsRequest says which rows.
- *
- * @generated from message edgewise.ingest.v1.DeleteRowsRequest
- */
-export type DeleteRowsRequest = Message<"edgewise.ingest.v1.DeleteRowsRequest"> & {
-  /**
-   * The stream.
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * What may stand after the WHERE of a SELECT from the stream; `{name:Type}` are parameters.
-   *
-   * @generated from field: string where = 2;
-   */
-  where: string;
-
-  /**
-   * Values of the parameters, by name.
-   *
-   * @generated from field: map<string, edgewise.ingest.v1.Values> params = 3;
-   */
-  params: { [key: string]: Values };
-
-  /**
-   * Only count them.
-   *
-   * @generated from field: bool dry_run = 4;
-   */
-  dryRun: boolean;
-};
-
-/**
- * Describes the message edgewise.ingest.v1.DeleteRowsRequest.
- * Use `create(DeleteRowsRequestSchema)` to create a new message.
- */
-export const DeleteRowsRequestSchema: GenMessage<DeleteRowsRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 19);
-
-/**
- * Values of one parameter: one, or any number for an array.
- *
- * @generated from message edgewise.ingest.v1.Values
- */
-export type Values = Message<"edgewise.ingest.v1.Values"> & {
-  /**
-   * As text.
-   *
-   * @generated from field: repeated string values = 1;
-   */
-  values: string[];
-};
-
-/**
- * Describes the message edgewise.ingest.v1.Values.
- * Use `create(ValuesSchema)` to create a new message.
- */
-export const ValuesSchema: GenMessage<Values> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 20);
-
-/**
- * DeleteRowsResponse counts.
- *
- * @generated from message edgewise.ingest.v1.DeleteRowsResponse
- */
-export type DeleteRowsResponse = Message<"edgewise.ingest.v1.DeleteRowsResponse"> & {
-  /**
-   * How many rows are gone (or would be).
-   *
-   * @generated from field: uint64 deleted = 1;
-   */
-  deleted: bigint;
-};
-
-/**
- * Describes the message edgewise.ingest.v1.DeleteRowsResponse.
- * Use `create(DeleteRowsResponseSchema)` to create a new message.
- */
-export const DeleteRowsResponseSchema: GenMessage<DeleteRowsResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 21);
-
-/**
  * QuarantinedRow is a row that was refused.
  *
  * @generated from message edgewise.ingest.v1.QuarantinedRow
@@ -876,7 +792,7 @@ export type QuarantinedRow = Message<"edgewise.ingest.v1.QuarantinedRow"> & {
  * Use `create(QuarantinedRowSchema)` to create a new message.
  */
 export const QuarantinedRowSchema: GenMessage<QuarantinedRow> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 22);
+  messageDesc(file_edgewise_ingest_v1_ingest, 19);
 
 /**
  * ListQuarantineRequest pages.
@@ -911,7 +827,7 @@ export type ListQuarantineRequest = Message<"edgewise.ingest.v1.ListQuarantineRe
  * Use `create(ListQuarantineRequestSchema)` to create a new message.
  */
 export const ListQuarantineRequestSchema: GenMessage<ListQuarantineRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 23);
+  messageDesc(file_edgewise_ingest_v1_ingest, 20);
 
 /**
  * ListQuarantineResponse is a page.
@@ -939,7 +855,7 @@ export type ListQuarantineResponse = Message<"edgewise.ingest.v1.ListQuarantineR
  * Use `create(ListQuarantineResponseSchema)` to create a new message.
  */
 export const ListQuarantineResponseSchema: GenMessage<ListQuarantineResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 24);
+  messageDesc(file_edgewise_ingest_v1_ingest, 21);
 
 /**
  * Mend is a refused row and what to send instead.
@@ -967,7 +883,7 @@ export type Mend = Message<"edgewise.ingest.v1.Mend"> & {
  * Use `create(MendSchema)` to create a new message.
  */
 export const MendSchema: GenMessage<Mend> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 25);
+  messageDesc(file_edgewise_ingest_v1_ingest, 22);
 
 /**
  * ReplayQuarantineRequest names rows.
@@ -995,7 +911,7 @@ export type ReplayQuarantineRequest = Message<"edgewise.ingest.v1.ReplayQuaranti
  * Use `create(ReplayQuarantineRequestSchema)` to create a new message.
  */
 export const ReplayQuarantineRequestSchema: GenMessage<ReplayQuarantineRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 26);
+  messageDesc(file_edgewise_ingest_v1_ingest, 23);
 
 /**
  * ReplayQuarantineResponse says what became of them. Rows that are still bad stay where they are.
@@ -1023,7 +939,7 @@ export type ReplayQuarantineResponse = Message<"edgewise.ingest.v1.ReplayQuarant
  * Use `create(ReplayQuarantineResponseSchema)` to create a new message.
  */
 export const ReplayQuarantineResponseSchema: GenMessage<ReplayQuarantineResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 27);
+  messageDesc(file_edgewise_ingest_v1_ingest, 24);
 
 /**
  * DiscardQuarantineRequest names rows.
@@ -1051,7 +967,7 @@ export type DiscardQuarantineRequest = Message<"edgewise.ingest.v1.DiscardQuaran
  * Use `create(DiscardQuarantineRequestSchema)` to create a new message.
  */
 export const DiscardQuarantineRequestSchema: GenMessage<DiscardQuarantineRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 28);
+  messageDesc(file_edgewise_ingest_v1_ingest, 25);
 
 /**
  * DiscardQuarantineResponse counts.
@@ -1072,7 +988,182 @@ export type DiscardQuarantineResponse = Message<"edgewise.ingest.v1.DiscardQuara
  * Use `create(DiscardQuarantineResponseSchema)` to create a new message.
  */
 export const DiscardQuarantineResponseSchema: GenMessage<DiscardQuarantineResponse> = /*@__PURE__*/
+  messageDesc(file_edgewise_ingest_v1_ingest, 26);
+
+/**
+ * ReadUsageRequest is a stretch of time.
+ *
+ * @generated from message edgewise.ingest.v1.ReadUsageRequest
+ */
+export type ReadUsageRequest = Message<"edgewise.ingest.v1.ReadUsageRequest"> & {
+  /**
+   * From here on. Absent: 24 hours before `to`.
+   *
+   * @generated from field: google.protobuf.Timestamp from = 1;
+   */
+  from?: Timestamp | undefined;
+
+  /**
+   * Before this. Absent: now.
+   *
+   * @generated from field: google.protobuf.Timestamp to = 2;
+   */
+  to?: Timestamp | undefined;
+
+  /**
+   * See UsageBy.
+   *
+   * @generated from field: edgewise.ingest.v1.UsageBy by = 3;
+   */
+  by: UsageBy;
+};
+
+/**
+ * Describes the message edgewise.ingest.v1.ReadUsageRequest.
+ * Use `create(ReadUsageRequestSchema)` to create a new message.
+ */
+export const ReadUsageRequestSchema: GenMessage<ReadUsageRequest> = /*@__PURE__*/
+  messageDesc(file_edgewise_ingest_v1_ingest, 27);
+
+/**
+ * Usage is a sum of requests.
+ *
+ * @generated from message edgewise.ingest.v1.Usage
+ */
+export type Usage = Message<"edgewise.ingest.v1.Usage"> & {
+  /**
+   * What it is the sum of, as `by` says; a time as ISO 8601.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * Requests that were served.
+   *
+   * @generated from field: uint64 requests = 2;
+   */
+  requests: bigint;
+
+  /**
+   * Those of them that were refused (4xx) or failed (5xx).
+   *
+   * @generated from field: uint64 failed = 3;
+   */
+  failed: bigint;
+
+  /**
+   * Those of them that were answered from an edge's cache.
+   *
+   * @generated from field: uint64 cached = 4;
+   */
+  cached: bigint;
+
+  /**
+   * What they were charged against the plans' requests.
+   *
+   * @generated from field: uint64 cost = 5;
+   */
+  cost: bigint;
+
+  /**
+   * Of bodies.
+   *
+   * @generated from field: uint64 request_bytes = 6;
+   */
+  requestBytes: bigint;
+
+  /**
+   * Of bodies.
+   *
+   * @generated from field: uint64 response_bytes = 7;
+   */
+  responseBytes: bigint;
+};
+
+/**
+ * Describes the message edgewise.ingest.v1.Usage.
+ * Use `create(UsageSchema)` to create a new message.
+ */
+export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
+  messageDesc(file_edgewise_ingest_v1_ingest, 28);
+
+/**
+ * PlanQuota is how a bound of the caller's plan stands now.
+ *
+ * @generated from message edgewise.ingest.v1.PlanQuota
+ */
+export type PlanQuota = Message<"edgewise.ingest.v1.PlanQuota"> & {
+  /**
+   * `rows`, `bytes` or `events`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Per window.
+   *
+   * @generated from field: uint64 limit = 2;
+   */
+  limit: bigint;
+
+  /**
+   * The window, in seconds.
+   *
+   * @generated from field: uint32 window_seconds = 3;
+   */
+  windowSeconds: number;
+
+  /**
+   * What is left of it.
+   *
+   * @generated from field: uint64 remaining = 4;
+   */
+  remaining: bigint;
+
+  /**
+   * Until a new window begins, in milliseconds.
+   *
+   * @generated from field: uint32 reset_ms = 5;
+   */
+  resetMs: number;
+};
+
+/**
+ * Describes the message edgewise.ingest.v1.PlanQuota.
+ * Use `create(PlanQuotaSchema)` to create a new message.
+ */
+export const PlanQuotaSchema: GenMessage<PlanQuota> = /*@__PURE__*/
   messageDesc(file_edgewise_ingest_v1_ingest, 29);
+
+/**
+ * ReadUsageResponse is the usage, at most 1,000 sums: the latest of times, the largest of others.
+ *
+ * @generated from message edgewise.ingest.v1.ReadUsageResponse
+ */
+export type ReadUsageResponse = Message<"edgewise.ingest.v1.ReadUsageResponse"> & {
+  /**
+   * Sums. A caller with row filters or bound parameters sees its own requests only.
+   *
+   * @generated from field: repeated edgewise.ingest.v1.Usage usage = 1;
+   */
+  usage: Usage[];
+
+  /**
+   * Empty where the plan bounds neither rows, bytes nor events.
+   *
+   * @generated from field: repeated edgewise.ingest.v1.PlanQuota quotas = 2;
+   */
+  quotas: PlanQuota[];
+};
+
+/**
+ * Describes the message edgewise.ingest.v1.ReadUsageResponse.
+ * Use `create(ReadUsageResponseSchema)` to create a new message.
+ */
+export const ReadUsageResponseSchema: GenMessage<ReadUsageResponse> = /*@__PURE__*/
+  messageDesc(file_edgewise_ingest_v1_ingest, 30);
 
 /**
  * OnUnknown is what happens to a field that the schema does not have.
@@ -1123,6 +1214,68 @@ export const OnUnknownSchema: GenEnum<OnUnknown> = /*@__PURE__*/
   enumDesc(file_edgewise_ingest_v1_ingest, 0);
 
 /**
+ * UsageBy is what usage is summed up by.
+ *
+ * @generated from enum edgewise.ingest.v1.UsageBy
+ */
+export const UsageBy = {
+  /**
+   * All in one.
+   *
+   * @generated from enum value: USAGE_BY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Id of the key or user.
+   *
+   * @generated from enum value: USAGE_BY_ACTOR = 1;
+   */
+  ACTOR: 1,
+
+  /**
+   * Route of the API.
+   *
+   * @generated from enum value: USAGE_BY_ROUTE = 2;
+   */
+  ROUTE: 2,
+
+  /**
+   * Name of the endpoint or stream.
+   *
+   * @generated from enum value: USAGE_BY_RESOURCE = 3;
+   */
+  RESOURCE: 3,
+
+  /**
+   * Hours, in UTC.
+   *
+   * @generated from enum value: USAGE_BY_HOUR = 4;
+   */
+  HOUR: 4,
+
+  /**
+   * Days, in UTC.
+   *
+   * @generated from enum value: USAGE_BY_DAY = 5;
+   */
+  DAY: 5,
+} as const;
+
+/**
+ * UsageBy is what usage is summed up by.
+ *
+ * @generated from enum edgewise.ingest.v1.UsageBy
+ */
+export type UsageBy = (typeof UsageBy)[keyof typeof UsageBy] | UnknownEnum;
+
+/**
+ * Describes the enum edgewise.ingest.v1.UsageBy.
+ */
+export const UsageBySchema: GenEnum<UsageBy> = /*@__PURE__*/
+  enumDesc(file_edgewise_ingest_v1_ingest, 1);
+
+/**
  * IngestService owns streams: their schema, the door that every event passes, and the quarantine.
  *
  * @generated from service edgewise.ingest.v1.IngestService
@@ -1147,6 +1300,16 @@ export const IngestService: GenService<{
     methodKind: "unary";
     input: typeof WriteUsageRequestSchema;
     output: typeof WriteUsageResponseSchema;
+  },
+  /**
+   * ReadUsage sums the requests of the caller's workspace up, and says how the caller's own plan stands.
+   *
+   * @generated from rpc edgewise.ingest.v1.IngestService.ReadUsage
+   */
+  readUsage: {
+    methodKind: "unary";
+    input: typeof ReadUsageRequestSchema;
+    output: typeof ReadUsageResponseSchema;
   },
   /**
    * PutStream declares a stream, or changes it in place where that only adds.
@@ -1197,16 +1360,6 @@ export const IngestService: GenService<{
     methodKind: "unary";
     input: typeof TruncateStreamRequestSchema;
     output: typeof TruncateStreamResponseSchema;
-  },
-  /**
-   * DeleteRows deletes the rows of a stream that a condition holds for.
-   *
-   * @generated from rpc edgewise.ingest.v1.IngestService.DeleteRows
-   */
-  deleteRows: {
-    methodKind: "unary";
-    input: typeof DeleteRowsRequestSchema;
-    output: typeof DeleteRowsResponseSchema;
   },
   /**
    * ListQuarantine pages through the rows of a stream that were refused and still wait, oldest first.
