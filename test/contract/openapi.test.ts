@@ -37,10 +37,16 @@ afterAll(async () => {
 /** What it found, and the whole report where it found anything. */
 function run(...more: readonly string[]): Promise<{ readonly failed: boolean; readonly report: string }> {
   const args = [
-    ...['--config-file', join(directory, 'schemathesis.toml'), 'run', `${product.url}/openapi.json`],
-    ...['--header', `Authorization: Bearer ${product.key}`],
-    ...['--checks', 'not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance'],
-    ...['--seed', '1', '--no-color', '--warnings', 'off', '--request-timeout', '30', '--generation-database', 'none'],
+    `--config-file=${join(directory, 'schemathesis.toml')}`,
+    'run',
+    `${product.url}/openapi.json`,
+    `--header=Authorization: Bearer ${product.key}`,
+    '--checks=not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance',
+    '--seed=1',
+    '--no-color',
+    '--warnings=off',
+    '--request-timeout=30',
+    '--generation-database=none',
   ]
   return promisify(execFile)(schemathesis ?? '', [...args, ...more], { cwd: directory, maxBuffer: 1 << 26 }).then(
     ({ stdout }) => ({ failed: false, report: stdout }),

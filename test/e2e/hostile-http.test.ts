@@ -344,6 +344,7 @@ describe('too slowly', () => {
     try {
       await sleep(500)
       for (let at = 0; at < 10; at++) await stillAnswers()
+      expect(slow.every((socket) => !socket.destroyed)).toBe(true)
     } finally {
       for (const socket of slow) socket.destroy()
     }

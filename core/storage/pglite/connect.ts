@@ -20,8 +20,10 @@ export async function openPglite(
   migrations: readonly Migrations[],
 ): Promise<{ readonly db: ControlDb; close(): Promise<void> }> {
   // It makes its files for everyone to write, so who can reach them is decided here, whatever the directory above allows.
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  chmodSync(directory, 0o700)
+  if (!directory.startsWith('memory://')) {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    chmodSync(directory, 0o700)
+  }
   const client = await PGlite.create({ dataDir: directory })
   const db = drizzle({ client })
   for (const { domain, folder } of migrations) {

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edgewise/ingest/v1/ingest.proto.
  */
 export const file_edgewise_ingest_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lZGdld2lzZS9pbmdlc3QvdjEvaW5nZXN0LnByb3RvEhJlZGdld2lzZS5pbmdlc3QudjEiMQoGQ29sdW1uEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRILCgNwaWkYAyABKAgizAEKBlNjaGVtYRIrCgdjb2x1bW5zGAEgAygLMhouZWRnZXdpc2UuaW5nZXN0LnYxLkNvbHVtbhIQCghvcmRlcl9ieRgCIAMoCRIUCgxwYXJ0aXRpb25fYnkYAyABKAkSCwoDdHRsGAQgASgJEgoKAmlkGAUgASgJEgwKBHRpbWUYBiABKAkSMQoKb25fdW5rbm93bhgHIAEoDjIdLmVkZ2V3aXNlLmluZ2VzdC52MS5PblVua25vd24SEwoLanNvbl9zY2hlbWEYCCABKAkitwEKBlN0cmVhbRIMCgRuYW1lGAEgASgJEioKBnNjaGVtYRgCIAEoCzIaLmVkZ2V3aXNlLmluZ2VzdC52MS5TY2hlbWESDwoHdmVyc2lvbhgDIAEoDRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCgpzdGF0aXN0aWNzGAUgASgLMh4uZWRnZXdpc2UuaW5nZXN0LnYxLlN0YXRpc3RpY3MiXQoKU3RhdGlzdGljcxIMCgRyb3dzGAEgASgEEg0KBWJ5dGVzGAIgASgEEhMKC3F1YXJhbnRpbmVkGAMgASgEEhAKCHJlcGVhdGVkGAQgASgEEgsKA2xhZxgFIAEoBCKqAQoSV3JpdGVFdmVudHNSZXF1ZXN0Eg4KBnN0cmVhbRgBIAEoCRIMCgRib2R5GAIgASgMEhQKDGNvbnRlbnRfdHlwZRgDIAEoCRIYChBjb250ZW50X2VuY29kaW5nGAQgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCRIMCgR3YWl0GAYgASgIEg4KBnN0cmljdBgHIAEoCBIPCgdkcnlfcnVuGAggASgIIvMBChNXcml0ZUV2ZW50c1Jlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgNEhMKC3F1YXJhbnRpbmVkGAIgASgNEiwKBmVycm9ycxgDIAMoCzIcLmVkZ2V3aXNlLmluZ2VzdC52MS5Sb3dFcnJvchI0CgdvZmZzZXRzGAQgAygLMiMuZWRnZXdpc2UuaW5nZXN0LnYxLlBhcnRpdGlvbk9mZnNldBIRCglxdWVyeWFibGUYBSABKAgSEAoIcmVwbGF5ZWQYBiABKAgSLAoIaW5mZXJyZWQYByABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hIjcKCFJvd0Vycm9yEgsKA3JvdxgBIAEoDRIOCgZjb2x1bW4YAiABKAkSDgoGcmVhc29uGAMgASgJIjQKD1BhcnRpdGlvbk9mZnNldBIRCglwYXJ0aXRpb24YASABKA0SDgoGb2Zmc2V0GAIgASgEIvUBCgpVc2FnZUV2ZW50EhEKCXdvcmtzcGFjZRgBIAEoCRIPCgd0aW1lX21zGAIgASgEEhIKCnJlcXVlc3RfaWQYAyABKAkSDgoGbWV0aG9kGAQgASgJEg0KBXJvdXRlGAUgASgJEhAKCHJlc291cmNlGAYgASgJEg4KBnN0YXR1cxgHIAEoDRITCgtkdXJhdGlvbl91cxgIIAEoBBINCgVhY3RvchgJIAEoCRINCgVjYWNoZRgKIAEoCRIVCg1yZXF1ZXN0X2J5dGVzGAsgASgEEhYKDnJlc3BvbnNlX2J5dGVzGAwgASgEEgwKBGNvc3QYDSABKA0iQwoRV3JpdGVVc2FnZVJlcXVlc3QSLgoGZXZlbnRzGAEgAygLMh4uZWRnZXdpc2UuaW5nZXN0LnYxLlVzYWdlRXZlbnQiFAoSV3JpdGVVc2FnZVJlc3BvbnNlInEKEFB1dFN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgZzY2hlbWEYAiABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hEhIKCmlmX3ZlcnNpb24YAyABKA0SDwoHZHJ5X3J1bhgEIAEoCCIgChBHZXRTdHJlYW1SZXF1ZXN0EgwKBG5hbWUYASABKAkiMwoSTGlzdFN0cmVhbXNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJXChNMaXN0U3RyZWFtc1Jlc3BvbnNlEisKB3N0cmVhbXMYASADKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU3RyZWFtEhMKC25leHRfY3Vyc29yGAIgASgJIiMKE0RlbGV0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIWChREZWxldGVTdHJlYW1SZXNwb25zZSIlChVUcnVuY2F0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIYChZUcnVuY2F0ZVN0cmVhbVJlc3BvbnNlInQKDlF1YXJhbnRpbmVkUm93EgoKAmlkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmNvbHVtbhgDIAEoCRIOCgZyZWFzb24YBCABKAkSDAoEdGV4dBgFIAEoCSJGChVMaXN0UXVhcmFudGluZVJlcXVlc3QSDgoGc3RyZWFtGAEgASgJEg0KBWxpbWl0GAIgASgNEg4KBmN1cnNvchgDIAEoCSJfChZMaXN0UXVhcmFudGluZVJlc3BvbnNlEjAKBHJvd3MYASADKAsyIi5lZGdld2lzZS5pbmdlc3QudjEuUXVhcmFudGluZWRSb3cSEwoLbmV4dF9jdXJzb3IYAiABKAkiIAoETWVuZBIKCgJpZBgBIAEoCRIMCgR0ZXh0GAIgASgJIlEKF1JlcGxheVF1YXJhbnRpbmVSZXF1ZXN0Eg4KBnN0cmVhbRgBIAEoCRImCgRyb3dzGAIgAygLMhguZWRnZXdpc2UuaW5nZXN0LnYxLk1lbmQiWgoYUmVwbGF5UXVhcmFudGluZVJlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgNEiwKBmVycm9ycxgCIAMoCzIcLmVkZ2V3aXNlLmluZ2VzdC52MS5Sb3dFcnJvciI3ChhEaXNjYXJkUXVhcmFudGluZVJlcXVlc3QSDgoGc3RyZWFtGAEgASgJEgsKA2lkcxgCIAMoCSIuChlEaXNjYXJkUXVhcmFudGluZVJlc3BvbnNlEhEKCWRpc2NhcmRlZBgBIAEoDSKNAQoQUmVhZFVzYWdlUmVxdWVzdBIoCgRmcm9tGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCgJ0bxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJwoCYnkYAyABKA4yGy5lZGdld2lzZS5pbmdlc3QudjEuVXNhZ2VCeSKDAQoFVXNhZ2USCwoDa2V5GAEgASgJEhAKCHJlcXVlc3RzGAIgASgEEg4KBmZhaWxlZBgDIAEoBBIOCgZjYWNoZWQYBCABKAQSDAoEY29zdBgFIAEoBBIVCg1yZXF1ZXN0X2J5dGVzGAYgASgEEhYKDnJlc3BvbnNlX2J5dGVzGAcgASgEImUKCVBsYW5RdW90YRIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgEEhYKDndpbmRvd19zZWNvbmRzGAMgASgNEhEKCXJlbWFpbmluZxgEIAEoBBIQCghyZXNldF9tcxgFIAEoDSJsChFSZWFkVXNhZ2VSZXNwb25zZRIoCgV1c2FnZRgBIAMoCzIZLmVkZ2V3aXNlLmluZ2VzdC52MS5Vc2FnZRItCgZxdW90YXMYAiADKAsyHS5lZGdld2lzZS5pbmdlc3QudjEuUGxhblF1b3RhKm0KCU9uVW5rbm93bhIaChZPTl9VTktOT1dOX1VOU1BFQ0lGSUVEEAASEgoOT05fVU5LTk9XTl9BREQQARIVChFPTl9VTktOT1dOX0lHTk9SRRACEhkKFU9OX1VOS05PV05fUVVBUkFOVElORRADKocBCgdVc2FnZUJ5EhgKFFVTQUdFX0JZX1VOU1BFQ0lGSUVEEAASEgoOVVNBR0VfQllfQUNUT1IQARISCg5VU0FHRV9CWV9ST1VURRACEhUKEVVTQUdFX0JZX1JFU09VUkNFEAMSEQoNVVNBR0VfQllfSE9VUhAEEhAKDFVTQUdFX0JZX0RBWRAFMroICg1Jbmdlc3RTZXJ2aWNlEl4KC1dyaXRlRXZlbnRzEiYuZWRnZXdpc2UuaW5nZXN0LnYxLldyaXRlRXZlbnRzUmVxdWVzdBonLmVkZ2V3aXNlLmluZ2VzdC52MS5Xcml0ZUV2ZW50c1Jlc3BvbnNlElsKCldyaXRlVXNhZ2USJS5lZGdld2lzZS5pbmdlc3QudjEuV3JpdGVVc2FnZVJlcXVlc3QaJi5lZGdld2lzZS5pbmdlc3QudjEuV3JpdGVVc2FnZVJlc3BvbnNlElgKCVJlYWRVc2FnZRIkLmVkZ2V3aXNlLmluZ2VzdC52MS5SZWFkVXNhZ2VSZXF1ZXN0GiUuZWRnZXdpc2UuaW5nZXN0LnYxLlJlYWRVc2FnZVJlc3BvbnNlEk0KCVB1dFN0cmVhbRIkLmVkZ2V3aXNlLmluZ2VzdC52MS5QdXRTdHJlYW1SZXF1ZXN0GhouZWRnZXdpc2UuaW5nZXN0LnYxLlN0cmVhbRJNCglHZXRTdHJlYW0SJC5lZGdld2lzZS5pbmdlc3QudjEuR2V0U3RyZWFtUmVxdWVzdBoaLmVkZ2V3aXNlLmluZ2VzdC52MS5TdHJlYW0SXgoLTGlzdFN0cmVhbXMSJi5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFN0cmVhbXNSZXF1ZXN0GicuZWRnZXdpc2UuaW5nZXN0LnYxLkxpc3RTdHJlYW1zUmVzcG9uc2USYQoMRGVsZXRlU3RyZWFtEicuZWRnZXdpc2UuaW5nZXN0LnYxLkRlbGV0ZVN0cmVhbVJlcXVlc3QaKC5lZGdld2lzZS5pbmdlc3QudjEuRGVsZXRlU3RyZWFtUmVzcG9uc2USZwoOVHJ1bmNhdGVTdHJlYW0SKS5lZGdld2lzZS5pbmdlc3QudjEuVHJ1bmNhdGVTdHJlYW1SZXF1ZXN0GiouZWRnZXdpc2UuaW5nZXN0LnYxLlRydW5jYXRlU3RyZWFtUmVzcG9uc2USZwoOTGlzdFF1YXJhbnRpbmUSKS5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFF1YXJhbnRpbmVSZXF1ZXN0GiouZWRnZXdpc2UuaW5nZXN0LnYxLkxpc3RRdWFyYW50aW5lUmVzcG9uc2USbQoQUmVwbGF5UXVhcmFudGluZRIrLmVkZ2V3aXNlLmluZ2VzdC52MS5SZXBsYXlRdWFyYW50aW5lUmVxdWVzdBosLmVkZ2V3aXNlLmluZ2VzdC52MS5SZXBsYXlRdWFyYW50aW5lUmVzcG9uc2UScAoRRGlzY2FyZFF1YXJhbnRpbmUSLC5lZGdld2lzZS5pbmdlc3QudjEuRGlzY2FyZFF1YXJhbnRpbmVSZXF1ZXN0Gi0uZWRnZXdpc2UuaW5nZXN0LnYxLkRpc2NhcmRRdWFyYW50aW5lUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9lZGdld2lzZS9pbmdlc3QvdjEvaW5nZXN0LnByb3RvEhJlZGdld2lzZS5pbmdlc3QudjEiMQoGQ29sdW1uEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRILCgNwaWkYAyABKAgizAEKBlNjaGVtYRIrCgdjb2x1bW5zGAEgAygLMhouZWRnZXdpc2UuaW5nZXN0LnYxLkNvbHVtbhIQCghvcmRlcl9ieRgCIAMoCRIUCgxwYXJ0aXRpb25fYnkYAyABKAkSCwoDdHRsGAQgASgJEgoKAmlkGAUgASgJEgwKBHRpbWUYBiABKAkSMQoKb25fdW5rbm93bhgHIAEoDjIdLmVkZ2V3aXNlLmluZ2VzdC52MS5PblVua25vd24SEwoLanNvbl9zY2hlbWEYCCABKAkitwEKBlN0cmVhbRIMCgRuYW1lGAEgASgJEioKBnNjaGVtYRgCIAEoCzIaLmVkZ2V3aXNlLmluZ2VzdC52MS5TY2hlbWESDwoHdmVyc2lvbhgDIAEoDRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCgpzdGF0aXN0aWNzGAUgASgLMh4uZWRnZXdpc2UuaW5nZXN0LnYxLlN0YXRpc3RpY3MiXQoKU3RhdGlzdGljcxIMCgRyb3dzGAEgASgEEg0KBWJ5dGVzGAIgASgEEhMKC3F1YXJhbnRpbmVkGAMgASgEEhAKCHJlcGVhdGVkGAQgASgEEgsKA2xhZxgFIAEoBCKqAQoSV3JpdGVFdmVudHNSZXF1ZXN0Eg4KBnN0cmVhbRgBIAEoCRIMCgRib2R5GAIgASgMEhQKDGNvbnRlbnRfdHlwZRgDIAEoCRIYChBjb250ZW50X2VuY29kaW5nGAQgASgJEhcKD2lkZW1wb3RlbmN5X2tleRgFIAEoCRIMCgR3YWl0GAYgASgIEg4KBnN0cmljdBgHIAEoCBIPCgdkcnlfcnVuGAggASgIIvMBChNXcml0ZUV2ZW50c1Jlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgNEhMKC3F1YXJhbnRpbmVkGAIgASgNEiwKBmVycm9ycxgDIAMoCzIcLmVkZ2V3aXNlLmluZ2VzdC52MS5Sb3dFcnJvchI0CgdvZmZzZXRzGAQgAygLMiMuZWRnZXdpc2UuaW5nZXN0LnYxLlBhcnRpdGlvbk9mZnNldBIRCglxdWVyeWFibGUYBSABKAgSEAoIcmVwbGF5ZWQYBiABKAgSLAoIaW5mZXJyZWQYByABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hIjcKCFJvd0Vycm9yEgsKA3JvdxgBIAEoDRIOCgZjb2x1bW4YAiABKAkSDgoGcmVhc29uGAMgASgJIjQKD1BhcnRpdGlvbk9mZnNldBIRCglwYXJ0aXRpb24YASABKA0SDgoGb2Zmc2V0GAIgASgEIvUBCgpVc2FnZUV2ZW50EhEKCXdvcmtzcGFjZRgBIAEoCRIPCgd0aW1lX21zGAIgASgEEhIKCnJlcXVlc3RfaWQYAyABKAkSDgoGbWV0aG9kGAQgASgJEg0KBXJvdXRlGAUgASgJEhAKCHJlc291cmNlGAYgASgJEg4KBnN0YXR1cxgHIAEoDRITCgtkdXJhdGlvbl91cxgIIAEoBBINCgVhY3RvchgJIAEoCRINCgVjYWNoZRgKIAEoCRIVCg1yZXF1ZXN0X2J5dGVzGAsgASgEEhYKDnJlc3BvbnNlX2J5dGVzGAwgASgEEgwKBGNvc3QYDSABKA0iQwoRV3JpdGVVc2FnZVJlcXVlc3QSLgoGZXZlbnRzGAEgAygLMh4uZWRnZXdpc2UuaW5nZXN0LnYxLlVzYWdlRXZlbnQiFAoSV3JpdGVVc2FnZVJlc3BvbnNlInEKEFB1dFN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgZzY2hlbWEYAiABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hEhIKCmlmX3ZlcnNpb24YAyABKA0SDwoHZHJ5X3J1bhgEIAEoCCIgChBHZXRTdHJlYW1SZXF1ZXN0EgwKBG5hbWUYASABKAkiMwoSTGlzdFN0cmVhbXNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJXChNMaXN0U3RyZWFtc1Jlc3BvbnNlEisKB3N0cmVhbXMYASADKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU3RyZWFtEhMKC25leHRfY3Vyc29yGAIgASgJIiMKE0RlbGV0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIWChREZWxldGVTdHJlYW1SZXNwb25zZSIlChVUcnVuY2F0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIYChZUcnVuY2F0ZVN0cmVhbVJlc3BvbnNlIs8BChFEZWxldGVSb3dzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXdoZXJlGAIgASgJEkEKBnBhcmFtcxgDIAMoCzIxLmVkZ2V3aXNlLmluZ2VzdC52MS5EZWxldGVSb3dzUmVxdWVzdC5QYXJhbXNFbnRyeRIPCgdkcnlfcnVuGAQgASgIGkkKC1BhcmFtc0VudHJ5EgsKA2tleRgBIAEoCRIpCgV2YWx1ZRgCIAEoCzIaLmVkZ2V3aXNlLmluZ2VzdC52MS5WYWx1ZXM6AjgBIhgKBlZhbHVlcxIOCgZ2YWx1ZXMYASADKAkiJQoSRGVsZXRlUm93c1Jlc3BvbnNlEg8KB2RlbGV0ZWQYASABKAQidAoOUXVhcmFudGluZWRSb3cSCgoCaWQYASABKAkSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGY29sdW1uGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIMCgR0ZXh0GAUgASgJIkYKFUxpc3RRdWFyYW50aW5lUmVxdWVzdBIOCgZzdHJlYW0YASABKAkSDQoFbGltaXQYAiABKA0SDgoGY3Vyc29yGAMgASgJIl8KFkxpc3RRdWFyYW50aW5lUmVzcG9uc2USMAoEcm93cxgBIAMoCzIiLmVkZ2V3aXNlLmluZ2VzdC52MS5RdWFyYW50aW5lZFJvdxITCgtuZXh0X2N1cnNvchgCIAEoCSIgCgRNZW5kEgoKAmlkGAEgASgJEgwKBHRleHQYAiABKAkiUQoXUmVwbGF5UXVhcmFudGluZVJlcXVlc3QSDgoGc3RyZWFtGAEgASgJEiYKBHJvd3MYAiADKAsyGC5lZGdld2lzZS5pbmdlc3QudjEuTWVuZCJaChhSZXBsYXlRdWFyYW50aW5lUmVzcG9uc2USEAoIYWNjZXB0ZWQYASABKA0SLAoGZXJyb3JzGAIgAygLMhwuZWRnZXdpc2UuaW5nZXN0LnYxLlJvd0Vycm9yIjcKGERpc2NhcmRRdWFyYW50aW5lUmVxdWVzdBIOCgZzdHJlYW0YASABKAkSCwoDaWRzGAIgAygJIi4KGURpc2NhcmRRdWFyYW50aW5lUmVzcG9uc2USEQoJZGlzY2FyZGVkGAEgASgNIo0BChBSZWFkVXNhZ2VSZXF1ZXN0EigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAnRvGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgJieRgDIAEoDjIbLmVkZ2V3aXNlLmluZ2VzdC52MS5Vc2FnZUJ5IoMBCgVVc2FnZRILCgNrZXkYASABKAkSEAoIcmVxdWVzdHMYAiABKAQSDgoGZmFpbGVkGAMgASgEEg4KBmNhY2hlZBgEIAEoBBIMCgRjb3N0GAUgASgEEhUKDXJlcXVlc3RfYnl0ZXMYBiABKAQSFgoOcmVzcG9uc2VfYnl0ZXMYByABKAQiZQoJUGxhblF1b3RhEgwKBG5hbWUYASABKAkSDQoFbGltaXQYAiABKAQSFgoOd2luZG93X3NlY29uZHMYAyABKA0SEQoJcmVtYWluaW5nGAQgASgEEhAKCHJlc2V0X21zGAUgASgNImwKEVJlYWRVc2FnZVJlc3BvbnNlEigKBXVzYWdlGAEgAygLMhkuZWRnZXdpc2UuaW5nZXN0LnYxLlVzYWdlEi0KBnF1b3RhcxgCIAMoCzIdLmVkZ2V3aXNlLmluZ2VzdC52MS5QbGFuUXVvdGEqbQoJT25Vbmtub3duEhoKFk9OX1VOS05PV05fVU5TUEVDSUZJRUQQABISCg5PTl9VTktOT1dOX0FERBABEhUKEU9OX1VOS05PV05fSUdOT1JFEAISGQoVT05fVU5LTk9XTl9RVUFSQU5USU5FEAMqhwEKB1VzYWdlQnkSGAoUVVNBR0VfQllfVU5TUEVDSUZJRUQQABISCg5VU0FHRV9CWV9BQ1RPUhABEhIKDlVTQUdFX0JZX1JPVVRFEAISFQoRVVNBR0VfQllfUkVTT1VSQ0UQAxIRCg1VU0FHRV9CWV9IT1VSEAQSEAoMVVNBR0VfQllfREFZEAUylwkKDUluZ2VzdFNlcnZpY2USXgoLV3JpdGVFdmVudHMSJi5lZGdld2lzZS5pbmdlc3QudjEuV3JpdGVFdmVudHNSZXF1ZXN0GicuZWRnZXdpc2UuaW5nZXN0LnYxLldyaXRlRXZlbnRzUmVzcG9uc2USWwoKV3JpdGVVc2FnZRIlLmVkZ2V3aXNlLmluZ2VzdC52MS5Xcml0ZVVzYWdlUmVxdWVzdBomLmVkZ2V3aXNlLmluZ2VzdC52MS5Xcml0ZVVzYWdlUmVzcG9uc2USWAoJUmVhZFVzYWdlEiQuZWRnZXdpc2UuaW5nZXN0LnYxLlJlYWRVc2FnZVJlcXVlc3QaJS5lZGdld2lzZS5pbmdlc3QudjEuUmVhZFVzYWdlUmVzcG9uc2USTQoJUHV0U3RyZWFtEiQuZWRnZXdpc2UuaW5nZXN0LnYxLlB1dFN0cmVhbVJlcXVlc3QaGi5lZGdld2lzZS5pbmdlc3QudjEuU3RyZWFtEk0KCUdldFN0cmVhbRIkLmVkZ2V3aXNlLmluZ2VzdC52MS5HZXRTdHJlYW1SZXF1ZXN0GhouZWRnZXdpc2UuaW5nZXN0LnYxLlN0cmVhbRJeCgtMaXN0U3RyZWFtcxImLmVkZ2V3aXNlLmluZ2VzdC52MS5MaXN0U3RyZWFtc1JlcXVlc3QaJy5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFN0cmVhbXNSZXNwb25zZRJhCgxEZWxldGVTdHJlYW0SJy5lZGdld2lzZS5pbmdlc3QudjEuRGVsZXRlU3RyZWFtUmVxdWVzdBooLmVkZ2V3aXNlLmluZ2VzdC52MS5EZWxldGVTdHJlYW1SZXNwb25zZRJnCg5UcnVuY2F0ZVN0cmVhbRIpLmVkZ2V3aXNlLmluZ2VzdC52MS5UcnVuY2F0ZVN0cmVhbVJlcXVlc3QaKi5lZGdld2lzZS5pbmdlc3QudjEuVHJ1bmNhdGVTdHJlYW1SZXNwb25zZRJbCgpEZWxldGVSb3dzEiUuZWRnZXdpc2UuaW5nZXN0LnYxLkRlbGV0ZVJvd3NSZXF1ZXN0GiYuZWRnZXdpc2UuaW5nZXN0LnYxLkRlbGV0ZVJvd3NSZXNwb25zZRJnCg5MaXN0UXVhcmFudGluZRIpLmVkZ2V3aXNlLmluZ2VzdC52MS5MaXN0UXVhcmFudGluZVJlcXVlc3QaKi5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFF1YXJhbnRpbmVSZXNwb25zZRJtChBSZXBsYXlRdWFyYW50aW5lEisuZWRnZXdpc2UuaW5nZXN0LnYxLlJlcGxheVF1YXJhbnRpbmVSZXF1ZXN0GiwuZWRnZXdpc2UuaW5nZXN0LnYxLlJlcGxheVF1YXJhbnRpbmVSZXNwb25zZRJwChFEaXNjYXJkUXVhcmFudGluZRIsLmVkZ2V3aXNlLmluZ2VzdC52MS5EaXNjYXJkUXVhcmFudGluZVJlcXVlc3QaLS5lZGdld2lzZS5pbmdlc3QudjEuRGlzY2FyZFF1YXJhbnRpbmVSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Column is one column of a stream.
@@ -746,6 +746,90 @@ export const TruncateStreamResponseSchema: GenMessage<TruncateStreamResponse> = 
   messageDesc(file_edgewise_ingest_v1_ingest, 18);
 
 /**
+ * DeleteRowsRequest says which rows.
+ *
+ * @generated from message edgewise.ingest.v1.DeleteRowsRequest
+ */
+export type DeleteRowsRequest = Message<"edgewise.ingest.v1.DeleteRowsRequest"> & {
+  /**
+   * The stream.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What may stand after the WHERE of a SELECT from the stream; `{name:Type}` are parameters.
+   *
+   * @generated from field: string where = 2;
+   */
+  where: string;
+
+  /**
+   * Values of the parameters, by name.
+   *
+   * @generated from field: map<string, edgewise.ingest.v1.Values> params = 3;
+   */
+  params: { [key: string]: Values };
+
+  /**
+   * Only count them.
+   *
+   * @generated from field: bool dry_run = 4;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message edgewise.ingest.v1.DeleteRowsRequest.
+ * Use `create(DeleteRowsRequestSchema)` to create a new message.
+ */
+export const DeleteRowsRequestSchema: GenMessage<DeleteRowsRequest> = /*@__PURE__*/
+  messageDesc(file_edgewise_ingest_v1_ingest, 19);
+
+/**
+ * Values of one parameter: one, or any number for an array.
+ *
+ * @generated from message edgewise.ingest.v1.Values
+ */
+export type Values = Message<"edgewise.ingest.v1.Values"> & {
+  /**
+   * As text.
+   *
+   * @generated from field: repeated string values = 1;
+   */
+  values: string[];
+};
+
+/**
+ * Describes the message edgewise.ingest.v1.Values.
+ * Use `create(ValuesSchema)` to create a new message.
+ */
+export const ValuesSchema: GenMessage<Values> = /*@__PURE__*/
+  messageDesc(file_edgewise_ingest_v1_ingest, 20);
+
+/**
+ * DeleteRowsResponse counts.
+ *
+ * @generated from message edgewise.ingest.v1.DeleteRowsResponse
+ */
+export type DeleteRowsResponse = Message<"edgewise.ingest.v1.DeleteRowsResponse"> & {
+  /**
+   * How many rows are gone (or would be).
+   *
+   * @generated from field: uint64 deleted = 1;
+   */
+  deleted: bigint;
+};
+
+/**
+ * Describes the message edgewise.ingest.v1.DeleteRowsResponse.
+ * Use `create(DeleteRowsResponseSchema)` to create a new message.
+ */
+export const DeleteRowsResponseSchema: GenMessage<DeleteRowsResponse> = /*@__PURE__*/
+  messageDesc(file_edgewise_ingest_v1_ingest, 21);
+
+/**
  * QuarantinedRow is a row that was refused.
  *
  * @generated from message edgewise.ingest.v1.QuarantinedRow
@@ -792,7 +876,7 @@ export type QuarantinedRow = Message<"edgewise.ingest.v1.QuarantinedRow"> & {
  * Use `create(QuarantinedRowSchema)` to create a new message.
  */
 export const QuarantinedRowSchema: GenMessage<QuarantinedRow> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 19);
+  messageDesc(file_edgewise_ingest_v1_ingest, 22);
 
 /**
  * ListQuarantineRequest pages.
@@ -827,7 +911,7 @@ export type ListQuarantineRequest = Message<"edgewise.ingest.v1.ListQuarantineRe
  * Use `create(ListQuarantineRequestSchema)` to create a new message.
  */
 export const ListQuarantineRequestSchema: GenMessage<ListQuarantineRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 20);
+  messageDesc(file_edgewise_ingest_v1_ingest, 23);
 
 /**
  * ListQuarantineResponse is a page.
@@ -855,7 +939,7 @@ export type ListQuarantineResponse = Message<"edgewise.ingest.v1.ListQuarantineR
  * Use `create(ListQuarantineResponseSchema)` to create a new message.
  */
 export const ListQuarantineResponseSchema: GenMessage<ListQuarantineResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 21);
+  messageDesc(file_edgewise_ingest_v1_ingest, 24);
 
 /**
  * Mend is a refused row and what to send instead.
@@ -883,7 +967,7 @@ export type Mend = Message<"edgewise.ingest.v1.Mend"> & {
  * Use `create(MendSchema)` to create a new message.
  */
 export const MendSchema: GenMessage<Mend> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 22);
+  messageDesc(file_edgewise_ingest_v1_ingest, 25);
 
 /**
  * ReplayQuarantineRequest names rows.
@@ -911,7 +995,7 @@ export type ReplayQuarantineRequest = Message<"edgewise.ingest.v1.ReplayQuaranti
  * Use `create(ReplayQuarantineRequestSchema)` to create a new message.
  */
 export const ReplayQuarantineRequestSchema: GenMessage<ReplayQuarantineRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 23);
+  messageDesc(file_edgewise_ingest_v1_ingest, 26);
 
 /**
  * ReplayQuarantineResponse says what became of them. Rows that are still bad stay where they are.
@@ -939,7 +1023,7 @@ export type ReplayQuarantineResponse = Message<"edgewise.ingest.v1.ReplayQuarant
  * Use `create(ReplayQuarantineResponseSchema)` to create a new message.
  */
 export const ReplayQuarantineResponseSchema: GenMessage<ReplayQuarantineResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 24);
+  messageDesc(file_edgewise_ingest_v1_ingest, 27);
 
 /**
  * DiscardQuarantineRequest names rows.
@@ -967,7 +1051,7 @@ export type DiscardQuarantineRequest = Message<"edgewise.ingest.v1.DiscardQuaran
  * Use `create(DiscardQuarantineRequestSchema)` to create a new message.
  */
 export const DiscardQuarantineRequestSchema: GenMessage<DiscardQuarantineRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 25);
+  messageDesc(file_edgewise_ingest_v1_ingest, 28);
 
 /**
  * DiscardQuarantineResponse counts.
@@ -988,7 +1072,7 @@ export type DiscardQuarantineResponse = Message<"edgewise.ingest.v1.DiscardQuara
  * Use `create(DiscardQuarantineResponseSchema)` to create a new message.
  */
 export const DiscardQuarantineResponseSchema: GenMessage<DiscardQuarantineResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 26);
+  messageDesc(file_edgewise_ingest_v1_ingest, 29);
 
 /**
  * ReadUsageRequest is a stretch of time.
@@ -1023,7 +1107,7 @@ export type ReadUsageRequest = Message<"edgewise.ingest.v1.ReadUsageRequest"> & 
  * Use `create(ReadUsageRequestSchema)` to create a new message.
  */
 export const ReadUsageRequestSchema: GenMessage<ReadUsageRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 27);
+  messageDesc(file_edgewise_ingest_v1_ingest, 30);
 
 /**
  * Usage is a sum of requests.
@@ -1086,7 +1170,7 @@ export type Usage = Message<"edgewise.ingest.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 28);
+  messageDesc(file_edgewise_ingest_v1_ingest, 31);
 
 /**
  * PlanQuota is how a bound of the caller's plan stands now.
@@ -1135,7 +1219,7 @@ export type PlanQuota = Message<"edgewise.ingest.v1.PlanQuota"> & {
  * Use `create(PlanQuotaSchema)` to create a new message.
  */
 export const PlanQuotaSchema: GenMessage<PlanQuota> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 29);
+  messageDesc(file_edgewise_ingest_v1_ingest, 32);
 
 /**
  * ReadUsageResponse is the usage, at most 1,000 sums: the latest of times, the largest of others.
@@ -1163,7 +1247,7 @@ export type ReadUsageResponse = Message<"edgewise.ingest.v1.ReadUsageResponse"> 
  * Use `create(ReadUsageResponseSchema)` to create a new message.
  */
 export const ReadUsageResponseSchema: GenMessage<ReadUsageResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 30);
+  messageDesc(file_edgewise_ingest_v1_ingest, 33);
 
 /**
  * OnUnknown is what happens to a field that the schema does not have.
@@ -1360,6 +1444,16 @@ export const IngestService: GenService<{
     methodKind: "unary";
     input: typeof TruncateStreamRequestSchema;
     output: typeof TruncateStreamResponseSchema;
+  },
+  /**
+   * DeleteRows deletes the rows of a stream that a condition holds for.
+   *
+   * @generated from rpc edgewise.ingest.v1.IngestService.DeleteRows
+   */
+  deleteRows: {
+    methodKind: "unary";
+    input: typeof DeleteRowsRequestSchema;
+    output: typeof DeleteRowsResponseSchema;
   },
   /**
    * ListQuarantine pages through the rows of a stream that were refused and still wait, oldest first.
