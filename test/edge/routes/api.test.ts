@@ -207,6 +207,7 @@ describe('the description of the API', () => {
       '/v1/streams/{name}/rows',
       '/v1/streams/{name}/truncate',
       '/v1/token',
+      '/v1/usage',
       '/v1/users',
       '/v1/users/accept',
       '/v1/users/me/password',
