@@ -39,6 +39,8 @@ const smallBody = jsonBodies(maxJsonBytes)
 
 export interface App {
   fetch(request: Request, context: ExecutionContext): Response | Promise<Response>
+  /** Every route that there is, in Hono's patterns. */
+  readonly routes: readonly { readonly method: string; readonly path: string }[]
 }
 
 export function createApp(deps: Deps): App {
@@ -86,6 +88,7 @@ export function createApp(deps: Deps): App {
   // A repeated question with a fresh answer passes the same steps on a shorter way.
   const hit = createHit(deps)
   return {
+    routes: app.routes.filter(({ method }) => method !== 'ALL'),
     fetch: (request, context) =>
       (hasPlainHost(request.headers) ? hit(request, context) : undefined) ?? app.fetch(request, {}, context),
   }

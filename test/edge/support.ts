@@ -202,6 +202,7 @@ export function createEdge(
   }
   return {
     fake,
+    routes: app.routes,
     clock,
     logged,
     advance: (seconds: number) => void (clock.now += seconds * 1000),

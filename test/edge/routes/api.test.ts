@@ -175,6 +175,17 @@ describe('operations', () => {
 })
 
 describe('the description of the API', () => {
+  test('has every route but those that are about the gateway itself', async () => {
+    const { paths } = (await (await edge.get('/openapi.json')).json()) as { paths: Record<string, object> }
+    const described = new Set(
+      Object.entries(paths).flatMap(([path, methods]) =>
+        Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
+      ),
+    )
+    const others = edge.routes.map(({ method, path }) => `${method} ${path.replaceAll(/\{[^}]*\}/g, '')}`)
+    expect([...new Set(others)].filter((route) => !described.has(route)).sort()).toEqual(['GET /.well-known/jwks.json'])
+  })
+
   test('is OpenAPI 3.1 and has every public resource', async () => {
     const document: { openapi: string; paths: Record<string, object> } = await (await edge.get('/openapi.json')).json()
     expect(document.openapi).toBe('3.1.0')
