@@ -112,8 +112,10 @@ async function fetchShared(deps: AnswerDeps, question: Question, asker: Asker): 
   const { answers, feed, flights } = deps
   let tooLarge: (Collected & { whole: false }) | undefined
   let left = false
-  const { result, first } = await flights
+  let led = false
+  const boarded = flights
     .board(question.key, asker, async (signal) => {
+      led = true
       const before = feed.version(question.workspace)
       const collected = await collect(ask(deps, question, asker, signal))
       if (collected.whole) {
@@ -129,6 +131,11 @@ async function fetchShared(deps: AnswerDeps, question: Question, asker: Asker): 
     .finally(() => {
       left = true
     })
+  const { result, first } = await boarded.catch((thrown: unknown) => {
+    // The end of one caller's plan is not the end of another's.
+    if (led || !(thrown instanceof Failure) || thrown.problem !== 'limit.cost') throw thrown
+    return { result: undefined, first: false }
+  })
   if (result !== undefined) return { outcome: first ? 'MISS' : 'COLLAPSED', whole: true, answer: result }
   if (tooLarge !== undefined) return { ...tooLarge, outcome: 'BYPASS' }
   return fetchAlone(deps, question, asker)

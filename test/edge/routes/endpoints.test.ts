@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { Failure } from '#mesh/errors.ts'
 import { Change_Kind } from '#proto/edgewise/config/v1/config_pb.ts'
 import { createEdge, type Edge, problemOf } from '../support.ts'
 
@@ -311,6 +312,18 @@ describe('identical questions at once', () => {
     expect((await second).status).toBe(200)
     expect(edge.fake.state.calls.filter(({ name }) => name === 'top')).toHaveLength(1)
     expect(edge.fake.state.aborted).toBe(0)
+  })
+
+  test('do not share the end of one caller’s plan', async () => {
+    let asked = 0
+    edge.fake.state.answer = async function* () {
+      const first = asked++ === 0
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      if (first) throw new Failure('limit.cost', 'The plan is used up.', { retryAfterMs: 1_000 })
+      yield '{}'
+    }
+    const asking = [key, edge.fake.key()].map((one) => edge.get('/v1/endpoints/top', one))
+    expect((await Promise.all(asking)).map(({ status }) => status)).toEqual([429, 200])
   })
 
   test('stop costing anything when the last caller has left', async () => {
