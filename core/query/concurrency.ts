@@ -40,8 +40,10 @@ export function createPlaces(limits: QueryLimits): Places {
   let total = 0
 
   const isFree = ({ key, most }: Caller): boolean => most === 0 || (ofCallers.get(key) ?? 0) < most
-  const hasPlace = (workspace: string): boolean =>
-    total < limits.maxRunning && (running.get(workspace) ?? 0) < limits.maxRunningOfWorkspace
+  const hasPlace = (workspace: string): boolean => {
+    const own = running.get(workspace) ?? 0
+    return total < limits.maxRunning - (own > 0 ? limits.keptFree : 0) && own < limits.maxRunningOfWorkspace
+  }
 
   function begin(workspace: string, { key }: Caller): () => void {
     total++
@@ -58,7 +60,12 @@ export function createPlaces(limits: QueryLimits): Places {
     }
   }
 
+  /** One place may let two begin: the workspace's that left it, and the one that is kept. */
   function startNext(): void {
+    while (startOne());
+  }
+
+  function startOne(): boolean {
     for (const [workspace, queue] of waiting) {
       if (!hasPlace(workspace)) continue
       const at = queue.findIndex(({ caller }) => isFree(caller))
@@ -68,8 +75,9 @@ export function createPlaces(limits: QueryLimits): Places {
       waiting.delete(workspace)
       if (queue.length > 0) waiting.set(workspace, queue)
       next?.start()
-      return
+      return true
     }
+    return false
   }
 
   return {

@@ -27,6 +27,8 @@ export interface QueryLimits {
   /** Queries at once in the installation, and of one workspace. */
   readonly maxRunning: number
   readonly maxRunningOfWorkspace: number
+  /** Places that a workspace with a query under way leaves to those that have none. */
+  readonly keptFree: number
   /** Queries of one workspace that wait for a place, and for how long. */
   readonly maxWaitingOfWorkspace: number
   readonly maxWaitMs: number
@@ -62,6 +64,7 @@ export const defaultQueryLimits: QueryLimits = {
   maxSeconds: 60,
   maxRunning: 4,
   maxRunningOfWorkspace: 4,
+  keptFree: 1,
   maxWaitingOfWorkspace: 64,
   maxWaitMs: 5_000,
   holdBackMs: 10_000,

@@ -14,6 +14,7 @@ const limits = {
   ...defaultQueryLimits,
   maxRunning: 2,
   maxRunningOfWorkspace: 2,
+  keptFree: 0,
   maxWaitingOfWorkspace: 3,
   maxWaitMs: 60,
 }
@@ -30,6 +31,24 @@ test('places that become free go to the workspaces in turn', async () => {
   first()
   await Promise.all(waiting)
   expect(order).toEqual(['busy', 'calm', 'busy', 'busy'])
+})
+
+test('a place is kept for workspaces that have nothing under way', async () => {
+  const places = createPlaces({ ...limits, maxRunning: 3, maxRunningOfWorkspace: 3, keptFree: 1, maxWaitMs: 5_000 })
+  const busy = [await places.take(contextOf('busy')), await places.take(contextOf('busy'))]
+  let third = false
+  const waiting = places.take(contextOf('busy')).then((release) => {
+    third = true
+    return release
+  })
+  const calm = await places.take(contextOf('calm'))
+  expect(third).toBe(false)
+  calm()
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  expect(third).toBe(false)
+  busy[0]?.()
+  ;(await waiting)()
+  busy[1]?.()
 })
 
 test('a workspace cannot take more than its own share', async () => {
