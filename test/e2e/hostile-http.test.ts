@@ -292,7 +292,7 @@ describe('too much', () => {
   )
 
   test('again and again takes no more memory, and others are answered meanwhile', { timeout: 180_000 }, async () => {
-    const bomb = gzipSync(Buffer.alloc(1 << 30))
+    const bomb = gzipSync(Buffer.alloc(required ? 1 << 30 : 300 << 20))
     const deep = `{"a":${'['.repeat(400_000)}${']'.repeat(400_000)}}`
     const headers = {
       authorization: `Bearer ${product.key}`,
@@ -303,7 +303,7 @@ describe('too much', () => {
       (await fetch(`${product.url}/v1/events/orders`, { method: 'POST', headers, body: bomb })).status
     const attack = async () => {
       const all = await Promise.all([
-        ...doors.map(([path, type], at) => poured(path, 100 << 20, type, at % 2 === 0)),
+        ...doors.map(([path, type], at) => poured(path, (required ? 100 : 40) << 20, type, at % 2 === 0)),
         ...Array.from({ length: 4 }, exploded),
       ])
       expect(all).toEqual(all.map(() => 413))
@@ -316,7 +316,7 @@ describe('too much', () => {
     if (process.platform === 'linux') expect([...before.keys()].sort()).toEqual(['core', 'edge'])
     const over = new AbortController()
     const attacks = (async () => {
-      for (let round = 0; round < (required ? 10 : 2); round++) await attack()
+      for (let round = 0; round < (required ? 10 : 1); round++) await attack()
     })().finally(() => over.abort())
     while (!over.signal.aborted) {
       await stillAnswers()
