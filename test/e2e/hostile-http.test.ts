@@ -310,8 +310,8 @@ describe('too much', () => {
       await ask(product, '/v1/sql', { body: deep, type: 'application/json' })
       await ask(product, '/v1/events/orders?dry_run=true', { body: deep, type: 'application/json' })
     }
-    // What is needed to bear it once is needed.
-    await attack()
+    // What is needed to bear it is needed; it stays at that.
+    for (let round = 0; round < (required ? 3 : 1); round++) await attack()
     const before = memory()
     if (process.platform === 'linux') expect([...before.keys()].sort()).toEqual(['core', 'edge'])
     const over = new AbortController()
