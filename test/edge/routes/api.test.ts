@@ -176,14 +176,26 @@ describe('operations', () => {
 
 describe('the description of the API', () => {
   test('has every route but those that are about the gateway itself', async () => {
-    const { paths } = (await (await edge.get('/openapi.json')).json()) as { paths: Record<string, object> }
+    const document: { paths: Record<string, object> } = await (await edge.get('/openapi.json')).json()
     const described = new Set(
-      Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(document.paths).flatMap(([path, methods]) =>
         Object.keys(methods).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
       ),
     )
     const others = edge.routes.map(({ method, path }) => `${method} ${path.replaceAll(/\{[^}]*\}/g, '')}`)
-    expect([...new Set(others)].filter((route) => !described.has(route)).sort()).toEqual(['GET /.well-known/jwks.json'])
+    expect([...new Set(others)].filter((route) => !described.has(route)).sort()).toEqual([
+      'GET /.well-known/jwks.json',
+      'GET /.well-known/oauth-authorization-server',
+      'GET /.well-known/openid-configuration',
+      'GET /docs',
+      'GET /docs/style.css',
+      'GET /health/live',
+      'GET /health/ready',
+      // With a token of its own.
+      'GET /metrics',
+      'GET /openapi.json',
+      'GET /problems/:code',
+    ])
   })
 
   test('is OpenAPI 3.1 and has every public resource', async () => {
