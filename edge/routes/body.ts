@@ -8,6 +8,7 @@ export const maxJsonBytes = 1 << 20
 /** What is too large is read on so far before it is answered. */
 const maxDiscardedBytes = 256 << 20
 const maxDiscardingMs = 10_000
+const quietMs = 500
 /** How long a body may take: this, and its size at a megabit a second. */
 const graceMs = 30_000
 const minBytesPerMs = 128
@@ -34,7 +35,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
     // A client that hangs up half-way is no fault of ours.
     throw new Failure('request.cancelled', 'The body broke off.', { cause: thrown })
   } finally {
-    clearTimeout(timer)
+    if (timer !== undefined) clearTimeout(timer)
   }
 }
 
@@ -44,10 +45,13 @@ async function read({ headers, body }: Request, declared: number, maxBytes: numb
   let refusedAt = declared > maxBytes ? Date.now() : undefined
   const parts: Uint8Array[] = []
   let bytes = 0
-  for await (const part of body ?? []) {
-    bytes += part.byteLength
+  const reader = body?.getReader()
+  for (;;) {
+    const next = await (refusedAt === undefined ? reader?.read() : soon(reader?.read()))
+    if (next?.value === undefined) break
+    bytes += next.value.byteLength
     if (bytes > maxBytes) refusedAt ??= Date.now()
-    if (refusedAt === undefined) parts.push(part)
+    if (refusedAt === undefined) parts.push(next.value)
     else {
       // A connection that closes on a client that still writes takes the answer with it, so it is let write for a while.
       parts.length = 0
@@ -62,6 +66,19 @@ async function read({ headers, body }: Request, declared: number, maxBytes: numb
     at += part.byteLength
   }
   return whole
+}
+
+/** Undefined where it does not come soon: a client that has stopped writing waits for the answer. */
+async function soon<T>(work: Promise<T> | undefined): Promise<T | undefined> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const quiet = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), quietMs)
+  })
+  try {
+    return await Promise.race([work, quiet])
+  } finally {
+    if (timer !== undefined) clearTimeout(timer)
+  }
 }
 
 export function tooLarge(maxBytes: number): Failure {
