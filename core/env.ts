@@ -36,6 +36,11 @@ const schema = z.object({
     .string()
     .transform((text) => text.split(',').map((host) => host.trim()))
     .default([]),
+  /** Where routes may lead: `host`, `host:port` or `.suffix`, separated by commas. */
+  UPSTREAM_ALLOW: z
+    .string()
+    .transform((text) => text.split(',').map((host) => host.trim()))
+    .default([]),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
   LOG_PARTITIONS: z.coerce.number().int().min(1).max(64).default(4),
   /** 0 keeps the audit log for good. */

@@ -78,7 +78,7 @@ async function start(env: Env) {
       retentionMs: env.AUDIT_RETENTION_DAYS * 86_400_000,
       onDropped: metrics.counter('edgewise_audit_dropped_total', 'Refusals that could not be recorded.'),
     }),
-    config: createConfig({ db }),
+    config: createConfig({ db, seal, upstreams: env.UPSTREAM_ALLOW }),
     identity: createIdentity({
       db,
       edgeToken: env.EDGE_TOKEN ?? secretFile(directory.at('edge.token')),
@@ -111,6 +111,7 @@ async function start(env: Env) {
   }
   // A master key that is not the one of before is found out now, and not by the first who needs a secret.
   await domains.audit.reseal()
+  await domains.config.reseal()
   const resealed = await domains.identity.reseal()
   if (resealed > 0) log.warn({ secrets: resealed, key: masterKeys.from }, 'secrets are under the new master key')
   // Not at once: what was just written does not survive a power cut yet, and the old key would open what comes back.
@@ -127,6 +128,7 @@ async function start(env: Env) {
       users: domains.identity.users,
       audit: domains.audit.service,
       config: domains.config.service,
+      gateway: domains.config.gateway,
       ingest: domains.ingest.service,
       query: domains.query.service,
     },

@@ -7,6 +7,7 @@ import { startGrpcServer } from '#mesh/rpc/node/server.ts'
 import { grpcWebHandler } from '#mesh/rpc/node/web.ts'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
+import { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
@@ -25,6 +26,7 @@ export interface ServerOptions {
     readonly users: Service<typeof UserService>
     readonly audit: Service<typeof AuditService>
     readonly config: Service<typeof ConfigService>
+    readonly gateway: Service<typeof GatewayService>
     readonly ingest: Service<typeof IngestService>
     readonly query: Service<typeof QueryService>
   }
@@ -47,6 +49,7 @@ export async function startServer(options: ServerOptions) {
     mount(UserService, options.services.users),
     mount(AuditService, options.services.audit),
     mount(ConfigService, options.services.config),
+    mount(GatewayService, options.services.gateway),
     mount(IngestService, options.services.ingest),
     mount(QueryService, options.services.query),
   ]

@@ -4,6 +4,8 @@ import { authenticate } from './auth/authenticate.ts'
 import type { Deps } from './deps.ts'
 import { limit } from './limit/enforce.ts'
 import { observe } from './observe/observe.ts'
+import { proxy } from './proxy/proxy.ts'
+import { createShort } from './proxy/short.ts'
 import type { AppEnv } from './routes/context.ts'
 import { audit } from './routes/audit.ts'
 import { jsonBodies, maxJsonBytes } from './routes/body.ts'
@@ -17,11 +19,13 @@ import { framing, hasPlainHost, plainQuery } from './routes/framing.ts'
 import { health } from './routes/health.ts'
 import { issuers } from './routes/issuers.ts'
 import { keys } from './routes/keys.ts'
+import { limits } from './routes/limits.ts'
 import { metrics } from './routes/metrics.ts'
 import { invalid, methodsOf, notFound, onError } from './routes/problems.ts'
 import { quarantine } from './routes/quarantine.ts'
 import { queries } from './routes/queries.ts'
 import { roles } from './routes/roles.ts'
+import { routes } from './routes/routes.ts'
 import { sessions, signingIn } from './routes/sessions.ts'
 import { accepting, users } from './routes/users.ts'
 import { sql } from './routes/sql.ts'
@@ -33,7 +37,19 @@ import { verifying } from './routes/verify.ts'
 import { workspaces } from './routes/workspaces.ts'
 
 /** Whose bodies are descriptions of something, and never data. */
-const described = ['streams', 'quarantine', 'queries', 'keys', 'workspaces', 'issuers', 'users', 'roles', 'sessions']
+const described = [
+  'streams',
+  'quarantine',
+  'queries',
+  'keys',
+  'workspaces',
+  'issuers',
+  'users',
+  'roles',
+  'sessions',
+  'routes',
+  'limits',
+]
 
 const smallBody = jsonBodies(maxJsonBytes)
 
@@ -78,6 +94,9 @@ export function createApp(deps: Deps): App {
   roles(app, deps)
   sessions(app, deps)
   usage(app, deps)
+  routes(app, deps)
+  limits(app, deps)
+  proxy(app, deps)
   wellKnown(app, deps)
   audit(app, deps)
   health(app, deps)
@@ -87,9 +106,11 @@ export function createApp(deps: Deps): App {
 
   // A repeated question with a fresh answer passes the same steps on a shorter way.
   const hit = createHit(deps)
+  const short = createShort(deps)
   return {
     routes: app.routes.filter(({ method }) => method !== 'ALL'),
     fetch: (request, context) =>
-      (hasPlainHost(request.headers) ? hit(request, context) : undefined) ?? app.fetch(request, {}, context),
+      (hasPlainHost(request.headers) ? (hit(request, context) ?? short(request, context)) : undefined) ??
+      app.fetch(request, {}, context),
   }
 }

@@ -3,6 +3,7 @@ import type { CallOptions, Client } from '#mesh/rpc/call.ts'
 import { connectWeb, type WebRequest } from '#mesh/rpc/web.ts'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
+import { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
@@ -16,6 +17,7 @@ export interface Core {
   readonly users: Client<typeof UserService>
   readonly audit: Client<typeof AuditService>
   readonly config: Client<typeof ConfigService>
+  readonly gateway: Client<typeof GatewayService>
   readonly ingest: Client<typeof IngestService>
   readonly query: Client<typeof QueryService>
   /** What this isolate thinks of each service, which in a mesh is a deployment of its own. */
@@ -38,6 +40,7 @@ export function connectCore({ url, fetch, token }: CoreOptions): Core {
     users: createBreaker(),
     audit: createBreaker(),
     config: createBreaker(),
+    gateway: createBreaker(),
     ingest: createBreaker(),
     query: createBreaker(),
   }
@@ -48,6 +51,7 @@ export function connectCore({ url, fetch, token }: CoreOptions): Core {
     users: connectWeb(UserService, { ...options, breaker: breakers.users }),
     audit: connectWeb(AuditService, { ...options, breaker: breakers.audit }),
     config: connectWeb(ConfigService, { ...options, breaker: breakers.config }),
+    gateway: connectWeb(GatewayService, { ...options, breaker: breakers.gateway }),
     ingest: connectWeb(IngestService, { ...options, breaker: breakers.ingest }),
     query: connectWeb(QueryService, { ...options, breaker: breakers.query }),
     breakers,

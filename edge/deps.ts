@@ -16,6 +16,9 @@ import { createMetrics } from './observe/metrics.ts'
 import { createRefusals } from './observe/refusals.ts'
 import { createRequestIds } from './observe/request-id.ts'
 import { createUsage } from './observe/usage.ts'
+import { createDeadlines } from './proxy/deadlines.ts'
+import { createGateways } from './proxy/gateways.ts'
+import { createUpstreams, type Reach } from './proxy/upstreams.ts'
 import { createResolutions } from './routes/endpoints/resolutions.ts'
 
 /** What the edge is made on: replaced in tests, so that time and the core do what a test says. */
@@ -23,6 +26,8 @@ export interface Ports {
   readonly settings: Settings
   readonly core: Core
   readonly leases: Leases
+  /** The way to the services behind routes. */
+  readonly reach: Reach
   readonly now: () => number
   readonly sleep: (ms: number) => Promise<void>
   readonly random: () => string
@@ -33,7 +38,7 @@ export type Deps = ReturnType<typeof assemble>
 
 /** The composition root: once for each isolate. */
 export function createDeps(env: Env): Deps {
-  const { settings, CORE, RATE_LIMITER } = env
+  const { settings, CORE, RATE_LIMITER, PUBLIC_NETWORK, TRUSTED_NETWORK } = env
   return assemble({
     settings,
     core: connectCore({
@@ -42,6 +47,10 @@ export function createDeps(env: Env): Deps {
       fetch: (url, init) => (CORE === undefined ? fetch(url, init) : CORE.fetch(url, init)),
     }),
     leases: createDurableLeases(RATE_LIMITER),
+    reach(trusted, request) {
+      const network = trusted ? TRUSTED_NETWORK : PUBLIC_NETWORK
+      return network === undefined ? fetch(request) : network.fetch(request)
+    },
     now: () => Date.now(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     random: () => crypto.randomUUID().replaceAll('-', '').slice(0, 16),
@@ -50,8 +59,10 @@ export function createDeps(env: Env): Deps {
   })
 }
 
+const ofAnswers: ReadonlySet<Change_Kind> = new Set([Change_Kind.QUERY, Change_Kind.STREAM, Change_Kind.ROUTE])
+
 export function assemble(ports: Ports) {
-  const { settings, core, leases, now, sleep } = ports
+  const { settings, core, leases, reach, now, sleep } = ports
   const metrics = createMetrics()
   const limiter = createLimiter({ leases, now, onDegraded: () => metrics.count('limit_degraded') })
   const feed = createFeed({ config: core.config, now })
@@ -59,7 +70,7 @@ export function assemble(ports: Ports) {
   const answers = createAnswers({ maxBytes: settings.CACHE_MAX_BYTES })
   feed.onChange((change) => {
     // A query may read another, and each reads streams: every answer of the workspace may be another one now.
-    if (change === undefined || change.kind === Change_Kind.QUERY || change.kind === Change_Kind.STREAM) {
+    if (change === undefined || ofAnswers.has(change.kind)) {
       answers.forget(change?.workspace)
     }
   })
@@ -74,6 +85,8 @@ export function assemble(ports: Ports) {
     flights: createFlights<Answer | undefined>({ now }),
     trust,
     sessions: createSessions({ identity: core.identity, trust, feed, limiter, now }),
+    gateways: createGateways({ gateway: core.gateway, feed }),
+    upstreams: createUpstreams({ reach, deadlines: createDeadlines({ now, sleep }), now, sleep }),
     descriptions: createDescriptions({ query: core.query, feed }),
     resolutions: createResolutions(),
     requestId: createRequestIds(ports.random),

@@ -30,6 +30,9 @@ export interface Bindings {
   readonly RATE_LIMITER: DurableObjectNamespace<RateLimiter>
   /** A way to the core that is closer, or more closely guarded, than the network. */
   readonly CORE?: Fetcher
+  /** Where routes lead: to public addresses, and for hosts that the operator names in full to any. */
+  readonly PUBLIC_NETWORK?: Fetcher
+  readonly TRUSTED_NETWORK?: Fetcher
 }
 
 export interface Env extends Bindings {
@@ -42,10 +45,16 @@ export function parseEnv(env: unknown): Env {
   const problems = parsed.success
     ? []
     : parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
-  const { RATE_LIMITER, CORE } = env as Partial<Bindings>
+  const { RATE_LIMITER, CORE, PUBLIC_NETWORK, TRUSTED_NETWORK } = env as Partial<Bindings>
   if (typeof RATE_LIMITER?.idFromName !== 'function') problems.push('  RATE_LIMITER: not bound to a Durable Object')
   if (!parsed.success || RATE_LIMITER === undefined || problems.length > 0) {
     throw new Error(`The configuration does not hold:\n${problems.join('\n')}`)
   }
-  return { settings: parsed.data, RATE_LIMITER, ...(CORE && { CORE }) }
+  return {
+    settings: parsed.data,
+    RATE_LIMITER,
+    ...(CORE && { CORE }),
+    ...(PUBLIC_NETWORK && { PUBLIC_NETWORK }),
+    ...(TRUSTED_NETWORK && { TRUSTED_NETWORK }),
+  }
 }

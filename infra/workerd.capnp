@@ -14,8 +14,11 @@ using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [
     (name = "edge", worker = .edge),
-    # The one address that the edge may call.
+    # Where all but the services behind routes are.
     (name = "core", external = (address = "127.0.0.1:8788", http = ())),
+    # Where routes lead: to public addresses, whatever a name says; and for hosts that the operator names in full, to any.
+    (name = "public", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true))),
+    (name = "trusted", network = (allow = ["public", "private", "local"], tlsOptions = (trustBrowserCas = true))),
     # Everything else: nowhere.
     (name = "nowhere", network = (allow = [], deny = ["0.0.0.0/0", "::/0"])),
     (name = "do", disk = (path = ".edgewise/edge", writable = true)),
@@ -30,6 +33,8 @@ const edge :Workerd.Worker = (
   globalOutbound = "nowhere",
   bindings = [
     (name = "CORE", service = "core"),
+    (name = "PUBLIC_NETWORK", service = "public"),
+    (name = "TRUSTED_NETWORK", service = "trusted"),
     (name = "RATE_LIMITER", durableObjectNamespace = "RateLimiter"),
     (name = "EDGE_TOKEN", fromEnvironment = "EDGE_TOKEN"),
     (name = "METRICS_TOKEN", fromEnvironment = "METRICS_TOKEN"),

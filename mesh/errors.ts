@@ -240,6 +240,22 @@ export const problems = {
     title: 'The core does not answer',
     hint: 'Retry; if it lasts, see /health/ready.',
   },
+  'upstream.unavailable': {
+    code: 'unavailable',
+    title: 'The service behind the route does not answer',
+    hint: 'Retry; if it lasts, ask whoever runs that service.',
+  },
+  'upstream.failed': {
+    code: 'unavailable',
+    title: 'The service behind the route could not be reached',
+    hint: 'Retry; if it lasts, check the upstream of the route.',
+    http: 502,
+  },
+  'upstream.timeout': {
+    code: 'deadline_exceeded',
+    title: 'The service behind the route took too long',
+    hint: 'Retry, or allow more with timeout_ms of the route.',
+  },
   'warehouse.restarted': { code: 'unavailable', title: 'The warehouse was restarted', hint: 'Retry.' },
   'internal.error': {
     code: 'internal',

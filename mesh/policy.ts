@@ -1,6 +1,7 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
+import { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
@@ -44,6 +45,14 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     maxRequestBytes: MiB,
     maxResponseBytes: 4 * MiB,
     idempotent: ['watch'],
+  }),
+  ...service(GatewayService, {
+    timeoutMs: 5_000,
+    maxTimeoutMs: 30_000,
+    maxRequestBytes: MiB,
+    // Every route of a workspace.
+    maxResponseBytes: 16 * MiB,
+    idempotent: ['getGateway', 'getRoute', 'listRoutes', 'putLimit', 'getLimit', 'listLimits'],
   }),
   ...service(IdentityService, {
     timeoutMs: 5_000,

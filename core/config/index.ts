@@ -1,8 +1,11 @@
 import type { Service } from '#mesh/rpc/call.ts'
 import type { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
+import type { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
+import { gatewayService } from './gateway-rpc.ts'
+import type { GatewayDeps } from './put-route.ts'
+import { resealRoutes } from './routes.ts'
 import { configService } from './rpc.ts'
 import { deleteChangesBefore } from './store.ts'
-import type { Deps } from './watch.ts'
 
 export { checkName, claimName, releaseName } from './names.ts'
 export { insertChange as recordChange } from './store.ts'
@@ -13,13 +16,18 @@ const keptMs = 3_600_000
 
 export interface Config {
   readonly service: Service<typeof ConfigService>
+  readonly gateway: Service<typeof GatewayService>
+  /** Puts what it keeps sealed under the current master key. */
+  reseal(): Promise<void>
   /** Forgets changes that no edge can still be waiting for. Called on a schedule. */
   prune(now: number): Promise<void>
 }
 
-export function createConfig(deps: Deps): Config {
+export function createConfig(deps: GatewayDeps): Config {
   return {
     service: configService(deps),
+    gateway: gatewayService(deps),
+    reseal: () => resealRoutes(deps),
     prune: (now) => deleteChangesBefore(deps.db, new Date(now - keptMs)),
   }
 }

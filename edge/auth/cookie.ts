@@ -10,7 +10,7 @@ const sessionCookie = '__Host-edgewise'
 const deviceCookie = '__Host-edgewise-device'
 const deviceSeconds = 400 * 86_400
 
-export function cookieOf(headers: Headers, name: string): string | undefined {
+export function cookieOf(headers: Pick<Headers, 'get'>, name: string): string | undefined {
   const text = headers.get('cookie')
   if (text === null) return undefined
   for (const pair of text.split(';')) {
@@ -21,7 +21,7 @@ export function cookieOf(headers: Headers, name: string): string | undefined {
 }
 
 /** The session of a browser: `ews_…`. */
-export function sessionOf(headers: Headers): string | undefined {
+export function sessionOf(headers: Pick<Headers, 'get'>): string | undefined {
   const value = cookieOf(headers, sessionCookie)
   return value !== undefined && isSession(value) ? value : undefined
 }

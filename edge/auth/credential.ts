@@ -5,7 +5,7 @@ import { isSession, sessionOf } from './cookie.ts'
 const maxLength = 8_192
 
 /** The credential of a request, from `Authorization: Bearer …`, `X-API-Key` or the cookie, never the URL; or why it has none. */
-export function credentialOf(headers: Headers): string | Failure {
+export function credentialOf(headers: Pick<Headers, 'get'>): string | Failure {
   const authorization = headers.get('authorization')
   if (authorization === null) {
     const key = headers.get('x-api-key')

@@ -11,6 +11,8 @@ export interface Answer {
   readonly freshMs: number
   readonly revalidateMs: number
   readonly errorMs: number
+  /** Those of an upstream, beside what stands above. */
+  readonly headers?: readonly (readonly [string, string])[]
 }
 
 /** What an entry costs beside its body: key, headers, the map's slot. */
@@ -66,6 +68,7 @@ export function createAnswers({ maxBytes }: { readonly maxBytes: number }): Answ
   }
 }
 
-function costOf({ key, body }: Answer): number {
-  return overheadBytes + key.length * 2 + body.byteLength
+function costOf({ key, body, headers = [] }: Answer): number {
+  const named = headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0)
+  return overheadBytes + key.length * 2 + named * 2 + body.byteLength
 }

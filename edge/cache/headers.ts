@@ -1,5 +1,5 @@
 import type { ResultHead } from '#proto/edgewise/query/v1/query_pb.ts'
-import type { Fallback, Outcome } from './answer.ts'
+import type { Outcome } from './through.ts'
 import type { Answer } from './answers.ts'
 
 const said: Readonly<Record<Exclude<Outcome, 'BYPASS'>, string>> = {
@@ -12,7 +12,7 @@ const said: Readonly<Record<Exclude<Outcome, 'BYPASS'>, string>> = {
 }
 
 /** RFC 9211. With the core out of reach nothing is forwarded, so what is given then is a hit however old it is. */
-export function cacheStatus(outcome: Outcome, answer: Answer | undefined, at: number, fallback?: Fallback): string {
+export function cacheStatus(outcome: Outcome, answer: Answer | undefined, at: number, fallback?: string): string {
   const ttl = answer === undefined ? 0 : Math.floor((answer.storedAt + answer.freshMs - at) / 1000)
   if (outcome === 'BYPASS') return 'Edgewise; fwd=bypass'
   const how = fallback === 'core-unreachable' ? 'hit' : said[outcome]

@@ -1,21 +1,21 @@
-import type { Limit } from '#proto/edgewise/query/v1/query_pb.ts'
-import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import type { Policy } from '#mesh/window.ts'
 import type { Limiter, Meter } from './limiter.ts'
 
 const maxMeters = 20_000
 
-/** The limits that queries set for each of their callers. */
+/** The limits beside the plans of callers: of endpoints, of routes, and by name. What shares a key shares a limit. */
 export function createMeters({ limiter }: { readonly limiter: Limiter }) {
   const meters = new Map<string, Meter>()
-  return (actor: Actor, query: string, limit: Limit | undefined): Meter | undefined => {
-    if (limit === undefined || limit.requests === 0) return undefined
-    const key = `${actor.workspace}/${actor.id}/${query}`
-    const windowMs = (limit.windowSeconds || 60) * 1000
+  return (key: string, policy: Policy): Meter => {
     const found = meters.get(key)
-    if (found?.policy.limit === limit.requests && found.policy.windowMs === windowMs) return found
+    if (found !== undefined && isSame(found.policy, policy)) return found
     if (meters.size >= maxMeters) meters.clear()
-    const meter = limiter.meter(key, { name: 'endpoint', limit: limit.requests, windowMs })
+    const meter = limiter.meter(key, policy)
     meters.set(key, meter)
     return meter
   }
+}
+
+function isSame(one: Policy, other: Policy): boolean {
+  return one.limit === other.limit && one.windowMs === other.windowMs && one.burst === other.burst
 }

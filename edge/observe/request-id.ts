@@ -2,7 +2,7 @@
 export function createRequestIds(random: () => string) {
   let prefix = ''
   let count = 0
-  return (headers: Headers): string => {
+  return (headers: Pick<Headers, 'get'>): string => {
     const given = headers.get('x-request-id')
     if (given !== null && given.length <= 64 && /^[\w.:+/=~@-]+$/.test(given)) return given
     // Randomness may not be asked for before the first request.

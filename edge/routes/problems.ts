@@ -20,13 +20,19 @@ export function problemResponse(failure: Failure, requestId: string): Response {
   return Response.json(toProblemJson(failure, requestId), { status: failure.status, headers })
 }
 
-export function onError({ log, metrics, refusals }: Deps) {
+/** As the answer to a request; a bug is logged. */
+export function answerFailure({ log, metrics }: Pick<Deps, 'log' | 'metrics'>, thrown: unknown, requestId: string) {
+  const failure = toFailure(thrown)
+  if (failure.problem === 'internal.error') {
+    metrics.count('bugs')
+    log({ request_id: requestId, error: describe(failure.cause) }, 'a request failed')
+  }
+  return problemResponse(failure, requestId)
+}
+
+export function onError(deps: Deps) {
   return (thrown: Error, c: Context<AppEnv>): Response => {
     const failure = thrown instanceof HTTPException ? badRequest(thrown) : toFailure(thrown)
-    if (failure.problem === 'internal.error') {
-      metrics.count('bugs')
-      log({ request_id: c.var.requestId, error: describe(failure.cause) }, 'a request failed')
-    }
     // What the core refused is in the log already; strangers have none.
     const { session } = c.var as { session?: typeof c.var.session }
     if (session !== undefined && !failure.remote && audited.has(failure.problem)) {
@@ -34,9 +40,9 @@ export function onError({ log, metrics, refusals }: Deps) {
       const { requestId, resource } = c.var
       const action = `${c.req.method} ${routePattern(c)}`
       const refusal = { workspace, actor, action, resource, code: failure.problem, reason: failure.message, requestId }
-      refusals.record(refusal, backgroundOf(c))
+      deps.refusals.record(refusal, backgroundOf(c))
     }
-    return problemResponse(failure, c.var.requestId)
+    return answerFailure(deps, failure, c.var.requestId)
   }
 }
 

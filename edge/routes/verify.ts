@@ -18,6 +18,12 @@ const Ask = z
     cost: z.int().min(0).max(1_000_000).optional().openapi({ description: 'Charged to its limit; 1 if absent' }),
   })
   .openapi('VerifyKey')
+export const Standing = z.object({
+  limit: z.int(),
+  remaining: z.int(),
+  reset_s: z.int(),
+  retry_after_s: z.int().optional(),
+})
 const Answer = z
   .object({
     valid: z.boolean(),
@@ -26,9 +32,7 @@ const Answer = z
     subject: z.string().optional(),
     scopes: z.array(z.string()).optional(),
     meta: z.record(z.string(), z.json()).optional().openapi({ type: 'object' }),
-    limits: z
-      .object({ limit: z.int(), remaining: z.int(), reset_s: z.int(), retry_after_s: z.int().optional() })
-      .optional(),
+    limits: Standing.optional(),
   })
   .openapi('VerifiedKey')
 
@@ -62,7 +66,7 @@ export function verifying(app: OpenAPIHono<AppEnv>, { sessions }: Deps): void {
       return c.json({ valid: false, code: 'INSUFFICIENT_SCOPES' as const, ...about }, 200)
     }
     const decision = cost > 0 ? await shown.meter.acquire(cost, backgroundOf(c)) : undefined
-    const limits = decision === undefined || decision.policy.limit === 0 ? {} : { limits: limitsOf(decision) }
+    const limits = decision === undefined || decision.policy.limit === 0 ? {} : { limits: standingOf(decision) }
     if (decision?.allowed === false)
       return c.json({ valid: false, code: 'RATE_LIMITED' as const, ...about, ...limits }, 200)
     return c.json({ valid: true, code: 'VALID' as const, ...about, ...limits }, 200)
@@ -84,7 +88,8 @@ function has(held: readonly string[], needed: string): boolean {
   return held.some((scope) => scope === needed || scope === `${resource}:${verb}` || scope === `${resource}:${verb}:*`)
 }
 
-function limitsOf({ policy, remaining, resetMs, retryAfterMs }: Decision) {
+/** How somebody stands with a limit. */
+export function standingOf({ policy, remaining, resetMs, retryAfterMs }: Decision) {
   return {
     limit: policy.limit,
     remaining,

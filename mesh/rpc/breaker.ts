@@ -19,13 +19,24 @@ export interface Breaker {
   enter(bytes: number, deadline: number): Pass
 }
 
+/** What callers are told, and after how many milliseconds they may ask again. */
+interface Words {
+  gone(retryAfterMs: number): Failure
+  full(retryAfterMs: number): Failure
+}
+
+const ofTheCore: Words = {
+  gone: (retryAfterMs) => new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs }),
+  full: (retryAfterMs) => new Failure('limit.queue_full', 'Too much waits for the core already.', { retryAfterMs }),
+}
+
 /**
  * What a service that does not answer may cost. After some attempts in a row of which nothing was heard, calls fail at once;
  * then one is let through in each `openMs`, until one is answered. Nothing here waits for an attempt to end: a Worker's
  * request may be torn down without a word, so a probe and a place in flight both lapse by the clock. A library
  * (cockatiel) keeps them as promises, which then never settle.
  */
-export function createBreaker(now: () => number = Date.now): Breaker {
+export function createBreaker(now: () => number = Date.now, words: Words = ofTheCore): Breaker {
   const passes = new Map<number, { readonly bytes: number; readonly deadline: number }>()
   let bytesInFlight = 0
   let entered = 0
@@ -74,15 +85,13 @@ export function createBreaker(now: () => number = Date.now): Breaker {
       if (lost >= policy.failures) {
         const waitMs = leftMs(at)
         if (waitMs > 0) {
-          throw refuse(new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: waitMs }))
+          throw refuse(words.gone(waitMs))
         }
         since = at
       }
       if (full(bytes)) for (const [id, pass] of passes) if (pass.deadline + policy.lapseMs < at) drop(id)
       if (full(bytes)) {
-        throw refuse(
-          new Failure('limit.queue_full', 'Too much waits for the core already.', { retryAfterMs: policy.openMs }),
-        )
+        throw refuse(words.full(policy.openMs))
       }
       const id = ++entered
       passes.set(id, { bytes, deadline })

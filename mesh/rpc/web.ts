@@ -8,6 +8,7 @@ import { answerUnreadable, checkRequestSize, makeClient, type Metadata, metadata
 import { decodeTrailers, encodeFrame, frameParser, trailersFlag } from './frames.ts'
 import { pathOf } from './mount.ts'
 import { detailsKey, fromStatus } from './problem.ts'
+import { backoffMs, createRetryBudget } from './retry.ts'
 import { abortReason } from './run.ts'
 
 export interface WebClientOptions {
@@ -41,7 +42,7 @@ export function connectWeb<S extends DescService>(
   { url, fetch = (to, init) => globalThis.fetch(to, init), headers, breaker = createBreaker() }: WebClientOptions,
 ): Client<S> {
   const base = url.replace(/\/+$/, '')
-  const budget = retryBudget()
+  const budget = createRetryBudget()
 
   /** One attempt: resolves with the response once its headers are here. */
   async function send(method: DescMethod, body: Uint8Array<ArrayBuffer>, options: CallOptions, guard: Guard) {
@@ -86,11 +87,7 @@ export function connectWeb<S extends DescService>(
         guard.release(failure)
         const again = failure.code === 'unavailable' && budget.failed() && policyOf(method).idempotent
         if (!again || failure.retryAfterMs !== undefined || count === retries.maxAttempts) throw failure
-        const ceiling = Math.min(
-          retries.initialBackoffMs * retries.backoffMultiplier ** (count - 1),
-          retries.maxBackoffMs,
-        )
-        await pause(Math.random() * ceiling, deadline, options.signal)
+        await pause(deadline, count, options.signal)
       }
     }
   }
@@ -277,22 +274,8 @@ async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<
   }
 }
 
-/** gRPC's throttle (gRFC A6): while the core fails most calls, retries would only add to its load. */
-function retryBudget(): { succeeded(): void; failed(): boolean } {
-  let tokens: number = retries.maxTokens
-  return {
-    succeeded() {
-      tokens = Math.min(retries.maxTokens, tokens + retries.tokenRatio)
-    },
-    failed() {
-      tokens = Math.max(0, tokens - 1)
-      return tokens > retries.maxTokens / 2
-    },
-  }
-}
-
-async function pause(ms: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, Math.min(ms, Math.max(0, deadline - Date.now()))))
+async function pause(deadline: number, count: number, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, Math.min(backoffMs(count), Math.max(0, deadline - Date.now()))))
   if (signal?.aborted === true) throw abortReason(signal)
 }
 

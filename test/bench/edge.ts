@@ -1,5 +1,5 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -13,6 +13,8 @@ import { QuerySchema, QueryService, ResultChunkSchema } from '#proto/edgewise/qu
 import { edgeToken, ended, freePort, partly, startCore, untilUp } from '../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../support/directory.ts'
 import { credentialMicroseconds } from './credentials.ts'
+import { median } from './report.ts'
+import { cpuSecondsOf, requestsPerSecond } from './requests.ts'
 
 /**
  * What authentication, limit, cache and headers cost: `node test/bench/edge.ts [ROUNDS] [SECONDS]`.
@@ -84,7 +86,10 @@ try {
   for (let round = -1; round < rounds; round++) {
     for (const [at, { name, path }] of targets.entries()) {
       const before = cpuSeconds()
-      const rate = await load(`http://127.0.0.1:${ports[name]}/v1/endpoints/${path}`)
+      const rate = await requestsPerSecond(`http://127.0.0.1:${ports[name]}/v1/endpoints/${path}`, {
+        seconds,
+        header: `Authorization: Bearer ${key}`,
+      })
       if (round < 0) continue
       results[at]?.push(rate)
       costs[at]?.push(((cpuSeconds() - before) / (rate * seconds)) * 1e6)
@@ -120,20 +125,6 @@ try {
   await stop()
   await core.stop()
   directory.remove()
-}
-
-/** With wrk where it is installed, which takes less of the machine, else with our own. */
-async function load(url: string): Promise<number> {
-  const header = `Authorization: Bearer ${key}`
-  try {
-    const { stdout } = await run('wrk', ['-t1', '-c16', `-d${seconds}s`, '-H', header, url])
-    if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout)
-    return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown
-    const own = fileURLToPath(new URL('load.ts', import.meta.url))
-    return Number((await run(process.execPath, [own, url, String(seconds), '16', header])).stdout)
-  }
 }
 
 async function startWorkers() {
@@ -215,15 +206,5 @@ ${service('same', 'same')}`
     stdio: 'inherit',
   })
   await untilUp(`http://127.0.0.1:${ports.bare}/`, child)
-  // What others do on the machine changes how long a request takes, but hardly how much of the CPU it costs.
-  const cpuSeconds = (): number => {
-    const [, fields = ''] = readFileSync(`/proc/${child.pid}/stat`, 'latin1').split(') ')
-    const parts = fields.split(' ')
-    return (Number(parts[11]) + Number(parts[12])) / 100
-  }
-  return { stop: () => ended(child), cpuSeconds }
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+  return { stop: () => ended(child), cpuSeconds: () => cpuSecondsOf(child.pid) }
 }

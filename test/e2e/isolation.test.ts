@@ -3,6 +3,7 @@ import { SignJWT, UnsecuredJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
+import { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
@@ -59,6 +60,9 @@ const bodies: Readonly<Record<string, { readonly json?: unknown; readonly body?:
   'PUT /v1/users/me/totp': { json: { code: '000000' } },
   'POST /v1/users/me/totp/remove': { json: { code: '000000' } },
   'PUT /v1/roles/:name': { json: { scopes: ['sql:read'] } },
+  'PUT /v1/routes/:name': { json: { path: '/sneaked', upstream: 'https://allowed.example' } },
+  'PUT /v1/limits/:name': { json: { requests: 1 } },
+  'POST /v1/limits/:name': { json: { subject: 'x' } },
 }
 
 /** Where a name alone does not do. */
@@ -67,7 +71,16 @@ const searches: Readonly<Record<string, string>> = {
   'GET /v1/sql': '?q=SELECT%20count()%20FROM%20orders',
 }
 
-const services = [IdentityService, TokenService, UserService, AuditService, ConfigService, IngestService, QueryService]
+const services = [
+  IdentityService,
+  TokenService,
+  UserService,
+  AuditService,
+  ConfigService,
+  GatewayService,
+  IngestService,
+  QueryService,
+]
 const openRpcs = new Set(['IssueToken', 'AcceptInvitation'])
 
 let provider: Provider
@@ -82,18 +95,22 @@ let stranger: string
 
 beforeAll(async () => {
   provider = await startProvider()
-  product = await startProduct({ env: { OUTBOUND_ALLOW: provider.host } })
+  product = await startProduct({ env: { OUTBOUND_ALLOW: provider.host, UPSTREAM_ALLOW: 'allowed.example' } })
   const { json: described } = await ask<{ paths: Record<string, object> }>(product, '/openapi.json', { key: null })
   routes = Object.entries(described.paths).flatMap(([path, methods]) =>
     Object.keys(methods)
       .filter((method) => /^(get|put|post|patch|delete)$/.test(method))
       .map((method) => ({ method: method.toUpperCase(), path: path.replaceAll(/\{(\w+)\}/g, ':$1') })),
   )
+  // What is behind a route is not described here, and guarded as all else.
+  routes = [...routes, ...['GET', 'POST', 'DELETE'].map((method) => ({ method, path: '/r/main/items' }))]
   await must(product, '/v1/events/orders?wait=true', { body: '{"time":"2026-10-11T10:00:00Z","n":1}' })
   await must(product, '/v1/queries/how_many', { method: 'PUT', json: { sql: 'SELECT count() AS n FROM orders' } })
   const rules = [{ claim: 'groups', value: 'admins', roles: ['owner'] }]
   const issuer = { issuer: provider.issuer, audiences: ['edgewise'], rules }
   await must(product, '/v1/issuers/okta', { method: 'PUT', json: issuer })
+  await must(product, '/v1/routes/shop', { method: 'PUT', json: { path: '/', upstream: 'https://allowed.example' } })
+  await must(product, '/v1/limits/sends', { method: 'PUT', json: { requests: 1 } })
   await must(product, '/v1/roles/reader', { method: 'PUT', json: { scopes: ['sql:read'] } })
   const user = await must<{ id: string }>(product, '/v1/users', { json: { email: 'a@example.com', roles: ['viewer'] } })
   const made = await must<{ key: { key: string } }>(product, '/v1/workspaces', { json: { name: 'stranger' } })
@@ -140,6 +157,8 @@ function filled(path: string): string {
     .replace('/workspaces/:name', '/workspaces/main')
     .replace('/roles/:name', '/roles/reader')
     .replace('/issuers/:name', '/issuers/okta')
+    .replace('/routes/:name', '/routes/shop')
+    .replace('/limits/:name', '/limits/sends')
     .replace(/(queries|endpoints)\/:name/, '$1/how_many')
     .replace('/users/:id', `/users/${mine.user}`)
     .replace('/sessions/:id', '/sessions/ses_1')
@@ -199,9 +218,17 @@ describe('every HTTP route', () => {
     const found = await statuses(stranger)
     // By names that are free in their own workspace they make and see things of their own.
     const own =
-      /^\w+ \/v1\/(streams|queries|endpoints|events|issuers|roles|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine)/
+      /^\w+ \/v1\/(streams|queries|endpoints|events|issuers|roles|routes|limits|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine)/
     expect(answered(found).filter((name) => !own.test(name) || /:id/.test(name))).toEqual([])
-    for (const path of ['/v1/keys', '/v1/users', '/v1/issuers', '/v1/streams', '/v1/queries', '/v1/audit']) {
+    for (const path of [
+      '/v1/keys',
+      '/v1/users',
+      '/v1/issuers',
+      '/v1/streams',
+      '/v1/queries',
+      '/v1/routes',
+      '/v1/audit',
+    ]) {
       const { text } = await ask(product, path, { key: stranger })
       expect(text).not.toContain(mine.key)
       expect(text).not.toContain(mine.user)

@@ -7,6 +7,13 @@ import type { CallOptions } from '#mesh/rpc/call.ts'
 import { ReportRefusalsResponseSchema } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { type Change_Kind, WatchResponseSchema } from '#proto/edgewise/config/v1/config_pb.ts'
 import {
+  GatewaySchema,
+  type NamedLimit,
+  NamedLimitSchema,
+  type Route,
+  RouteSchema,
+} from '#proto/edgewise/config/v1/gateway_pb.ts'
+import {
   ActorSchema,
   PlanSchema,
   type Actor,
@@ -25,6 +32,7 @@ import type { Core } from '../../edge/core.ts'
 import { assemble } from '../../edge/deps.ts'
 import type { Settings } from '../../edge/env.ts'
 import type { Leases } from '../../edge/limit/limiter.ts'
+import type { Reach } from '../../edge/proxy/upstreams.ts'
 import { createMemoryLeases } from '../../edge/limit/memory.ts'
 
 type CallQuery = MessageInitShape<typeof CallQueryRequestSchema>
@@ -33,6 +41,8 @@ type CallQuery = MessageInitShape<typeof CallQueryRequestSchema>
 export function createFakeCore() {
   const actors = new Map<string, Actor>()
   const queries = new Map<string, Query>()
+  const routes = new Map<string, Route>()
+  const limits = new Map<string, NamedLimit>()
   const changes: { kind: Change_Kind; workspace: string; name: string }[] = []
   const state = {
     down: false,
@@ -41,6 +51,7 @@ export function createFakeCore() {
     polls: 0,
     verified: 0,
     described: 0,
+    gatewaysAsked: 0,
     calls: [] as CallQuery[],
     credentials: [] as (string | undefined)[],
     refusals: [] as { action?: string; actor?: string; code?: string; count?: number; resource?: string }[],
@@ -81,6 +92,14 @@ export function createFakeCore() {
         state.polls++
         const news = since === '' ? [] : changes.slice(Number(since))
         return create(WatchResponseSchema, { cursor: String(changes.length), reset: since === '', changes: news })
+      },
+    },
+    gateway: {
+      async getGateway({ workspace = '' }) {
+        up()
+        state.gatewaysAsked++
+        if (workspace !== 'main') return create(GatewaySchema)
+        return create(GatewaySchema, { routes: [...routes.values()], limits: [...limits.values()] })
       },
     },
     ingest: {
@@ -155,6 +174,13 @@ export function createFakeCore() {
     publish(query: MessageInitShape<typeof QuerySchema>): void {
       queries.set(query.name ?? '', create(QuerySchema, { version: 1, live: true, ...query }))
     },
+    route(route: MessageInitShape<typeof RouteSchema>): void {
+      const standing = { version: 1, upstream: 'https://upstream.test', timeoutMs: 1_000, retries: 2, trusted: true }
+      routes.set(route.name ?? '', create(RouteSchema, { ...standing, ...route }))
+    },
+    limit(limit: MessageInitShape<typeof NamedLimitSchema>): void {
+      limits.set(limit.name ?? '', create(NamedLimitSchema, limit))
+    },
     changed(kind: Change_Kind, name: string, workspace = 'main'): void {
       changes.push({ kind, workspace, name })
     },
@@ -174,7 +200,12 @@ export type Edge = ReturnType<typeof createEdge>
 
 /** The whole edge on a fake core and a clock that the test moves. */
 export function createEdge(
-  options: { settings?: Partial<Settings>; fake?: ReturnType<typeof createFakeCore>; leases?: Leases } = {},
+  options: {
+    settings?: Partial<Settings>
+    fake?: ReturnType<typeof createFakeCore>
+    leases?: Leases
+    reach?: Reach
+  } = {},
 ) {
   const fake = options.fake ?? createFakeCore()
   const clock = { now: 1_800_000_000_000 }
@@ -186,8 +217,9 @@ export function createEdge(
       settings: { ...settings, ...options.settings },
       core: fake.core,
       leases: options.leases ?? createMemoryLeases({ now }),
+      reach: options.reach ?? (() => Promise.reject(new Error('no network here'))),
       now,
-      sleep: () => Promise.resolve(),
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 5))),
       random: () => '0123456789abcdef',
       log: (fields) => void logged.push(fields),
     }),

@@ -92,7 +92,13 @@ async function serve(c: AppContext, deps: Deps): Promise<Response> {
     question,
     name,
     cost: limit?.cost || 1,
-    meter: deps.meters(session.actor, name, limit),
+    meter: limit?.requests
+      ? deps.meters(`${session.actor.workspace}/${session.actor.id}/${name}`, {
+          name: 'endpoint',
+          limit: limit.requests,
+          windowMs: (limit.windowSeconds || 60) * 1000,
+        })
+      : undefined,
   }
   c.set('cost', resolution.cost)
   await charge(c, session.meter, resolution.cost - 1)

@@ -35,7 +35,7 @@ export async function startIdentity({ outboundAllow = [] as readonly string[] } 
     identity,
     /** Another core over the same store. */
     another: create,
-    config: createConfig({ db: store.db }).service,
+    config: createConfig({ db: store.db, seal: createSeal(Buffer.alloc(32, 7)), upstreams: [] }).service,
     databases,
     refusals,
     clock,

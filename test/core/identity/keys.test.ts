@@ -14,6 +14,7 @@ import {
 } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { WatchRequestSchema } from '#proto/edgewise/config/v1/config_pb.ts'
 import { createConfig } from '../../../core/config/index.ts'
+import { createSeal } from '../../../core/seal.ts'
 import type { Identity } from '../../../core/identity/index.ts'
 import { callBy } from '../../support/call.ts'
 import { type Fixture, operatorToken, startIdentity } from './fixture.ts'
@@ -150,7 +151,7 @@ describe('creating a key', () => {
 describe('a key ends', () => {
   test('when it is revoked, at once in this process and by the feed for edges', async () => {
     const made = await createKey(admin, { scopes: ['sql:read'] })
-    const config = createConfig({ db: store.db })
+    const config = createConfig({ db: store.db, seal: createSeal(Buffer.alloc(32, 7)), upstreams: [] })
     const before = await config.service.watch(create(WatchRequestSchema), callBy(edge))
     expect(await asKey(made.text)).toBeDefined()
     const id = made.key?.id ?? ''
@@ -227,7 +228,7 @@ test('keys are paged newest first, each once', async () => {
 })
 
 test('only edges may verify keys or read the feed', async () => {
-  const config = createConfig({ db: store.db })
+  const config = createConfig({ db: store.db, seal: createSeal(Buffer.alloc(32, 7)), upstreams: [] })
   await expect(config.service.watch(create(WatchRequestSchema), callBy(admin))).rejects.toMatchObject({
     problem: 'auth.scope',
   })
