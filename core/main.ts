@@ -21,7 +21,7 @@ import { connectWarehouse } from './storage/clickhouse/connect.ts'
 import { DirectoryError, openDataDirectory } from './storage/directory.ts'
 import { openPglite } from './storage/pglite/connect.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
-import { createStream } from './stream/index.ts'
+import { createStream, workspaceOf } from './stream/index.ts'
 
 /** The composition root of the core: everything it is made of, in the order in which it needs one another. */
 async function start(env: Env) {
@@ -40,7 +40,7 @@ async function start(env: Env) {
       writeSlots: env.WAREHOUSE_WRITE_SLOTS,
       memoryBytes: env.WAREHOUSE_MEMORY_BYTES,
       log: log.child({ engine: 'warehouse' }),
-      onStuck: (workspace) => domains.query.holdBack(workspace),
+      onStuck: (database) => domains.query.holdBack(workspaceOf(database)),
     }),
     openSqliteLog({
       directory: directory.at('log'),
@@ -116,6 +116,7 @@ async function start(env: Env) {
   if (resealed > 0) log.warn({ secrets: resealed, key: masterKeys.from }, 'secrets are under the new master key')
   // Not at once: what was just written does not survive a power cut yet, and the old key would open what comes back.
   else masterKeys.settled()
+  await domains.ingest.maskStreams()
   const adminKey = await domains.identity.bootstrap()
 
   const server = await startServer({

@@ -10,6 +10,7 @@ export const scopes = {
   'quarantine:read': 'see refused rows; may be narrowed to one stream',
   'quarantine:write': 'mend, replay and discard refused rows; may be narrowed to one stream',
   'sql:read': 'run SQL of one’s own',
+  'pii:read': 'see personal data, which is masked otherwise; may be narrowed to one stream',
   'usage:read': 'see what the workspace used, and how one’s own plan stands',
   'queries:read': 'see published queries',
   'queries:write': 'publish and unpublish queries',
@@ -34,10 +35,13 @@ export const workspaceScopes: readonly Scope[] = (Object.keys(scopes) as Scope[]
   (scope) => scope !== 'workspaces:admin',
 )
 
+/** Beside what administers: what an editor does without. */
+const ownersOnly: ReadonlySet<Scope> = new Set(['audit:read', 'pii:read'])
+
 /** What every workspace has; others can be defined beside them. */
 export const builtInRoles: Readonly<Record<string, readonly Scope[]>> = {
   owner: workspaceScopes,
-  editor: workspaceScopes.filter((scope) => !scope.endsWith(':admin') && scope !== 'audit:read'),
+  editor: workspaceScopes.filter((scope) => !scope.endsWith(':admin') && !ownersOnly.has(scope)),
   viewer: ['streams:read', 'sql:read', 'queries:read', 'endpoints:read'],
 }
 

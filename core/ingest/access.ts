@@ -1,6 +1,7 @@
 import { allows } from '#mesh/scopes.ts'
 import { Failure } from '#mesh/errors.ts'
 import { authorise, type Context } from '../context.ts'
+import type { Stream } from './streams.ts'
 
 /** For a filtered actor a stream without a filter does not exist; for all others every stream of the workspace does. */
 export function isVisible(ctx: Context, name: string): boolean {
@@ -43,3 +44,11 @@ export function authoriseQuarantine(ctx: Context, verb: 'read' | 'write', stream
     })
   }
 }
+
+/** Whether the actor may see what a stream's rows hold. Of a refused row it is not known where in it personal data is. */
+export function seesRefused({ actor }: Context, { name, definition }: Pick<Stream, 'name' | 'definition'>): boolean {
+  return allows(actor.scopes, 'pii:read', name) || !definition.columns.some(({ pii }) => pii)
+}
+
+/** In the place of a reason that may quote a row. */
+export const withheld = 'withheld: the stream has personal data, which needs pii:read'

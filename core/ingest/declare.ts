@@ -8,9 +8,12 @@ import { type JsonSchema, readJsonSchema } from './json-schema.ts'
 import { parseType } from './parse-type.ts'
 import type { ColumnType } from './types.ts'
 
+/** Without `pii` it stays what it is. */
+export type DeclaredColumn = Omit<Column, 'pii'> & { readonly pii?: boolean | undefined }
+
 /** A schema as a client declares it: empty means the default. */
 export interface Declaration {
-  readonly columns: readonly Column[]
+  readonly columns: readonly DeclaredColumn[]
   readonly orderBy: readonly string[]
   readonly partitionBy: string
   readonly ttl: string
@@ -98,7 +101,7 @@ function readSchema(declared: Declaration, limits: IngestLimits, errors: Violati
   return readJsonSchema(jsonSchema, limits.flattenDepth, errors)
 }
 
-function readColumns(declared: readonly Column[], limits: IngestLimits, errors: Violation[]): Column[] {
+function readColumns(declared: readonly DeclaredColumn[], limits: IngestLimits, errors: Violation[]): Column[] {
   if (declared.length === 0 && errors.length === 0) {
     errors.push({ pointer: '/columns', reason: 'must name at least one column' })
   }
@@ -108,7 +111,7 @@ function readColumns(declared: readonly Column[], limits: IngestLimits, errors: 
   }
   const columns: Column[] = []
   const names = new Set<string>()
-  for (const [i, { name, type, pii }] of declared.entries()) {
+  for (const [i, { name, type, pii = false }] of declared.entries()) {
     const nameProblem = names.has(name) ? 'is there twice' : columnNameProblem(name, limits.maxColumnNameBytes)
     if (nameProblem !== undefined) {
       errors.push({ pointer: `/columns/${i}/name`, reason: nameProblem })

@@ -25,6 +25,14 @@ export interface StreamDomain {
       name: string,
       columns: readonly { readonly name: string; readonly type: string }[],
     ): Promise<void>
+    /** Makes the stream's masked view what its columns say now. The table must have them. */
+    mask(
+      workspace: string,
+      name: string,
+      columns: readonly { readonly name: string; readonly type: string; readonly pii: boolean }[],
+    ): Promise<void>
+    /** Topics of the streams that have one. */
+    masked(): Promise<ReadonlySet<string>>
     /** Table and topic. */
     drop(workspace: string, name: string): Promise<void>
     truncate(workspace: string, name: string): Promise<void>

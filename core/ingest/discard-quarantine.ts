@@ -29,17 +29,22 @@ export async function discardQuarantine(
       await discard(deps, ctx, stream, named)
       return named.length
     }
-    let discarded = 0
-    let place = { time: '', id: '' }
-    for (;;) {
-      const rows = await waitingAfter(deps, ctx, stream, { ...place, limit: deps.limits.maxMends })
-      await discard(deps, ctx, stream, rows)
-      discarded += rows.length
-      const last = rows.at(-1)
-      if (last === undefined || rows.length < deps.limits.maxMends) return discarded
-      place = last
-    }
+    return discardAll(deps, ctx, stream)
   })
+}
+
+/** All that wait now; answers how many. */
+export async function discardAll(deps: Deps, ctx: Context, stream: string): Promise<number> {
+  let discarded = 0
+  let place = { time: '', id: '' }
+  for (;;) {
+    const rows = await waitingAfter(deps, ctx, stream, { ...place, limit: deps.limits.maxMends })
+    await discard(deps, ctx, stream, rows)
+    discarded += rows.length
+    const last = rows.at(-1)
+    if (last === undefined || rows.length < deps.limits.maxMends) return discarded
+    place = last
+  }
 }
 
 async function discard(deps: Deps, ctx: Context, stream: string, rows: readonly QuarantinedRow[]): Promise<void> {

@@ -4,17 +4,21 @@ import { createAnswers } from './answers.ts'
 import type { Deps, IngestOptions } from './deps.ts'
 import { createInflate } from './inflate.ts'
 import { createLocks } from './locks.ts'
+import { maskStreams } from './mask-streams.ts'
 import { createRoom } from './room.ts'
 import { ingestService } from './rpc.ts'
 import { createStreams } from './streams.ts'
 
 export { ingestLimits } from './limits.ts'
+export { personalColumns } from './store.ts'
 export type { IngestOptions, StreamDomain } from './deps.ts'
 
 export const migrations = { domain: 'ingest', folder: new URL('./migrations', import.meta.url) }
 
 export interface Ingest {
   readonly service: Service<typeof IngestService>
+  /** Gives streams that were made before there were masks theirs. Called before anybody is answered. */
+  maskStreams(): Promise<void>
   /** Forgets answers that no Idempotency-Key can ask for any more. Called on a schedule. */
   prune(now: number): Promise<void>
 }
@@ -29,5 +33,5 @@ export function createIngest(options: IngestOptions): Ingest {
     inflate: createInflate(locks, options.limits.maxInflating),
     room: createRoom(options.limits.maxInFlightBytes),
   }
-  return { service: ingestService(deps), prune: deps.answers.prune }
+  return { service: ingestService(deps), maskStreams: () => maskStreams(options), prune: deps.answers.prune }
 }

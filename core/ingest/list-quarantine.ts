@@ -1,7 +1,7 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Context } from '../context.ts'
 import { pageLimit } from '../page.ts'
-import { authoriseQuarantine, noSuchStream } from './access.ts'
+import { authoriseQuarantine, noSuchStream, seesRefused, withheld } from './access.ts'
 import type { Deps } from './deps.ts'
 import { settle, waitingAfter } from './find-quarantined.ts'
 import type { QuarantinedRow } from './quarantine.ts'
@@ -12,7 +12,7 @@ export interface ListQuarantine {
   readonly cursor: string
 }
 
-/** The refused rows of a stream that still wait, oldest first. */
+/** The refused rows of a stream that still wait, oldest first; without what they hold for whoever may not see it. */
 export async function listQuarantine(
   deps: Deps,
   ctx: Context,
@@ -21,13 +21,15 @@ export async function listQuarantine(
   authoriseQuarantine(ctx, 'read', stream)
   const count = pageLimit(limit)
   const after = readCursor(cursor)
-  if ((await deps.streams.find(ctx.actor.workspace, stream)) === undefined) throw noSuchStream(stream)
+  const found = await deps.streams.find(ctx.actor.workspace, stream)
+  if (found === undefined) throw noSuchStream(stream)
   await settle(deps, ctx)
   const rows = await waitingAfter(deps, ctx, stream, { ...after, limit: count + 1 })
   const page = rows.slice(0, count)
   const last = page.at(-1)
   const nextCursor = rows.length > count && last ? Buffer.from(`${last.time}/${last.id}`).toString('base64url') : ''
-  return { rows: page, nextCursor }
+  if (seesRefused(ctx, found)) return { rows: page, nextCursor }
+  return { rows: page.map((row) => ({ ...row, reason: withheld, text: '' })), nextCursor }
 }
 
 function readCursor(cursor: string): { readonly time: string; readonly id: string } {

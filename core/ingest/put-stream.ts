@@ -5,6 +5,7 @@ import { isVisible, noSuchStream, refuseSystem } from './access.ts'
 import { type Declaration, defineStream } from './declare.ts'
 import type { Definition } from './definition.ts'
 import type { Deps } from './deps.ts'
+import { parsePartitionKey } from './partition.ts'
 import type { Stream } from './streams.ts'
 
 export interface PutStream {
@@ -37,19 +38,23 @@ export async function putStream(deps: Deps, ctx: Context, input: PutStream): Pro
     if (now === undefined) {
       if (ctx.actor.filters.length > 0) throw noSuchStream(name)
       authorise(ctx, 'streams:create')
+      refusePersonalPlaces(definition)
       if (input.dryRun) return { name, definition, version: 1, createdAt: undefined }
       return deps.streams.create(ctx, name, definition)
     }
     authorise(ctx, 'streams:write', name)
     const changed = merge(now.definition, definition, input.schema)
     if (changed === undefined) return now
+    refusePersonalPlaces(changed)
+    // Whoever could take the mark away would see what it hides.
+    if (isUnmasked(now.definition, changed)) authorise(ctx, 'pii:read', name)
     if (input.dryRun) return { name, definition: changed, version: now.version + 1, createdAt: now.createdAt }
     return deps.streams.change(ctx, now, changed)
   })
 }
 
 /**
- * The definition after the change, or undefined where there is none. In place are: more columns, marking a column as
+ * The definition after the change, or undefined where there is none. In place are: more columns, whether a column is
  * personal, and what happens to unknown fields. What the declaration leaves to its default stays as it is.
  */
 function merge(now: Definition, next: Definition, declared: Declaration): Definition | undefined {
@@ -64,7 +69,10 @@ function merge(now: Definition, next: Definition, declared: Declaration): Defini
         pointer: `/columns/${column.name}/type`,
         reason: `is ${there.type} and cannot become ${column.type} in place`,
       })
-    } else columns[at] = column
+    } else {
+      const declaredPii = declared.columns.find(({ name }) => name === column.name)?.pii
+      columns[at] = { ...column, pii: declaredPii ?? there.pii }
+    }
   }
   for (const { name } of now.columns) {
     if (!next.columns.some((column) => column.name === name)) {
@@ -92,4 +100,27 @@ function merge(now: Definition, next: Definition, declared: Declaration): Defini
   const isSame = columns.length === now.columns.length && columns.every(({ pii }, i) => pii === now.columns[i]?.pii)
   if (isSame && onUnknown === now.onUnknown && jsonSchema === now.jsonSchema) return undefined
   return { ...now, columns, onUnknown, jsonSchema }
+}
+
+function isUnmasked(now: Definition, next: Definition): boolean {
+  return now.columns.some(({ name, pii }) => pii && next.columns.some((column) => column.name === name && !column.pii))
+}
+
+/**
+ * Where a row is stored, and whether it is taken for a repeat, can be seen without seeing its columns: whoever sends rows
+ * of its own would find out by them what is in others.
+ */
+function refusePersonalPlaces({ columns, orderBy, partitionBy, id, time }: Definition): void {
+  const places = new Set([...orderBy, parsePartitionKey(partitionBy)?.column, id, time])
+  const errors = columns
+    .filter(({ name, pii }) => pii && places.has(name))
+    .map(({ name }) => ({
+      pointer: `/columns/${name}/pii`,
+      reason: 'is what rows are ordered, partitioned or known by',
+    }))
+  if (errors.length === 0) return
+  throw new Failure('stream.schema', 'Where a row is stored would tell of its personal data.', {
+    hint: 'Declare a stream with another order_by, partition_by, id and time, and send its events there.',
+    errors,
+  })
 }

@@ -1,7 +1,7 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Context } from '../context.ts'
 import type { Position } from '../storage/log.ts'
-import { authoriseQuarantine, noSuchStream } from './access.ts'
+import { authoriseQuarantine, noSuchStream, seesRefused, withheld } from './access.ts'
 import { gatherAppends } from './append.ts'
 import { recordRows } from './record-rows.ts'
 import type { Batch } from './decode.ts'
@@ -52,7 +52,11 @@ export async function replayQuarantine(
         const row = waiting.get(ids[good.row] ?? '')
         return row === undefined ? [] : [{ ...good, waiting: row }]
       })
-      const errors = plan.bad.map(({ row, column, reason }) => ({ row, column, reason }))
+      const isSeen = seesRefused(ctx, found)
+      const errors = plan.bad.map(({ row, column, reason }) => {
+        const own = isSeen || rows[row]?.text !== ''
+        return { row, column, reason: own ? reason : withheld }
+      })
       return { replayed: { accepted: mended.length, errors }, positions: await append(deps, stream, mended) }
     })
     if (replayed.accepted > 0) await recordRows(deps, ctx, 'replay_quarantine', `quarantine/${name}`, replayed.accepted)

@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, gte, inArray, lt } from 'drizzle-orm'
+import { and, asc, eq, gt, gte, inArray, lt, sql } from 'drizzle-orm'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
 import { answers, streams } from './schema.ts'
 
@@ -13,6 +13,25 @@ const isStream = (workspace: string, name: string) => and(eq(streams.workspace, 
 export async function streamByName(db: Db, workspace: string, name: string): Promise<StreamRow | undefined> {
   const [row] = await db.select().from(streams).where(isStream(workspace, name))
   return row
+}
+
+/** The columns with personal data, of those of the named streams that have any. */
+export async function personalColumns(
+  db: Db,
+  workspace: string,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const rows = await db
+    .select({ name: streams.name, columns: streams.columns })
+    .from(streams)
+    .where(
+      and(
+        eq(streams.workspace, workspace),
+        inArray(streams.name, [...names]),
+        sql`${streams.columns} @> '[{"pii": true}]'::jsonb`,
+      ),
+    )
+  return new Map(rows.map(({ name, columns }) => [name, columns.filter(({ pii }) => pii).map((column) => column.name)]))
 }
 
 /** By name; `only` bounds them to those named. */
@@ -34,6 +53,12 @@ export async function streamsAfter(
     )
     .orderBy(asc(streams.name))
     .limit(page.limit)
+}
+
+/** Of all workspaces. */
+export async function readyStreams(db: Db): Promise<Pick<StreamRow, 'workspace' | 'name' | 'columns'>[]> {
+  const { workspace, name, columns } = streams
+  return db.select({ workspace, name, columns }).from(streams).where(eq(streams.state, 'ready'))
 }
 
 export async function insertStream(db: Db, row: NewStreamRow): Promise<StreamRow | undefined> {

@@ -87,6 +87,9 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
     await tables.createDatabase(workspace)
     await tables.create(workspace, name, schemaMessage(definitionOf(row)), partitions)
     if (row.version > 1) await tables.addColumns(workspace, name, row.columns)
+    // Of what is there now: a mask must never be of before a mark.
+    const { columns } = (await streamByName(db, workspace, name)) ?? row
+    await tables.mask(workspace, name, columns)
     const ready = await updateStream(db, workspace, name, { state: 'ready' })
     return ready && hold(ready)
   }
@@ -116,7 +119,20 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
       state: 'ready',
     })
     await undone(workspace, changed(name))
+    await tables.mask(workspace, name, definition.columns)
     throw refusedByEngine(error)
+  }
+
+  /** Hides what is to be hidden before it is said to be: who asks from then on finds the mask in its place. */
+  async function maskAhead({ workspace, name, definition }: Stream, next: Definition): Promise<void> {
+    const pii = new Set(next.columns.filter((column) => column.pii).map((column) => column.name))
+    if (definition.columns.every((column) => column.pii || !pii.has(column.name))) return
+    await tables.createDatabase(workspace)
+    await tables.mask(
+      workspace,
+      name,
+      definition.columns.map((column) => ({ ...column, pii: column.pii || pii.has(column.name) })),
+    )
   }
 
   /** What is in the audit log stays there, so taking it back is another entry. */
@@ -170,6 +186,7 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
 
     async change(by, stream, definition) {
       const { workspace, name } = stream
+      await maskAhead(stream, definition)
       const row = await db.transaction(async (tx) => {
         const updated = await updateStream(tx, workspace, name, {
           ...definition,
@@ -210,7 +227,8 @@ function changed(name: string) {
 }
 
 function summaryOf({ version, columns, onUnknown }: StreamRow) {
-  return { version, columns: columns.length, on_unknown: onUnknown }
+  const pii = columns.filter((column) => column.pii).map(({ name }) => name)
+  return { version, columns: columns.length, on_unknown: onUnknown, ...(pii.length > 0 && { pii }) }
 }
 
 /** What our own checks let through and the engine does not take, such as a time zone that it has not heard of. */

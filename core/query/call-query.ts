@@ -1,7 +1,6 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Format } from '#proto/edgewise/query/v1/query_pb.ts'
 import { authorise, type Context } from '../context.ts'
-import type { ControlDb } from '../storage/control.ts'
 import { execute, type ExecuteDeps, type Piece } from './execute.ts'
 import { formatOf } from './formats.ts'
 import { noQuery } from './describe-query.ts'
@@ -10,7 +9,6 @@ import type { Published } from './published.ts'
 import { findQuery } from './store.ts'
 
 export interface CallQueryDeps extends ExecuteDeps {
-  readonly db: ControlDb
   readonly published: Published
 }
 

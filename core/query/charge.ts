@@ -32,7 +32,7 @@ const free: Charge = { bounds: {}, quotas: [], refusal: () => undefined, settle:
 export async function charge(
   { limits, prices, budgets }: ChargeDeps,
   ctx: Context,
-  query: Pick<WarehouseQuery, 'sql' | 'params' | 'settings'>,
+  query: Pick<WarehouseQuery, 'sql' | 'database' | 'params' | 'settings'>,
   filters: object,
 ): Promise<Charge> {
   const { plan } = ctx.actor

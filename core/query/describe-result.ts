@@ -1,17 +1,20 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Context } from '../context.ts'
+import type { ControlDb } from '../storage/control.ts'
 import { type Warehouse, WarehouseError } from '../storage/warehouse.ts'
 import { queryFailure } from './errors.ts'
 import { filterSettings, isFiltered } from './filters.ts'
 import type { Statement } from './gate/gate.ts'
 import type { ParameterType } from './gate/types.ts'
 import type { QueryLimits } from './limits.ts'
+import { databaseOf } from './masks.ts'
 import { bindParameters, type ParameterRule } from './params.ts'
 import type { QueryColumn } from './schema.ts'
 import { suggestStream } from './suggest-stream.ts'
 import { querySettings } from './settings.ts'
 
 interface Deps {
+  readonly db: ControlDb
   readonly warehouse: Warehouse
   readonly limits: QueryLimits
 }
@@ -46,7 +49,7 @@ export async function describeResult(
 }
 
 async function describe(
-  { warehouse, limits }: Deps,
+  { db, warehouse, limits }: Deps,
   ctx: Context,
   sql: string,
   statement: Statement,
@@ -60,10 +63,11 @@ async function describe(
     limits,
   )
   const filters = filterSettings(ctx.actor, statement)
+  const database = await databaseOf(db, ctx, statement)
   try {
     const rows = await warehouse.rows<QueryColumn>({
       sql: `DESCRIBE TABLE (${bound.sql})`,
-      database: ctx.actor.workspace,
+      database,
       params: bound.params,
       settings: { ...querySettings(limits, ctx.deadline, { timezone: '', int64AsString: false }), ...filters },
       deadline: ctx.deadline,

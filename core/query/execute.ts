@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { Failure } from '#mesh/errors.ts'
 import type { Quota } from '../budgets.ts'
 import type { Context } from '../context.ts'
+import type { ControlDb } from '../storage/control.ts'
 import type { Summary, Warehouse } from '../storage/warehouse.ts'
 import { type Charge, charge, type ChargeDeps } from './charge.ts'
 import type { Places } from './concurrency.ts'
@@ -9,6 +10,7 @@ import { queryFailure } from './errors.ts'
 import { filterSettings, isFiltered } from './filters.ts'
 import type { ResultFormat } from './formats.ts'
 import type { Statement } from './gate/gate.ts'
+import { databaseOf } from './masks.ts'
 import type { Bound } from './params.ts'
 import { suggestStream } from './suggest-stream.ts'
 import { querySettings, type ResultOptions } from './settings.ts'
@@ -26,6 +28,7 @@ export type Piece =
   | { readonly kind: 'tail'; readonly summary: Summary }
 
 export interface ExecuteDeps extends ChargeDeps {
+  readonly db: ControlDb
   readonly warehouse: Warehouse
   readonly places: Places
   readonly log: Logger
@@ -48,6 +51,7 @@ export async function* execute(deps: ExecuteDeps, ctx: Context, execution: Execu
   const { statement, bound, format, version } = execution
   checkTimezone(execution.options.timezone)
   const filters = filterSettings(ctx.actor, statement)
+  const database = await databaseOf(deps.db, ctx, statement)
   const failed = {
     workspace: ctx.actor.workspace,
     sql: execution.sql,
@@ -61,10 +65,10 @@ export async function* execute(deps: ExecuteDeps, ctx: Context, execution: Execu
   let charged: Charge | undefined
   try {
     const settings = { ...querySettings(deps.limits, ctx.deadline, execution.options), ...filters }
-    if (statement.explain === undefined) charged = await charge(deps, ctx, { ...bound, settings }, filters)
+    if (statement.explain === undefined) charged = await charge(deps, ctx, { ...bound, database, settings }, filters)
     const result = await deps.warehouse.stream({
       sql: `${statement.explain?.prefix ?? ''}${bound.sql}`,
-      database: ctx.actor.workspace,
+      database,
       params: bound.params,
       format: format.engine,
       settings: { ...settings, ...charged?.bounds },

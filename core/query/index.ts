@@ -39,7 +39,7 @@ export function createQuery({ db, warehouse, log, limits, budgets, now = Date.no
   const places = createPlaces(limits)
   const prices = createPrices({ warehouse, now })
   return {
-    selectRows: (ctx, input) => selectRows({ warehouse, limits, places }, ctx, input),
+    selectRows: (ctx, input) => selectRows({ db, warehouse, limits, places }, ctx, input),
     service: queryService({ db, warehouse, log, limits, now, published, places, prices, budgets }),
     holdBack: (workspace) => places.holdBack(workspace),
   }

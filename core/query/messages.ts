@@ -63,7 +63,7 @@ export function cleaned(message: string, query: Pick<FailedQuery, 'workspace' | 
 
 export function plainName(words: string, query: Pick<FailedQuery, 'workspace'>): string {
   return words
-    .replaceAll(new RegExp(`(?<![\\w.])\`?${query.workspace}\`?\\.(?=[\`\\w])`, 'g'), '')
+    .replaceAll(new RegExp(`(?<![\\w.])\`?(?:_masked_)?${query.workspace}\`?\\.(?=[\`\\w])`, 'g'), '')
     .replaceAll(/\b__table\d+\./g, '')
 }
 

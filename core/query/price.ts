@@ -44,17 +44,16 @@ export function createPrices({ warehouse, now = Date.now }: { readonly warehouse
   return {
     async of(
       ctx: Context,
-      query: Pick<WarehouseQuery, 'sql' | 'params' | 'settings'>,
+      query: Pick<WarehouseQuery, 'sql' | 'database' | 'params' | 'settings'>,
       filters: object,
     ): Promise<Price> {
-      const text = JSON.stringify([ctx.actor.workspace, query.sql, query.params, filters])
+      const text = JSON.stringify([query.database, query.sql, query.params, filters])
       const key = hash('sha256', text)
       const known = prices.get(key)
       if (known !== undefined && known.until > now()) return known.price
       const tables = await warehouse.rows<{ table: string; rows: string }>({
         ...query,
         sql: `EXPLAIN ESTIMATE ${query.sql}`,
-        database: ctx.actor.workspace,
         deadline: ctx.deadline,
         signal: ctx.signal,
       })

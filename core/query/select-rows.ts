@@ -6,6 +6,7 @@ import type { ExecuteDeps } from './execute.ts'
 import { filterSettings, isFiltered } from './filters.ts'
 import { checkCondition } from './gate/condition.ts'
 import type { Statement } from './gate/gate.ts'
+import { databaseOf, maskedFor } from './masks.ts'
 import { bindParameters } from './params.ts'
 import { authoriseSql } from './run-sql.ts'
 import { querySettings } from './settings.ts'
@@ -32,7 +33,7 @@ export interface SelectedRows {
 
 /** Checks a condition as every query is checked, and binds its parameters. Nothing of it runs yet. */
 export async function selectRows(
-  deps: Pick<ExecuteDeps, 'warehouse' | 'limits' | 'places'>,
+  deps: Pick<ExecuteDeps, 'db' | 'warehouse' | 'limits' | 'places'>,
   ctx: Context,
   input: SelectRowsInput,
 ): Promise<SelectedRows> {
@@ -49,6 +50,8 @@ export async function selectRows(
   const statement = await inPlace(() => checkCondition(deps, ctx, input.stream, input.where))
   const bound = bindParameters(statement, new Map(), textsOf(statement, input.params), limits)
   const filters = filterSettings(ctx.actor, statement)
+  await refuseMasked(deps.db, ctx, statement)
+  const database = await databaseOf(deps.db, ctx, statement)
   const settings = () => ({
     ...querySettings(limits, ctx.deadline, { timezone: '', int64AsString: false }),
     ...filters,
@@ -71,7 +74,7 @@ export async function selectRows(
         inPlace(async () => {
           const [row] = await warehouse.rows<{ readonly n: string }>({
             sql: `SELECT count() AS n FROM (${bound.sql})`,
-            database: ctx.actor.workspace,
+            database,
             params: bound.params,
             settings: settings(),
             deadline: ctx.deadline,
@@ -83,8 +86,21 @@ export async function selectRows(
     lend: (work) =>
       told(() => {
         const { readonly: _, ...writable } = settings()
-        return work({ sql: bound.sql, params: bound.params, settings: writable })
+        return work({ sql: bound.sql, database, params: bound.params, settings: writable })
       }),
+  }
+}
+
+/** Masked, a column is the same in every row: a condition on it would hold for all of them, or for none. */
+async function refuseMasked(db: ExecuteDeps['db'], ctx: Context, { reads }: Statement): Promise<void> {
+  const masked = await maskedFor(db, ctx, reads.streams)
+  for (const [stream, columns] of masked) {
+    const column = columns.find((name) => [...reads.columns].some((written) => `.${written}.`.includes(`.${name}.`)))
+    if (column === undefined) continue
+    throw new Failure('auth.scope', `\`${column}\` is personal data: a condition on it needs pii:read:${stream}.`, {
+      hint: `Use a key that has pii:read:${stream}, or a condition on other columns.`,
+      errors: [{ pointer: 'where', reason: `names \`${column}\`` }],
+    })
   }
 }
 

@@ -14,7 +14,7 @@ export interface WarehouseQuery {
 }
 
 /** A SELECT with what it needs to run, to be made part of another statement. */
-export type Selection = Pick<WarehouseQuery, 'sql' | 'params' | 'settings'>
+export type Selection = Pick<WarehouseQuery, 'sql' | 'database' | 'params' | 'settings'>
 
 export interface Summary {
   /** Of tables; undefined where the engine does not say (the embedded one does in JSON alone). */

@@ -2,19 +2,19 @@ import { Failure } from '#mesh/errors.ts'
 import type { Column, Schema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { quoteName } from './names.ts'
 
+/** Columns that `SELECT *` does not show. */
+export const hiddenSql = '`_partition` UInt16 MATERIALIZED 0, `_offset` UInt64 MATERIALIZED 0'
+
 /**
  * Tokens of the last inserts are remembered, and a part is on the disk before its insert is answered: once the sink
  * has committed, nothing else has the rows for long.
  */
-const settings = 'SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1'
+export const tableSettings =
+  'SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1'
 
 /** The statement that makes a stream's table. Types have been checked; names and expressions are quoted or checked here. */
 export function createTableSql(workspace: string, stream: string, schema: Schema): string {
-  const columns = [
-    ...schema.columns.map(columnSql),
-    '`_partition` UInt16 MATERIALIZED 0',
-    '`_offset` UInt64 MATERIALIZED 0',
-  ]
+  const columns = [...schema.columns.map(columnSql), hiddenSql]
   const orderBy = schema.orderBy.length > 0 ? schema.orderBy : schema.time === '' ? [] : [schema.time]
   return [
     `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.${quoteName(stream)} (${columns.join(', ')})`,
@@ -22,29 +22,12 @@ export function createTableSql(workspace: string, stream: string, schema: Schema
     ...partitionSql(schema),
     `ORDER BY (${orderBy.map(quoteName).join(', ')})`,
     ...ttlSql(schema),
-    `${settings}, allow_nullable_key = 1`,
+    `${tableSettings}, allow_nullable_key = 1`,
   ].join(' ')
 }
 
 export function columnSql({ name, type }: Pick<Column, 'name' | 'type'>): string {
   return `${quoteName(name)} ${type}`
-}
-
-/** The system's own tables. `_quarantine` keeps the newest version of each row. */
-export function systemTablesSql(workspace: string): readonly string[] {
-  const hidden = '`_partition` UInt16 MATERIALIZED 0, `_offset` UInt64 MATERIALIZED 0'
-  return [
-    `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.\`_quarantine\` (id String, stream LowCardinality(String),
-     time DateTime64(3), \`column\` String, reason String, text String, state LowCardinality(String), version UInt64,
-     ${hidden}) ENGINE = ReplacingMergeTree(version) ORDER BY (stream, id) ${settings}`,
-    `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.\`_requests\` (time DateTime64(3), request_id String,
-     method LowCardinality(String), route LowCardinality(String), resource String, status UInt16, duration_ms Float64,
-     actor String, cache LowCardinality(String), request_bytes UInt64, response_bytes UInt64, cost UInt32, ${hidden})
-     ENGINE = MergeTree PARTITION BY toYYYYMM(time) ORDER BY time TTL toDateTime(time) + INTERVAL 90 DAY ${settings}`,
-    `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.\`_audit\` (time DateTime64(3), seq UInt64, actor String,
-     action LowCardinality(String), resource String, outcome LowCardinality(String), code LowCardinality(String),
-     detail String, request_id String, hash String, ${hidden}) ENGINE = MergeTree ORDER BY seq ${settings}`,
-  ]
 }
 
 const partitionFunctions = ['toYYYYMM', 'toYYYYMMDD', 'toYear', 'toStartOfMonth', 'toStartOfWeek', 'toMonday', 'toDate']

@@ -41,7 +41,6 @@ export async function deleteRows(
     const { sql, ...bound } = selection
     await warehouse.command(`INSERT INTO ${places} SELECT * FROM (${sql}) LIMIT ${limits.deletedRows + 1}`, {
       ...bound,
-      database: workspace,
       deadline: until.deadline,
     })
     const [found] = await warehouse.rows<{ readonly n: string }>({

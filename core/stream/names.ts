@@ -4,6 +4,16 @@ export const warehouseGroup = 'warehouse'
 /** Columns that `SELECT *` does not show: where in the log a row came from. They make the sink exactly-once. */
 export const hiddenColumns = ['_partition', '_offset'] as const
 
+/** Where each stream is a view of its table, with constants for personal data. No workspace begins with `_`. */
+export function maskedDatabase(workspace: string): string {
+  return `_masked_${workspace}`
+}
+
+/** Whose database it is. */
+export function workspaceOf(database: string): string {
+  return database.replace(/^_masked_/, '')
+}
+
 /** A stream's topic. Neither part can hold a dot. */
 export function topicOf(workspace: string, stream: string): string {
   return `${workspace}.${stream}`

@@ -3,8 +3,10 @@ import type { Context } from '../context.ts'
 import type { Log } from '../storage/log.ts'
 import type { Selection } from '../storage/warehouse.ts'
 import { deleteRows, type DeleteRowsDeps, placesOf } from './delete-rows.ts'
-import { columnSql, createTableSql, systemTablesSql } from './ddl.ts'
-import { quoteName, topicOf, warehouseGroup } from './names.ts'
+import { columnSql, createTableSql } from './ddl.ts'
+import { type MaskedColumn, maskedViewSql } from './masked.ts'
+import { maskedDatabase, quoteName, topicOf, warehouseGroup, workspaceOf } from './names.ts'
+import { systemTablesSql } from './system.ts'
 
 /** The tables and topics of streams: made, widened, emptied and dropped together. */
 export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
@@ -20,7 +22,9 @@ export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
   return {
     /** The database of a workspace, with its system streams. Repeating it changes nothing. */
     async createDatabase(workspace: string): Promise<void> {
-      await warehouse.command(`CREATE DATABASE IF NOT EXISTS ${quoteName(workspace)}`)
+      for (const database of [workspace, maskedDatabase(workspace)]) {
+        await warehouse.command(`CREATE DATABASE IF NOT EXISTS ${quoteName(database)}`)
+      }
       for (const sql of systemTablesSql(workspace)) await warehouse.command(sql)
       await topic(workspace, '_quarantine', limits.systemPartitions)
       await topic(workspace, '_requests', limits.systemPartitions)
@@ -41,9 +45,25 @@ export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
       const added = columns.map((column) => `ADD COLUMN IF NOT EXISTS ${columnSql(column)}`)
       await warehouse.command(`ALTER TABLE ${nameOf(workspace, stream)} ${added.join(', ')}`)
     },
+    /** Makes the stream's masked view what its columns say now. The table must have them. */
+    async mask(workspace: string, stream: string, columns: readonly MaskedColumn[]): Promise<void> {
+      await warehouse.command(maskedViewSql(workspace, stream, columns))
+    },
+    /** Topics of the streams that have a mask. */
+    async masked(): Promise<ReadonlySet<string>> {
+      const views = await warehouse.rows<{ readonly database: string; readonly name: string }>({
+        sql: `SELECT database, name FROM system.tables WHERE startsWith(database, {prefix:String})`,
+        database: 'system',
+        params: { prefix: maskedDatabase('') },
+        deadline: Date.now() + 60_000,
+        signal: AbortSignal.timeout(60_000),
+      })
+      return new Set(views.map(({ database, name }) => topicOf(workspaceOf(database), name)))
+    },
     /** The log first: what the sink still finds there has nowhere to go. */
     async drop(workspace: string, stream: string): Promise<void> {
       await log.deleteTopic(topicOf(workspace, stream))
+      await warehouse.command(`DROP VIEW IF EXISTS ${nameOf(maskedDatabase(workspace), stream)} SYNC`)
       await warehouse.command(`DROP TABLE IF EXISTS ${nameOf(workspace, stream)} SYNC`)
       await warehouse.command(`DROP TABLE IF EXISTS ${placesOf(workspace, stream)} SYNC`)
     },

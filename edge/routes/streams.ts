@@ -16,7 +16,10 @@ const schema = {
       z.strictObject({
         name: z.string(),
         type: z.string().openapi({ example: 'Int64' }),
-        pii: z.boolean().optional(),
+        pii: z
+          .boolean()
+          .optional()
+          .openapi({ description: 'Personal data: masked for whoever lacks `pii:read`. Absent: as it is' }),
       }),
     )
     .max(1_000)
@@ -174,7 +177,7 @@ export function streams(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
           columns: (given.columns ?? []).map((column) => ({
             name: column.name,
             type: column.type,
-            pii: column.pii ?? false,
+            ...(column.pii !== undefined && { pii: column.pii }),
           })),
           orderBy: given.order_by ?? [],
           partitionBy: given.partition_by ?? '',

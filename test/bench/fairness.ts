@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { createBudgets } from '../../core/budgets.ts'
 import { createQuery, defaultQueryLimits, migrations } from '../../core/query/index.ts'
 import { migrations as configMigrations } from '../../core/config/index.ts'
+import { migrations as ingestMigrations } from '../../core/ingest/index.ts'
 import { startEmbeddedWarehouse } from '../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../core/storage/clickhouse/connect.ts'
 import { RunSqlRequestSchema } from '../../proto/gen/edgewise/query/v1/query_pb.ts'
@@ -18,7 +19,7 @@ const directory = temporaryDirectory()
 const log = pino({ level: 'silent' })
 const engine = await startEmbeddedWarehouse({ directory: directory.path, log })
 const warehouse = connectWarehouse({ ...engine, maxConnections: 32, log })
-const control = await memoryControl([configMigrations, migrations])
+const control = await memoryControl([configMigrations, ingestMigrations, migrations])
 for (const workspace of ['quiet', 'noisy']) {
   await warehouse.command(`CREATE DATABASE ${workspace}`)
   await warehouse.command(`CREATE TABLE ${workspace}.t (n UInt64, k UInt32) ENGINE = MergeTree ORDER BY n`)

@@ -66,7 +66,14 @@ export async function checkSql(deps: GateDeps, ctx: Context, sql: string): Promi
   if (tables.names.size > limits.maxCommonTables) {
     throw notAllowed(`A query can have ${limits.maxCommonTables} common table expressions (WITH) at most.`)
   }
-  const reads: Reads = { streams: new Set(), declared: new Set(), ambiguous: new Set(), tested: new Set() }
+  const reads: Reads = {
+    streams: new Set(),
+    declared: new Set(),
+    ambiguous: new Set(),
+    qualified: new Set(),
+    columns: new Set(),
+    tested: new Set(),
+  }
   judge({ workspace: ctx.actor.workspace, tables, aliases: aliasesOf(tree), reads }, tree, emptyScope)
   if (reads.streams.has('_audit')) authorise(ctx, 'audit:read')
   const places = inner.filter((token) => token.kind === 'parameter').map((token) => placeOf(token, start))

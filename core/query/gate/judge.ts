@@ -14,6 +14,10 @@ export interface Reads {
   readonly declared: Set<string>
   /** Names that it declares, but uses where they might also mean a stream. */
   readonly ambiguous: Set<string>
+  /** Tables that it names together with their workspace. */
+  readonly qualified: Set<string>
+  /** Names of columns, and whatever else stands where one could, as they are written. */
+  readonly columns: Set<string>
   /** Names on the left of IN, which the engine would also look for among tables. */
   readonly tested: Set<string>
 }
@@ -90,6 +94,7 @@ export function judge(law: Law, node: Node, scope: Scope): void {
     case 'Identifier':
       // A name made of a parameter: `{x:Identifier}`.
       if (node.children.length > 0 || node.text === '') throw identifierParameter()
+      law.reads.columns.add(node.text)
       return
     case 'QueryParameter':
       judgeParameter(node)
@@ -146,6 +151,7 @@ function judgeTableName(law: Law, text: string, scope: Scope): void {
   if (!own || rest.length > 0 || !/^_?[a-z][a-z0-9_]{0,47}$/.test(name)) throw unknownTable(text)
   // Declared elsewhere than where it is used: the engine might take one or the other. In its own declaration it is a stream.
   if (law.tables.all.has(name) && second === undefined && !scope.defining.has(name)) law.reads.ambiguous.add(name)
+  if (second !== undefined) law.reads.qualified.add(text)
   law.reads.streams.add(name)
 }
 

@@ -66,11 +66,13 @@ export async function openWorld(limits: Partial<typeof ingestLimits> = {}) {
     onUsed: () => undefined,
     budgets,
   }
-  const { service } = createIngest(options)
+  const { service, maskStreams } = createIngest(options)
 
   return {
     ...driver(service),
     log,
+    warehouse,
+    maskStreams,
     /** As after a restart: nothing is remembered but what was stored. */
     reopen: (tables: Partial<StreamDomain['tables']> = {}) =>
       driver(createIngest({ ...options, stream: { ...stream, tables: { ...stream.tables, ...tables } } }).service),

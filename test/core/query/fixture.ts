@@ -3,6 +3,10 @@ import { pino, type Logger } from 'pino'
 import { createBudgets } from '../../../core/budgets.ts'
 import { createQuery, defaultQueryLimits, migrations, type QueryLimits } from '../../../core/query/index.ts'
 import { migrations as configMigrations } from '../../../core/config/index.ts'
+import { migrations as ingestMigrations } from '../../../core/ingest/index.ts'
+import { insertStream } from '../../../core/ingest/store.ts'
+import { maskedDatabase } from '../../../core/stream/index.ts'
+import { type MaskedColumn, maskedViewSql } from '../../../core/stream/masked.ts'
 import { startEmbeddedWarehouse } from '../../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../../core/storage/clickhouse/connect.ts'
 import type { Warehouse } from '../../../core/storage/warehouse.ts'
@@ -20,7 +24,7 @@ export async function startQuery(limits: Partial<QueryLimits> = {}) {
   const log = pino({ level: 'silent' })
   const engine = await startEmbeddedWarehouse({ directory: directory.path, log })
   const warehouse = connectWarehouse({ ...engine, maxConnections: 16, log })
-  const control = await memoryControl([auditMigrations, configMigrations, migrations])
+  const control = await memoryControl([auditMigrations, configMigrations, ingestMigrations, migrations])
   await fill(warehouse)
   const lines: Record<string, unknown>[] = []
   const budgets = createBudgets({ now: Date.now, onNear: (_, { unit }) => lines.push({ near: unit }) })
@@ -51,6 +55,19 @@ export async function startQuery(limits: Partial<QueryLimits> = {}) {
 }
 
 export type Fixture = Awaited<ReturnType<typeof startQuery>>
+
+/** As a stream is known that has personal data; its table is there already. */
+export async function declare(
+  { warehouse, db }: Pick<Fixture, 'warehouse' | 'db'>,
+  workspace: string,
+  name: string,
+  columns: readonly MaskedColumn[],
+): Promise<void> {
+  await warehouse.command(`CREATE DATABASE IF NOT EXISTS ${maskedDatabase(workspace)}`)
+  await warehouse.command(maskedViewSql(workspace, name, columns))
+  const rest = { orderBy: [], partitionBy: '', ttl: '', id: '', time: '', jsonSchema: '', version: 1 }
+  await insertStream(db, { workspace, name, columns: [...columns], ...rest, onUnknown: 'add', state: 'ready' })
+}
 
 function recorder(lines: Record<string, unknown>[]): Logger {
   return pino({ level: 'info' }, { write: (line: string) => lines.push(JSON.parse(line) as Record<string, unknown>) })

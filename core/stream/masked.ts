@@ -1,0 +1,32 @@
+import { columnSql, hiddenSql } from './ddl.ts'
+import { hiddenColumns, maskedDatabase, quoteName } from './names.ts'
+
+export interface MaskedColumn {
+  readonly name: string
+  readonly type: string
+  readonly pii: boolean
+}
+
+/**
+ * The view of a stream for whoever may not see personal data: a constant in its columns, NULL where the type has it, else
+ * what the type is empty with. Not a hash: of a short list of values one can find out which it is of.
+ */
+export function maskedViewSql(
+  workspace: string,
+  stream: string,
+  columns: readonly MaskedColumn[],
+  create: 'CREATE OR REPLACE VIEW' | 'CREATE VIEW IF NOT EXISTS' = 'CREATE OR REPLACE VIEW',
+): string {
+  const values = columns.map(({ name, type, pii }) =>
+    pii ? `CAST(defaultValueOfTypeName(${text(type)}), ${text(type)}) AS ${quoteName(name)}` : quoteName(name),
+  )
+  return [
+    `${create} ${quoteName(maskedDatabase(workspace))}.${quoteName(stream)}`,
+    `(${[...columns.map(columnSql), hiddenSql].join(', ')})`,
+    `AS SELECT ${[...values, ...hiddenColumns].join(', ')} FROM ${quoteName(workspace)}.${quoteName(stream)}`,
+  ].join(' ')
+}
+
+function text(value: string): string {
+  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+}

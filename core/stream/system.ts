@@ -1,0 +1,77 @@
+import { columnSql, hiddenSql, tableSettings } from './ddl.ts'
+import { type MaskedColumn, maskedViewSql } from './masked.ts'
+import { quoteName } from './names.ts'
+
+/** Columns of the system's own streams that may hold personal data: of a refused row nothing is known, and the reason may quote it. */
+export const systemPii: ReadonlyMap<string, readonly string[]> = new Map([['_quarantine', ['reason', 'text']]])
+
+interface SystemTable {
+  /** Types by name. */
+  readonly columns: Readonly<Record<string, string>>
+  readonly engine: string
+}
+
+const systemTables: Readonly<Record<string, SystemTable>> = {
+  /** Keeps the newest version of each row. */
+  _quarantine: {
+    columns: {
+      id: 'String',
+      stream: 'LowCardinality(String)',
+      time: 'DateTime64(3)',
+      column: 'String',
+      reason: 'String',
+      text: 'String',
+      state: 'LowCardinality(String)',
+      version: 'UInt64',
+    },
+    engine: 'ReplacingMergeTree(version) ORDER BY (stream, id)',
+  },
+  _requests: {
+    columns: {
+      time: 'DateTime64(3)',
+      request_id: 'String',
+      method: 'LowCardinality(String)',
+      route: 'LowCardinality(String)',
+      resource: 'String',
+      status: 'UInt16',
+      duration_ms: 'Float64',
+      actor: 'String',
+      cache: 'LowCardinality(String)',
+      request_bytes: 'UInt64',
+      response_bytes: 'UInt64',
+      cost: 'UInt32',
+    },
+    engine: 'MergeTree PARTITION BY toYYYYMM(time) ORDER BY time TTL toDateTime(time) + INTERVAL 90 DAY',
+  },
+  _audit: {
+    columns: {
+      time: 'DateTime64(3)',
+      seq: 'UInt64',
+      actor: 'String',
+      action: 'LowCardinality(String)',
+      resource: 'String',
+      outcome: 'LowCardinality(String)',
+      code: 'LowCardinality(String)',
+      detail: 'String',
+      request_id: 'String',
+      hash: 'String',
+    },
+    engine: 'MergeTree ORDER BY seq',
+  },
+}
+
+/** The statements that make the system's own tables, each with its masked view. */
+export function systemTablesSql(workspace: string): readonly string[] {
+  return Object.entries(systemTables).flatMap(([name, { columns, engine }]) => {
+    const list: MaskedColumn[] = Object.entries(columns).map(([column, type]) => ({
+      name: column,
+      type,
+      pii: systemPii.get(name)?.includes(column) ?? false,
+    }))
+    return [
+      `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.${quoteName(name)} (${list.map(columnSql).join(', ')},
+       ${hiddenSql}) ENGINE = ${engine} ${tableSettings}`,
+      maskedViewSql(workspace, name, list, 'CREATE VIEW IF NOT EXISTS'),
+    ]
+  })
+}
