@@ -6,6 +6,7 @@ import { authorise, type Context } from '../context.ts'
 import type { Deps } from './deps.ts'
 import { importedKey, mintKey } from './mint.ts'
 import { excesses, filterViolations, type RowFilter, scopeViolations, unboundSql } from './narrow.ts'
+import { personalFilters } from './personal-filters.ts'
 import { type Plan, planOf, planViolations, slower } from './plan.ts'
 import { insertKey, type KeyRow } from './store.ts'
 
@@ -32,7 +33,11 @@ export async function createKey(
   input: NewKey,
 ): Promise<{ readonly row: KeyRow; readonly text: string }> {
   authorise(ctx, 'keys:admin')
-  const errors = [...violations(input, deps.now()), ...excesses(input, ctx.actor)]
+  const errors = [
+    ...violations(input, deps.now()),
+    ...excesses(input, ctx.actor),
+    ...(await personalFilters(deps.db, ctx.actor, input.filters)),
+  ]
   if (errors.length > 0) {
     throw new Failure('request.invalid', 'The key cannot be made as described.', { errors })
   }

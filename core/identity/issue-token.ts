@@ -10,6 +10,7 @@ import { recordChange } from '../config/index.ts'
 import type { Deps } from './deps.ts'
 import { mintId, mintSecret, secretHash } from './mint.ts'
 import { excesses, filterViolations, type RowFilter, scopeViolations, unboundSql } from './narrow.ts'
+import { personalFilters } from './personal-filters.ts'
 import { longestTokenSeconds } from './signing.ts'
 import {
   insertSession,
@@ -63,7 +64,7 @@ export async function issueToken(deps: Deps, request: TokenRequest): Promise<Tok
       errors: [{ pointer: 'scope', reason: 'has offline_access, which only a key or a provider’s token can ask for' }],
     })
   }
-  const actor = narrowed(bearer.actor, request)
+  const actor = await narrowed(deps, bearer.actor, request)
   if (!request.offline) return sign(deps, actor, request, bearer.untilMs, '')
   const now = deps.now()
   const refreshToken = mintSecret('ewr')
@@ -122,7 +123,7 @@ async function refresh(deps: Deps, request: TokenRequest): Promise<Tokens> {
   if (session.endedAt !== null || session.expiresAt.getTime() <= now) {
     throw new Failure('auth.grant', 'The refresh token has expired, or its session was ended.')
   }
-  const actor = narrowed(await granted(deps, session), request)
+  const actor = await narrowed(deps, await granted(deps, session), request)
   actor.session = session.id
   const refreshToken = mintSecret('ewr')
   const rotated = await deps.db.transaction((tx) =>
@@ -159,7 +160,7 @@ async function endFamily(deps: Deps, { id, workspace }: SessionRow): Promise<voi
 }
 
 /** The actor with what was asked for, where that is no more than it has. */
-function narrowed(bearer: Actor, { scopes, params, filters }: TokenRequest): Actor {
+async function narrowed(deps: Deps, bearer: Actor, { scopes, params, filters }: TokenRequest): Promise<Actor> {
   const asked = {
     scopes: scopes.length > 0 ? scopes : bearer.scopes,
     params: { ...params, ...bearer.params },
@@ -172,6 +173,7 @@ function narrowed(bearer: Actor, { scopes, params, filters }: TokenRequest): Act
     ...filterViolations(filters),
     ...unboundSql(asked),
     ...excesses(asked, { ...bearer, expiresAt: undefined }),
+    ...(await personalFilters(deps.db, bearer, filters)),
   ]
   for (const [name, value] of Object.entries(params)) {
     if (Object.hasOwn(bearer.params, name) && bearer.params[name] !== value) {

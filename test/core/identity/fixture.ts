@@ -1,6 +1,7 @@
 import { migrations as auditMigrations } from '../../../core/audit/index.ts'
 import { createIdentity, type Identity, migrations } from '../../../core/identity/index.ts'
 import { createConfig, migrations as configMigrations } from '../../../core/config/index.ts'
+import { migrations as ingestMigrations } from '../../../core/ingest/index.ts'
 import { createOutbound } from '../../../core/outbound.ts'
 import { createSeal } from '../../../core/seal.ts'
 import { callBy } from '../../support/call.ts'
@@ -12,7 +13,7 @@ export const issuerUrl = 'https://gateway.example'
 
 /** The identity domain over a store in memory, with a clock that a test sets. */
 export async function startIdentity({ outboundAllow = [] as readonly string[] } = {}) {
-  const store = await memoryControl([auditMigrations, configMigrations, migrations])
+  const store = await memoryControl([auditMigrations, configMigrations, ingestMigrations, migrations])
   const databases: string[] = []
   const refusals: object[] = []
   const clock = { now: Date.now() }
