@@ -173,14 +173,15 @@ function refused(): Failure {
   return new Failure('auth.invalid', 'The key is not known.')
 }
 
-/** Workspace, bound parameters and row filters in one canonical text. */
-function variantOf({ workspace, params, filters }: Actor): string {
+/** Workspace, bound parameters, row filters and whose personal data is seen, in one canonical text. */
+function variantOf({ workspace, params, filters, scopes }: Actor): string {
   const bound = Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1))
   const rows = filters
     .map(({ stream, column, values }) => [stream, column, values.toSorted()])
     .map((filter) => JSON.stringify(filter))
     .sort()
-  return JSON.stringify([workspace, bound, rows])
+  const unmasked = scopes.filter((scope) => scope.startsWith('pii:')).sort()
+  return JSON.stringify([workspace, bound, rows, unmasked])
 }
 
 /** Makes room for one more by forgetting the oldest. */

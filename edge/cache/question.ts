@@ -7,7 +7,7 @@ import type { Description } from './descriptions.ts'
 
 /** One call of a published query, in the one form in which it can be compared with others. */
 export interface Question {
-  /** Workspace, bound parameters and filters of the actor, query, version, format, time zone, integers, parameters. */
+  /** Workspace, bound parameters, filters and personal data of the actor, query, version, format, time zone, integers, parameters. */
   readonly key: string
   readonly workspace: string
   readonly description: Description

@@ -91,6 +91,17 @@ describe('a question', () => {
     expect((await edge.get('/v1/endpoints/top', twin)).headers.get('cache-status')).toContain('hit')
   })
 
+  test('of an actor that sees personal data is never given to one that does not', async () => {
+    const holding = (...scopes: string[]) => edge.fake.key({ scopes: ['endpoints:read', ...scopes] })
+    const [all, one, none] = [holding('pii:read'), holding('pii:read:people'), holding()]
+    for (const first of [all, one, none]) {
+      expect((await edge.get('/v1/endpoints/top', first)).headers.get('cache-status')).toContain('uri-miss')
+    }
+    for (const again of [all, one, none, holding('pii:read', 'sql:read')]) {
+      expect((await edge.get('/v1/endpoints/top', again)).headers.get('cache-status')).toContain('hit')
+    }
+  })
+
   test('reaches the core with the caller’s own credential', async () => {
     await edge.get('/v1/endpoints/top', key)
     expect(edge.fake.state.credentials).toEqual([`Bearer ${key}`])
