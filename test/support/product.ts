@@ -18,6 +18,8 @@ export interface Product {
   readonly readyMs: number
   readonly built: boolean
   readonly pid: number
+  /** The end of what it logged. */
+  log(): string
   corePid(): number
   /** Ends the core as a power cut would, and waits until the one that takes its place answers through the gateway. */
   killCore(): Promise<void>
@@ -83,6 +85,7 @@ export async function startProduct({ env = {}, data, port = 0 }: ProductOptions 
     built,
     pid: child.pid ?? 0,
     corePid,
+    log: () => complaints,
     async killCore() {
       const before = corePid()
       process.kill(before, 'SIGKILL')
