@@ -1,4 +1,3 @@
-import { pino } from 'pino'
 import { pathOf } from '#mesh/rpc/mount.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
@@ -11,6 +10,7 @@ import { createIngest, migrations as ingest } from './ingest/index.ts'
 import { createMetrics } from './metrics.ts'
 import { createQuery, migrations as queries } from './query/index.ts'
 import { limits } from './limits.ts'
+import { createLog } from './log.ts'
 import { MasterKeyError, readMasterKeys } from './master-key.ts'
 import { createOutbound } from './outbound.ts'
 import { createSeal, SealError } from './seal.ts'
@@ -25,7 +25,7 @@ import { createStream, workspaceOf } from './stream/index.ts'
 
 /** The composition root of the core: everything it is made of, in the order in which it needs one another. */
 async function start(env: Env) {
-  const log = pino({ level: env.LOG_LEVEL, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination(2))
+  const log = createLog(env.LOG_LEVEL)
   const directory = openDataDirectory(env.EDGEWISE_DATA)
   const masterKeys = readMasterKeys(directory.at('master.key'), {
     key: env.EDGEWISE_MASTER_KEY,

@@ -1,0 +1,24 @@
+import { expect, test } from 'vitest'
+import { createLog } from '../../core/log.ts'
+import { WarehouseError } from '../../core/storage/warehouse.ts'
+import { Failure } from '../../mesh/errors.ts'
+
+function logged(err: unknown): string {
+  let lines = ''
+  createLog('info', { write: (line: string) => void (lines += line) })
+    .child({ domain: 'rpc' })
+    .error({ err }, 'broke')
+  return lines
+}
+
+test('an error of the warehouse is logged without the values that it quotes', () => {
+  const message = `Cannot parse string 'ann@example.com' as Int32, parsed text: "bob\\" @example.com" in column n`
+  const error = new WarehouseError(6, 'CANNOT_PARSE_TEXT', message)
+  const wrapped = new Failure('internal.error', 'The warehouse could not run the query.', { cause: error })
+  for (const line of [logged(error), logged(wrapped), logged(new Error('a chore failed', { cause: wrapped }))]) {
+    expect(line).toContain('Cannot parse string … as Int32, parsed text: … in column n')
+    expect(line).toMatch(/log\.test/)
+    expect(line).not.toContain('example.com')
+  }
+  expect(logged(new Error("cannot open 'lock'"))).toContain("'lock'")
+})
