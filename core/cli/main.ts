@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander'
+import { api } from './api.ts'
 import { audit } from './audit.ts'
 import { call } from './call.ts'
 import type { Cli } from './command.ts'
@@ -32,6 +33,7 @@ const commands = [
   quarantine,
   keys,
   audit,
+  api,
   secrets,
   demo,
   doctor,

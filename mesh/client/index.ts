@@ -1,7 +1,7 @@
 import { ingestWith } from './ingest.ts'
 import { callWith, queryWith } from './query.ts'
 import { resourcesWith } from './resources.ts'
-import { type ClientOptions, createTransport } from './transport.ts'
+import { type Ask, type ClientOptions, createTransport } from './transport.ts'
 
 export { EdgewiseError, type Problem, type ProblemPlace } from './error.ts'
 export type { Ingested, IngestOptions, Row, Rows } from './ingest.ts'
@@ -21,7 +21,7 @@ export type {
   Workspace,
 } from './resources.ts'
 export type { Format, Provenance, Result } from './result.ts'
-export type { CallOptions, ClientOptions } from './transport.ts'
+export type { Ask, CallOptions, ClientOptions } from './transport.ts'
 
 export type Client = ReturnType<typeof createClient>
 
@@ -38,5 +38,7 @@ export function createClient(options: ClientOptions) {
     /** A published query. */
     call: callWith(transport),
     ...resourcesWith(transport),
+    /** Anything else that the API has: the answer, once its headers are here. */
+    request: (ask: Ask) => transport.open(ask),
   }
 }

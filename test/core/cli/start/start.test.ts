@@ -126,6 +126,19 @@ describe('a gateway that runs', () => {
     expect((await edgewise(data, ['sql', 'SELECT 1', '--url', 'http://127.0.0.1:1'])).code).toBe(4)
   })
 
+  test('is asked anything of its API, with the credentials that are there', async () => {
+    const role = ['api', 'put', '/v1/roles/reader', '-', '--header', 'X-Request-Id: mine']
+    const put = await edgewise(data, role, '{"scopes": ["sql:read"]}')
+    expect([put.code, JSON.parse(put.out)]).toMatchObject([0, { name: 'reader', scopes: ['sql:read'] }])
+    expect(await edgewise(data, ['api', 'DELETE', 'v1/roles/reader'])).toMatchObject({ code: 0, out: '' })
+    expect(await edgewise(data, ['api', 'GET', '/v1/nothing'])).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('request.route') as string,
+    })
+    expect(await edgewise(data, ['api', 'FETCH', '/v1/roles'])).toMatchObject({ code: 2 })
+    expect(await edgewise(data, ['api', 'GET', '/v1/roles', '--key', 'ew_x'])).toMatchObject({ code: 4 })
+  })
+
   test('gives its administrator another key, on the machine itself', async () => {
     const { out } = await edgewise(data, ['keys', 'recover'])
     expect(out).toMatch(/^ew_\w+\n$/)
