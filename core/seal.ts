@@ -73,8 +73,8 @@ function encrypt(key: Uint8Array, place: string, plain: Uint8Array): string {
 function decrypt(key: Uint8Array, aad: string, text: string, place: string): Buffer {
   const bytes = Buffer.from(text, 'base64url')
   const iv = bytes.subarray(0, ivBytes)
-  const by = createDecipheriv(cipher, key, iv, { authTagLength: tagBytes }).setAAD(Buffer.from(aad))
   try {
+    const by = createDecipheriv(cipher, key, iv, { authTagLength: tagBytes }).setAAD(Buffer.from(aad))
     by.setAuthTag(bytes.subarray(-tagBytes))
     return Buffer.concat([by.update(bytes.subarray(ivBytes, -tagBytes)), by.final()])
   } catch (cause) {

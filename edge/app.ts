@@ -23,6 +23,7 @@ import { limits } from './routes/limits.ts'
 import { metrics } from './routes/metrics.ts'
 import { invalid, methodsOf, notFound, onError } from './routes/problems.ts'
 import { quarantine } from './routes/quarantine.ts'
+import { providerSignIn } from './routes/provider-sign-in.ts'
 import { queries } from './routes/queries.ts'
 import { roles } from './routes/roles.ts'
 import { routes } from './routes/routes.ts'
@@ -74,6 +75,7 @@ export function createApp(deps: Deps): App {
   app.use('/v1/users/accept', smallBody)
   token(app, deps)
   signingIn(app, deps)
+  providerSignIn(app, deps)
   accepting(app, deps)
   app.use('/v1/*', authenticate(deps), limit(), plainQuery())
   for (const resource of described) app.use(`/v1/${resource}/*`, smallBody)

@@ -75,6 +75,8 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     maxRequestBytes: MiB,
     maxResponseBytes: 4 * MiB,
     idempotent: ['listUsers', 'getUser', 'updateUser', 'putRole', 'listRoles', 'listSessions', 'endSession'],
+    // It asks a provider twice.
+    methods: { finishSignIn: { timeoutMs: 15_000 } },
   }),
   ...service(IngestService, {
     timeoutMs: 30_000,

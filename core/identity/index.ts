@@ -13,7 +13,7 @@ import { setUsed } from './store.ts'
 import { deleteSessionsBefore } from './store-tokens.ts'
 import { tokenService } from './token-rpc.ts'
 import { createTrust } from './trust.ts'
-import { deleteAttemptsBefore } from './store-users.ts'
+import { deleteAttemptsBefore, deleteSpentBefore } from './store-users.ts'
 import { userService } from './user-rpc.ts'
 import { verifyCredential } from './verify-key.ts'
 
@@ -88,6 +88,7 @@ export function createIdentity(options: Options): Identity {
       const longAgo = new Date(now() - keptMs)
       await deleteSessionsBefore(db, longAgo)
       await deleteAttemptsBefore(db, longAgo)
+      await deleteSpentBefore(db, new Date(now()))
     },
   }
 }

@@ -25,7 +25,7 @@ import { keyOf, verifyKey } from './verify-key.ts'
 /** A family of refresh tokens ends this long after it began, used or not. */
 const familyMs = 30 * 86_400_000
 /** One that came of a provider's token: its provider is to be asked again. */
-const federatedFamilyMs = 8 * 3_600_000
+export const federatedFamilyMs = 8 * 3_600_000
 
 export type Grant = 'client_credentials' | 'refresh_token' | 'token_exchange'
 

@@ -7,6 +7,7 @@ import type { Outbound } from '../outbound.ts'
 import type { ControlDb } from '../storage/control.ts'
 import type { Deps } from './deps.ts'
 import { fetchKeys } from './discover.ts'
+import { endFederated } from './sessions.ts'
 import {
   allIssuers,
   deleteIssuerRow,
@@ -45,7 +46,9 @@ export async function deleteIssuer(deps: Deps, ctx: Context, name: string): Prom
   authorise(ctx, 'issuers:admin')
   const { workspace } = ctx.actor
   await deps.db.transaction(async (tx) => {
-    if (!(await deleteIssuerRow(tx, workspace, name))) throw noIssuer(name)
+    const gone = await deleteIssuerRow(tx, workspace, name)
+    if (gone === undefined) throw noIssuer(name)
+    await endFederated(tx, gone, deps.now())
     await recordChange(tx, { kind: 'issuer', workspace, name })
     await record(tx, ctx, { action: 'delete_issuer', resource: `issuer/${name}` })
   })

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { Failure, type Violation } from '#mesh/errors.ts'
 import { builtInRoles, scopesOfRoles } from '#mesh/scopes.ts'
 import { signatureAlgorithms } from '#mesh/tokens/keys.ts'
@@ -7,6 +8,7 @@ import { authorise, type Context } from '../context.ts'
 import type { Deps } from './deps.ts'
 import { discover } from './discover.ts'
 import { excesses } from './narrow.ts'
+import { endFederated } from './sessions.ts'
 import { type IssuerRow, issuerByName, issuersByUrl, rolesOf, upsertIssuer } from './store-tokens.ts'
 
 export interface IssuerInput {
@@ -22,7 +24,7 @@ export interface IssuerInput {
     readonly roles: readonly string[]
   }[]
   readonly clientId: string
-  /** Undefined keeps the one that is there. */
+  /** Undefined keeps the one that is there, where it is of the same provider; empty is none. */
   readonly clientSecret?: string | undefined
 }
 
@@ -38,6 +40,7 @@ export async function putIssuer(deps: Deps, ctx: Context, input: IssuerInput): P
   if (errors.length > 0) throw new Failure('request.invalid', 'The issuer does not hold.', { errors })
   await refuseClaimed(deps, workspace, input)
   const { metadata, jwks } = await discover(deps.outbound, input.issuer)
+  if (input.clientId !== '') refuseUnlessSignIn(input.issuer, metadata)
   const before = await issuerByName(deps.db, workspace, input.name)
   const now = new Date(deps.now())
   const row: IssuerRow = {
@@ -49,10 +52,7 @@ export async function putIssuer(deps: Deps, ctx: Context, input: IssuerInput): P
     clockSkewSeconds: input.clockSkewSeconds,
     rules,
     clientId: input.clientId,
-    sealedSecret:
-      input.clientSecret === undefined
-        ? (before?.sealedSecret ?? null)
-        : deps.seal.seal(secretPlace(workspace, input.name), input.clientSecret),
+    sealedSecret: sealedSecret(deps, before, { ...input, workspace }),
     metadata: { ...metadata },
     jwks,
     keysTriedAt: now,
@@ -61,13 +61,17 @@ export async function putIssuer(deps: Deps, ctx: Context, input: IssuerInput): P
   }
   await deps.db.transaction(async (tx) => {
     await upsertIssuer(tx, row)
+    if (before !== undefined && !(before.issuer === row.issuer && isDeepStrictEqual(before.rules, rules))) {
+      await endFederated(tx, before, deps.now())
+    }
     await recordChange(tx, { kind: 'issuer', workspace, name: input.name })
     const detail = {
       issuer: row.issuer,
       audiences: row.audiences,
       algorithms: row.algorithms,
       rules: rules.map(({ claim, workspace: into, roles }) => ({ claim, workspace: into, roles })),
-      client_secret: input.clientSecret === undefined ? 'kept' : 'changed',
+      client_id: row.clientId,
+      client_secret: row.sealedSecret === (before?.sealedSecret ?? null) ? 'kept' : 'changed',
     }
     await record(tx, ctx, { action: 'put_issuer', resource: `issuer/${input.name}`, detail })
   })
@@ -77,6 +81,35 @@ export async function putIssuer(deps: Deps, ctx: Context, input: IssuerInput): P
 
 export function secretPlace(workspace: string, name: string): string {
   return `issuer/${workspace}/${name}`
+}
+
+function sealedSecret(
+  { seal }: Deps,
+  before: IssuerRow | undefined,
+  { workspace, name, issuer, clientSecret }: IssuerInput & { readonly workspace: string },
+): string | null {
+  if (clientSecret === '') return null
+  if (clientSecret !== undefined) return seal.seal(secretPlace(workspace, name), clientSecret)
+  // Whoever may declare another provider under this name must not learn the secret by that.
+  return before?.issuer === issuer ? before.sealedSecret : null
+}
+
+/** Code and PKCE by S256 are the one way in which people sign in here. */
+function refuseUnlessSignIn(issuer: string, metadata: IssuerRow['metadata']): void {
+  const { code_challenge_methods_supported: methods } = metadata
+  const reasons = ['authorization_endpoint', 'token_endpoint']
+    .filter((name) => {
+      const address = metadata[name]
+      const url = typeof address === 'string' && URL.canParse(address) ? new URL(address) : undefined
+      return url?.protocol !== 'https:' && url?.protocol !== new URL(issuer).protocol
+    })
+    .map((name) => `has no ${name} that can be used`)
+  if (Array.isArray(methods) && !methods.includes('S256')) reasons.push('does not know PKCE with S256')
+  if (reasons.length === 0) return
+  throw new Failure('request.invalid', `Nobody can sign in at ${issuer}: it ${reasons.join(' and ')}.`, {
+    hint: 'Leave client_id out: its tokens are believed all the same.',
+    errors: reasons.map((reason) => ({ pointer: '/client_id', reason: `names a client of a provider that ${reason}` })),
+  })
 }
 
 function violations(deps: Deps, input: IssuerInput): Violation[] {

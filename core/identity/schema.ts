@@ -197,3 +197,10 @@ export const attempts = pgTable('identity_attempts', {
   failures: integer('failures').notNull(),
   lastAt: timestamp('last_at', { withTimezone: true }).notNull(),
 })
+
+/** Sign-ins at a provider that came back: none does so twice. Until they would not be believed any more anyway. */
+export const spentSignIns = pgTable('identity_spent_sign_ins', {
+  /** Of the state. */
+  hash: text('hash').primaryKey(),
+  expiresAt: timestamp('expires_at', { withTimezone: true }).notNull(),
+})

@@ -3,9 +3,56 @@ import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import { pageLimit } from '../page.ts'
+import type { ControlTx } from '../storage/control.ts'
 import type { Deps } from './deps.ts'
-import { type SessionRow, setSessionEnded } from './store-tokens.ts'
-import { sessionById, sessionsOf } from './store-users.ts'
+import { mintId, mintSecret, secretHash } from './mint.ts'
+import { insertSession, type IssuerRow, type SessionRow, setSessionEnded } from './store-tokens.ts'
+import { endSessionsOfIssuer, sessionById, sessionsOf, updateUserRow, type UserRow } from './store-users.ts'
+
+const maxAgentLength = 300
+
+export interface BegunSession {
+  /** `ews_…`: here and nowhere else. */
+  readonly credential: string
+  readonly session: SessionRow
+  readonly user: UserRow
+}
+
+/** A session for somebody who has shown who they are. */
+export async function beginSession(
+  tx: ControlTx,
+  user: UserRow,
+  {
+    now,
+    ms,
+    address,
+    agent,
+  }: { readonly now: number; readonly ms: number; readonly address: string; readonly agent: string },
+): Promise<BegunSession> {
+  const credential = mintSecret('ews')
+  const session = await insertSession(tx, {
+    id: mintId('ses', now),
+    workspace: user.workspace,
+    actor: user.id,
+    kind: 'browser',
+    hash: secretHash(credential),
+    createdAt: new Date(now),
+    usedAt: new Date(now),
+    expiresAt: new Date(now + ms),
+    address: address.slice(0, 64),
+    agent: agent.slice(0, maxAgentLength),
+  })
+  const signedIn = await updateUserRow(tx, user.workspace, user.id, { signedInAt: new Date(now) })
+  return { credential, session, user: signedIn ?? user }
+}
+
+/** Ends the sessions of all who came by a provider: what it may say of people has changed. */
+export async function endFederated(tx: ControlTx, issuer: IssuerRow, now: number): Promise<void> {
+  const workspaces = [...new Set(issuer.rules.map((rule) => rule.workspace))]
+  for (const { id, workspace } of await endSessionsOfIssuer(tx, issuer.issuer, workspaces, new Date(now))) {
+    await recordChange(tx, { kind: 'session', workspace, name: id })
+  }
+}
 
 /** Of the caller; of another for who may manage users. */
 export async function listSessions(

@@ -3,15 +3,14 @@ import { networkOf } from '#mesh/network.ts'
 import { attemptFailed, attemptSucceeded, beginAttempt, isUnderAttack, type Place, tooMany } from './attempts.ts'
 import { record } from '../audit/index.ts'
 import type { Deps } from './deps.ts'
-import { mintId, mintSecret, secretHash } from './mint.ts'
+import { mintSecret, secretHash } from './mint.ts'
 import { isPassword } from './password.ts'
 import { totpPlace } from './own-account.ts'
-import { insertSession, type SessionRow } from './store-tokens.ts'
-import { insertDevice, isDeviceOf, updateUserRow, userByEmail, type UserRow, useTotpStep } from './store-users.ts'
+import { beginSession, type BegunSession } from './sessions.ts'
+import { insertDevice, isDeviceOf, userByEmail, type UserRow, useTotpStep } from './store-users.ts'
 import { stepOf } from './totp.ts'
 
 const sessionMs = 7 * 86_400_000
-const maxAgentLength = 300
 
 export interface SignIn {
   readonly workspace: string
@@ -24,11 +23,8 @@ export interface SignIn {
   readonly requestId: string
 }
 
-export interface SignedIn {
-  readonly credential: string
+export interface SignedIn extends BegunSession {
   readonly device: string
-  readonly session: SessionRow
-  readonly user: UserRow
 }
 
 /**
@@ -59,26 +55,13 @@ export async function signIn(deps: Deps, input: SignIn): Promise<SignedIn> {
   else if (!known && (await isUnderAttack(db, place.account, now))) throw tooMany(60_000)
   await attemptSucceeded(db, place)
 
-  const credential = mintSecret('ews')
   const device = known ? input.device : mintSecret('ewd')
   return db.transaction(async (tx) => {
     if (!known) await insertDevice(tx, { hash: secretHash(device), user: user.id, createdAt: new Date(now) })
-    const session = await insertSession(tx, {
-      id: mintId('ses', now),
-      workspace: user.workspace,
-      actor: user.id,
-      kind: 'browser',
-      hash: secretHash(credential),
-      createdAt: new Date(now),
-      usedAt: new Date(now),
-      expiresAt: new Date(now + sessionMs),
-      address: input.address.slice(0, 64),
-      agent: input.agent.slice(0, maxAgentLength),
-    })
-    const signedIn = await updateUserRow(tx, user.workspace, user.id, { signedInAt: new Date(now) })
+    const begun = await beginSession(tx, user, { now, ms: sessionMs, ...input })
     const author = { actor: user, requestId: input.requestId }
-    await record(tx, author, { action: 'sign_in', resource: `session/${session.id}` })
-    return { credential, device, session, user: signedIn ?? user }
+    await record(tx, author, { action: 'sign_in', resource: `session/${begun.session.id}` })
+    return { ...begun, device }
   })
 }
 

@@ -81,12 +81,13 @@ export async function setIssuerKeys(
   await db.update(issuers).set(set).where(eq(issuers.issuer, issuer))
 }
 
-export async function deleteIssuerRow(db: Db, workspace: string, name: string): Promise<boolean> {
-  const gone = await db
+/** The one that was there. */
+export async function deleteIssuerRow(db: Db, workspace: string, name: string): Promise<IssuerRow | undefined> {
+  const [gone] = await db
     .delete(issuers)
     .where(and(eq(issuers.workspace, workspace), eq(issuers.name, name)))
-    .returning({ name: issuers.name })
-  return gone.length > 0
+    .returning()
+  return gone
 }
 
 export async function insertSession(db: Db, row: typeof sessions.$inferInsert): Promise<SessionRow> {

@@ -1,6 +1,6 @@
-import { and, asc, desc, eq, gt, isNull, lt, ne, sql } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, isNull, lt, ne, sql } from 'drizzle-orm'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
-import { attempts, devices, roles, sessions, users, workspaces } from './schema.ts'
+import { attempts, devices, roles, sessions, spentSignIns, users, workspaces } from './schema.ts'
 import type { RoleRow, SessionRow } from './store-tokens.ts'
 
 export type UserRow = typeof users.$inferSelect
@@ -144,6 +144,38 @@ export async function endSessionsOf(db: Db, workspace: string, actor: string, at
     )
     .returning({ id: sessions.id })
   return ended.map(({ id }) => id)
+}
+
+/** Ends every browser's session of those who came to these workspaces by a provider. */
+export async function endSessionsOfIssuer(
+  db: Db,
+  issuer: string,
+  of: readonly string[],
+  at: Date,
+): Promise<Pick<SessionRow, 'id' | 'workspace'>[]> {
+  const people = db
+    .select({ id: users.id })
+    .from(users)
+    .where(and(inArray(users.workspace, [...of]), eq(users.issuer, issuer)))
+  return db
+    .update(sessions)
+    .set({ endedAt: at })
+    .where(and(eq(sessions.kind, 'browser'), isNull(sessions.endedAt), inArray(sessions.actor, people)))
+    .returning({ id: sessions.id, workspace: sessions.workspace })
+}
+
+/** Marks a sign-in at a provider as finished; false where it was already. */
+export async function spendAttempt(db: Db, hash: string, expiresAt: Date): Promise<boolean> {
+  const spent = await db
+    .insert(spentSignIns)
+    .values({ hash, expiresAt })
+    .onConflictDoNothing()
+    .returning({ hash: spentSignIns.hash })
+  return spent.length > 0
+}
+
+export async function deleteSpentBefore(db: Db, before: Date): Promise<void> {
+  await db.delete(spentSignIns).where(lt(spentSignIns.expiresAt, before))
 }
 
 export async function insertDevice(db: Db, row: typeof devices.$inferInsert): Promise<void> {

@@ -1,14 +1,16 @@
 import { create } from '@bufbuild/protobuf'
 import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { Failure } from '#mesh/errors.ts'
-import type { Service } from '#mesh/rpc/call.ts'
+import type { Call, Service } from '#mesh/rpc/call.ts'
 import { builtInRoles } from '#mesh/scopes.ts'
 import {
+  BeginSignInResponseSchema,
   ChangePasswordResponseSchema,
   DeleteRoleResponseSchema,
   DeleteUserResponseSchema,
   EndSessionResponseSchema,
   EnrolTotpResponseSchema,
+  FinishSignInResponseSchema,
   InviteUserResponseSchema,
   ListRolesResponseSchema,
   ListSessionsResponseSchema,
@@ -21,6 +23,8 @@ import {
 } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { contextOf } from '../context.ts'
 import type { Deps } from './deps.ts'
+import { attemptSeconds, beginSignIn } from './begin-sign-in.ts'
+import { finishSignIn } from './finish-sign-in.ts'
 import { changePassword, confirmTotp, enrolTotp, removeTotp } from './own-account.ts'
 import { deleteRole, listRoles, putRole } from './roles.ts'
 import { endSession, listSessions } from './sessions.ts'
@@ -78,14 +82,29 @@ export function userService(deps: Deps): Service<typeof UserService> {
       return create(DeleteRoleResponseSchema)
     },
     async signIn(request, call) {
-      if (!contextOf(call).actor.scopes.includes('internal:edge')) {
-        throw new Failure('auth.scope', 'Only edges may sign somebody in.')
-      }
+      refuseUnlessEdge(call)
       const { credential, device, session, user } = await signIn(deps, { ...request, requestId: call.requestId })
       return create(SignInResponseSchema, {
         credential,
         device,
         expiresAt: timestampFromDate(session.expiresAt),
+        user: userMessage(user),
+      })
+    },
+    async beginSignIn(request, call) {
+      refuseUnlessEdge(call)
+      return create(BeginSignInResponseSchema, { ...(await beginSignIn(deps, request)), expiresIn: attemptSeconds })
+    },
+    async finishSignIn(request, call) {
+      refuseUnlessEdge(call)
+      const { credential, session, user, returnTo } = await finishSignIn(deps, {
+        ...request,
+        requestId: call.requestId,
+      })
+      return create(FinishSignInResponseSchema, {
+        credential,
+        expiresAt: timestampFromDate(session.expiresAt),
+        returnTo,
         user: userMessage(user),
       })
     },
@@ -111,6 +130,11 @@ export function userService(deps: Deps): Service<typeof UserService> {
       return create(EndSessionResponseSchema)
     },
   }
+}
+
+function refuseUnlessEdge(call: Call): void {
+  if (contextOf(call).actor.scopes.includes('internal:edge')) return
+  throw new Failure('auth.scope', 'Only edges may sign somebody in.')
 }
 
 function userMessage(row: Awaited<ReturnType<typeof getUser>>) {

@@ -9,6 +9,9 @@ const sessionCookie = '__Host-edgewise'
 /** Known browsers stay known when somebody signs out. */
 const deviceCookie = '__Host-edgewise-device'
 const deviceSeconds = 400 * 86_400
+/** A sign-in at a provider that is under way: whoever comes back must be the browser that went. */
+const attemptCookie = '__Host-edgewise-sign-in'
+const longestAttempt = 4_096
 
 export function cookieOf(headers: Pick<Headers, 'get'>, name: string): string | undefined {
   const text = headers.get('cookie')
@@ -36,9 +39,22 @@ export function deviceOf(headers: Headers): string {
   return /^ewd_[\w-]{43}$/.test(value) ? value : ''
 }
 
-export function setSession(headers: Headers, credential: string, seconds: number, device: string): void {
+export function attemptOf(headers: Headers): string {
+  const value = cookieOf(headers, attemptCookie) ?? ''
+  return value.length <= longestAttempt && /^[\w.-]*$/.test(value) ? value : ''
+}
+
+export function setAttempt(headers: Headers, attempt: string, seconds: number): void {
+  headers.append('set-cookie', cookie(attemptCookie, attempt, seconds))
+}
+
+export function clearAttempt(headers: Headers): void {
+  headers.append('set-cookie', cookie(attemptCookie, '', 0))
+}
+
+export function setSession(headers: Headers, credential: string, seconds: number, device?: string): void {
   headers.append('set-cookie', cookie(sessionCookie, credential, seconds))
-  headers.append('set-cookie', cookie(deviceCookie, device, deviceSeconds))
+  if (device !== undefined) headers.append('set-cookie', cookie(deviceCookie, device, deviceSeconds))
 }
 
 export function clearSession(headers: Headers): void {

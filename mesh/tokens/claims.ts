@@ -29,16 +29,26 @@ export function actorOfClaims({ sub, scope, actor: said }: JWTPayload): Actor | 
   }
 }
 
-/**
- * Who the bearer of a federated token is: the first rule that fits says the workspace, and every rule of that workspace
- * that fits adds its scopes.
- */
-export async function actorByRules(claims: JWTPayload, rules: readonly TrustedRule[]): Promise<Actor | undefined> {
+/** What a rule asks for, and where it leads. */
+interface Rule {
+  readonly claim: string
+  readonly value: string
+  readonly workspace: string
+}
+
+/** The first rule that fits says the workspace; it and every other rule of that workspace that fits hold. */
+export function fittingRules<R extends Rule>(claims: JWTPayload, rules: readonly R[]): readonly R[] {
   const fitting = rules.filter((rule) => fits(claims, rule))
+  return fitting.filter(({ workspace }) => workspace === fitting[0]?.workspace)
+}
+
+/** Who the bearer of a federated token is: every rule that holds adds its scopes. */
+export async function actorByRules(claims: JWTPayload, rules: readonly TrustedRule[]): Promise<Actor | undefined> {
+  const fitting = fittingRules(claims, rules)
   const [first] = fitting
   if (first === undefined) return undefined
   const { workspace, plan, corsOrigins } = first
-  const scopes = new Set(fitting.filter((rule) => rule.workspace === workspace).flatMap((rule) => rule.scopes))
+  const scopes = new Set(fitting.flatMap((rule) => rule.scopes))
   return create(ActorSchema, {
     workspace,
     id: await federatedId(workspace, claims.iss ?? '', claims.sub ?? ''),
@@ -55,7 +65,7 @@ export async function federatedId(workspace: string, issuer: string, subject: st
   return `usr_${bytes.map((byte) => byte.toString(16).padStart(2, '0')).join('')}`
 }
 
-function fits(claims: JWTPayload, { claim, value }: TrustedRule): boolean {
+function fits(claims: JWTPayload, { claim, value }: Rule): boolean {
   if (claim === '') return true
   const said = valueAt(claims, claim)
   return Array.isArray(said) ? said.some((one) => textOf(one) === value) : textOf(said) === value

@@ -20,7 +20,13 @@ import { ask, must, newKey } from './ask.ts'
  * served (and test/edge/routes/api.test.ts holds that every route is described), so that a new one is tried without
  * anybody thinking of it: whatever is open to all is named here.
  */
-const openToAll = new Set(['POST /v1/sessions', 'POST /v1/token', 'POST /v1/users/accept'])
+const openToAll = new Set([
+  'POST /v1/sessions',
+  'GET /v1/sessions/sign-in',
+  'GET /v1/sessions/callback',
+  'POST /v1/token',
+  'POST /v1/users/accept',
+])
 /** Whoever is somebody may ask these, about themselves or what they may see of the workspace. */
 const openToAnybody = new Set([
   'GET /v1/sessions',

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edgewise/identity/v1/user.proto.
  */
 export const file_edgewise_identity_v1_user: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lZGdld2lzZS9pZGVudGl0eS92MS91c2VyLnByb3RvEhRlZGdld2lzZS5pZGVudGl0eS52MSLRAQoEVXNlchIKCgJpZBgBIAEoCRINCgVlbWFpbBgCIAEoCRIMCgRuYW1lGAMgASgJEg0KBXJvbGVzGAQgAygJEg8KB3BlbmRpbmcYBSABKAgSEAoIZGlzYWJsZWQYBiABKAgSDAoEdG90cBgHIAEoCBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxzaWduZWRfaW5fYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KEUludml0ZVVzZXJSZXF1ZXN0Eg0KBWVtYWlsGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFcm9sZXMYAyADKAkiUgoSSW52aXRlVXNlclJlc3BvbnNlEigKBHVzZXIYASABKAsyGi5lZGdld2lzZS5pZGVudGl0eS52MS5Vc2VyEhIKCmludml0YXRpb24YAiABKAkiTQoXQWNjZXB0SW52aXRhdGlvblJlcXVlc3QSEgoKaW52aXRhdGlvbhgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIMCgRuYW1lGAMgASgJIjEKEExpc3RVc2Vyc1JlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGY3Vyc29yGAIgASgJIlMKEUxpc3RVc2Vyc1Jlc3BvbnNlEikKBXVzZXJzGAEgAygLMhouZWRnZXdpc2UuaWRlbnRpdHkudjEuVXNlchITCgtuZXh0X2N1cnNvchgCIAEoCSIcCg5HZXRVc2VyUmVxdWVzdBIKCgJpZBgBIAEoCSJuChFVcGRhdGVVc2VyUmVxdWVzdBIKCgJpZBgBIAEoCRIRCgRuYW1lGAIgASgJSACIAQESDQoFcm9sZXMYAyADKAkSFQoIZGlzYWJsZWQYBCABKAhIAYgBAUIHCgVfbmFtZUILCglfZGlzYWJsZWQiHwoRRGVsZXRlVXNlclJlcXVlc3QSCgoCaWQYASABKAkiFAoSRGVsZXRlVXNlclJlc3BvbnNlIj8KFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCRIUCgxuZXdfcGFzc3dvcmQYAiABKAkiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSISChBFbnJvbFRvdHBSZXF1ZXN0IjAKEUVucm9sVG90cFJlc3BvbnNlEg4KBnNlY3JldBgBIAEoCRILCgN1cmwYAiABKAkiIgoSQ29uZmlybVRvdHBSZXF1ZXN0EgwKBGNvZGUYASABKAkiIQoRUmVtb3ZlVG90cFJlcXVlc3QSDAoEY29kZRgBIAEoCSJLCgRSb2xlEgwKBG5hbWUYASABKAkSDgoGc2NvcGVzGAIgAygJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhAKCGJ1aWx0X2luGAQgASgIIkMKDlB1dFJvbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGc2NvcGVzGAIgAygJEhMKC2Rlc2NyaXB0aW9uGAMgASgJIhIKEExpc3RSb2xlc1JlcXVlc3QiPgoRTGlzdFJvbGVzUmVzcG9uc2USKQoFcm9sZXMYASADKAsyGi5lZGdld2lzZS5pZGVudGl0eS52MS5Sb2xlIiEKEURlbGV0ZVJvbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiFAoSRGVsZXRlUm9sZVJlc3BvbnNlIoEBCg1TaWduSW5SZXF1ZXN0EhEKCXdvcmtzcGFjZRgBIAEoCRINCgVlbWFpbBgCIAEoCRIQCghwYXNzd29yZBgDIAEoCRIMCgRjb2RlGAQgASgJEg8KB2FkZHJlc3MYBSABKAkSDQoFYWdlbnQYBiABKAkSDgoGZGV2aWNlGAcgASgJIo4BCg5TaWduSW5SZXNwb25zZRISCgpjcmVkZW50aWFsGAEgASgJEg4KBmRldmljZRgCIAEoCRIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgR1c2VyGAQgASgLMhouZWRnZXdpc2UuaWRlbnRpdHkudjEuVXNlciLGAQoHU2Vzc2lvbhIKCgJpZBgBIAEoCRINCgVhY3RvchgCIAEoCRIPCgdicm93c2VyGAMgASgIEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB2FkZHJlc3MYBiABKAkSDQoFYWdlbnQYByABKAkSDwoHY3VycmVudBgIIAEoCCJDChNMaXN0U2Vzc2lvbnNSZXF1ZXN0Eg0KBWFjdG9yGAEgASgJEg0KBWxpbWl0GAIgASgNEg4KBmN1cnNvchgDIAEoCSJcChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIvCghzZXNzaW9ucxgBIAMoCzIdLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlNlc3Npb24SEwoLbmV4dF9jdXJzb3IYAiABKAkiHwoRRW5kU2Vzc2lvblJlcXVlc3QSCgoCaWQYASABKAkiFAoSRW5kU2Vzc2lvblJlc3BvbnNlMsgLCgtVc2VyU2VydmljZRJfCgpJbnZpdGVVc2VyEicuZWRnZXdpc2UuaWRlbnRpdHkudjEuSW52aXRlVXNlclJlcXVlc3QaKC5lZGdld2lzZS5pZGVudGl0eS52MS5JbnZpdGVVc2VyUmVzcG9uc2USXQoQQWNjZXB0SW52aXRhdGlvbhItLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkFjY2VwdEludml0YXRpb25SZXF1ZXN0GhouZWRnZXdpc2UuaWRlbnRpdHkudjEuVXNlchJcCglMaXN0VXNlcnMSJi5lZGdld2lzZS5pZGVudGl0eS52MS5MaXN0VXNlcnNSZXF1ZXN0GicuZWRnZXdpc2UuaWRlbnRpdHkudjEuTGlzdFVzZXJzUmVzcG9uc2USSwoHR2V0VXNlchIkLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkdldFVzZXJSZXF1ZXN0GhouZWRnZXdpc2UuaWRlbnRpdHkudjEuVXNlchJRCgpVcGRhdGVVc2VyEicuZWRnZXdpc2UuaWRlbnRpdHkudjEuVXBkYXRlVXNlclJlcXVlc3QaGi5lZGdld2lzZS5pZGVudGl0eS52MS5Vc2VyEl8KCkRlbGV0ZVVzZXISJy5lZGdld2lzZS5pZGVudGl0eS52MS5EZWxldGVVc2VyUmVxdWVzdBooLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkRlbGV0ZVVzZXJSZXNwb25zZRJrCg5DaGFuZ2VQYXNzd29yZBIrLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBosLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkNoYW5nZVBhc3N3b3JkUmVzcG9uc2USXAoJRW5yb2xUb3RwEiYuZWRnZXdpc2UuaWRlbnRpdHkudjEuRW5yb2xUb3RwUmVxdWVzdBonLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkVucm9sVG90cFJlc3BvbnNlElMKC0NvbmZpcm1Ub3RwEiguZWRnZXdpc2UuaWRlbnRpdHkudjEuQ29uZmlybVRvdHBSZXF1ZXN0GhouZWRnZXdpc2UuaWRlbnRpdHkudjEuVXNlchJRCgpSZW1vdmVUb3RwEicuZWRnZXdpc2UuaWRlbnRpdHkudjEuUmVtb3ZlVG90cFJlcXVlc3QaGi5lZGdld2lzZS5pZGVudGl0eS52MS5Vc2VyEksKB1B1dFJvbGUSJC5lZGdld2lzZS5pZGVudGl0eS52MS5QdXRSb2xlUmVxdWVzdBoaLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlJvbGUSXAoJTGlzdFJvbGVzEiYuZWRnZXdpc2UuaWRlbnRpdHkudjEuTGlzdFJvbGVzUmVxdWVzdBonLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkxpc3RSb2xlc1Jlc3BvbnNlEl8KCkRlbGV0ZVJvbGUSJy5lZGdld2lzZS5pZGVudGl0eS52MS5EZWxldGVSb2xlUmVxdWVzdBooLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkRlbGV0ZVJvbGVSZXNwb25zZRJTCgZTaWduSW4SIy5lZGdld2lzZS5pZGVudGl0eS52MS5TaWduSW5SZXF1ZXN0GiQuZWRnZXdpc2UuaWRlbnRpdHkudjEuU2lnbkluUmVzcG9uc2USZQoMTGlzdFNlc3Npb25zEikuZWRnZXdpc2UuaWRlbnRpdHkudjEuTGlzdFNlc3Npb25zUmVxdWVzdBoqLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlEl8KCkVuZFNlc3Npb24SJy5lZGdld2lzZS5pZGVudGl0eS52MS5FbmRTZXNzaW9uUmVxdWVzdBooLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkVuZFNlc3Npb25SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9lZGdld2lzZS9pZGVudGl0eS92MS91c2VyLnByb3RvEhRlZGdld2lzZS5pZGVudGl0eS52MSLRAQoEVXNlchIKCgJpZBgBIAEoCRINCgVlbWFpbBgCIAEoCRIMCgRuYW1lGAMgASgJEg0KBXJvbGVzGAQgAygJEg8KB3BlbmRpbmcYBSABKAgSEAoIZGlzYWJsZWQYBiABKAgSDAoEdG90cBgHIAEoCBIuCgpjcmVhdGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxzaWduZWRfaW5fYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIj8KEUludml0ZVVzZXJSZXF1ZXN0Eg0KBWVtYWlsGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFcm9sZXMYAyADKAkiUgoSSW52aXRlVXNlclJlc3BvbnNlEigKBHVzZXIYASABKAsyGi5lZGdld2lzZS5pZGVudGl0eS52MS5Vc2VyEhIKCmludml0YXRpb24YAiABKAkiTQoXQWNjZXB0SW52aXRhdGlvblJlcXVlc3QSEgoKaW52aXRhdGlvbhgBIAEoCRIQCghwYXNzd29yZBgCIAEoCRIMCgRuYW1lGAMgASgJIjEKEExpc3RVc2Vyc1JlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGY3Vyc29yGAIgASgJIlMKEUxpc3RVc2Vyc1Jlc3BvbnNlEikKBXVzZXJzGAEgAygLMhouZWRnZXdpc2UuaWRlbnRpdHkudjEuVXNlchITCgtuZXh0X2N1cnNvchgCIAEoCSIcCg5HZXRVc2VyUmVxdWVzdBIKCgJpZBgBIAEoCSJuChFVcGRhdGVVc2VyUmVxdWVzdBIKCgJpZBgBIAEoCRIRCgRuYW1lGAIgASgJSACIAQESDQoFcm9sZXMYAyADKAkSFQoIZGlzYWJsZWQYBCABKAhIAYgBAUIHCgVfbmFtZUILCglfZGlzYWJsZWQiHwoRRGVsZXRlVXNlclJlcXVlc3QSCgoCaWQYASABKAkiFAoSRGVsZXRlVXNlclJlc3BvbnNlIj8KFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCRIUCgxuZXdfcGFzc3dvcmQYAiABKAkiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSISChBFbnJvbFRvdHBSZXF1ZXN0IjAKEUVucm9sVG90cFJlc3BvbnNlEg4KBnNlY3JldBgBIAEoCRILCgN1cmwYAiABKAkiIgoSQ29uZmlybVRvdHBSZXF1ZXN0EgwKBGNvZGUYASABKAkiIQoRUmVtb3ZlVG90cFJlcXVlc3QSDAoEY29kZRgBIAEoCSJLCgRSb2xlEgwKBG5hbWUYASABKAkSDgoGc2NvcGVzGAIgAygJEhMKC2Rlc2NyaXB0aW9uGAMgASgJEhAKCGJ1aWx0X2luGAQgASgIIkMKDlB1dFJvbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDgoGc2NvcGVzGAIgAygJEhMKC2Rlc2NyaXB0aW9uGAMgASgJIhIKEExpc3RSb2xlc1JlcXVlc3QiPgoRTGlzdFJvbGVzUmVzcG9uc2USKQoFcm9sZXMYASADKAsyGi5lZGdld2lzZS5pZGVudGl0eS52MS5Sb2xlIiEKEURlbGV0ZVJvbGVSZXF1ZXN0EgwKBG5hbWUYASABKAkiFAoSRGVsZXRlUm9sZVJlc3BvbnNlIoEBCg1TaWduSW5SZXF1ZXN0EhEKCXdvcmtzcGFjZRgBIAEoCRINCgVlbWFpbBgCIAEoCRIQCghwYXNzd29yZBgDIAEoCRIMCgRjb2RlGAQgASgJEg8KB2FkZHJlc3MYBSABKAkSDQoFYWdlbnQYBiABKAkSDgoGZGV2aWNlGAcgASgJIo4BCg5TaWduSW5SZXNwb25zZRISCgpjcmVkZW50aWFsGAEgASgJEg4KBmRldmljZRgCIAEoCRIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIoCgR1c2VyGAQgASgLMhouZWRnZXdpc2UuaWRlbnRpdHkudjEuVXNlciJKChJCZWdpblNpZ25JblJlcXVlc3QSEQoJd29ya3NwYWNlGAEgASgJEg4KBmlzc3VlchgCIAEoCRIRCglyZXR1cm5fdG8YAyABKAkiRwoTQmVnaW5TaWduSW5SZXNwb25zZRILCgN1cmwYASABKAkSDwoHYXR0ZW1wdBgCIAEoCRISCgpleHBpcmVzX2luGAMgASgNIlYKE0ZpbmlzaFNpZ25JblJlcXVlc3QSDgoGYW5zd2VyGAEgASgJEg8KB2F0dGVtcHQYAiABKAkSDwoHYWRkcmVzcxgDIAEoCRINCgVhZ2VudBgEIAEoCSKXAQoURmluaXNoU2lnbkluUmVzcG9uc2USEgoKY3JlZGVudGlhbBgBIAEoCRIuCgpleHBpcmVzX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglyZXR1cm5fdG8YAyABKAkSKAoEdXNlchgEIAEoCzIaLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlVzZXIixgEKB1Nlc3Npb24SCgoCaWQYASABKAkSDQoFYWN0b3IYAiABKAkSDwoHYnJvd3NlchgDIAEoCBIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdhZGRyZXNzGAYgASgJEg0KBWFnZW50GAcgASgJEg8KB2N1cnJlbnQYCCABKAgiQwoTTGlzdFNlc3Npb25zUmVxdWVzdBINCgVhY3RvchgBIAEoCRINCgVsaW1pdBgCIAEoDRIOCgZjdXJzb3IYAyABKAkiXAoUTGlzdFNlc3Npb25zUmVzcG9uc2USLwoIc2Vzc2lvbnMYASADKAsyHS5lZGdld2lzZS5pZGVudGl0eS52MS5TZXNzaW9uEhMKC25leHRfY3Vyc29yGAIgASgJIh8KEUVuZFNlc3Npb25SZXF1ZXN0EgoKAmlkGAEgASgJIhQKEkVuZFNlc3Npb25SZXNwb25zZTKTDQoLVXNlclNlcnZpY2USXwoKSW52aXRlVXNlchInLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkludml0ZVVzZXJSZXF1ZXN0GiguZWRnZXdpc2UuaWRlbnRpdHkudjEuSW52aXRlVXNlclJlc3BvbnNlEl0KEEFjY2VwdEludml0YXRpb24SLS5lZGdld2lzZS5pZGVudGl0eS52MS5BY2NlcHRJbnZpdGF0aW9uUmVxdWVzdBoaLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlVzZXISXAoJTGlzdFVzZXJzEiYuZWRnZXdpc2UuaWRlbnRpdHkudjEuTGlzdFVzZXJzUmVxdWVzdBonLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkxpc3RVc2Vyc1Jlc3BvbnNlEksKB0dldFVzZXISJC5lZGdld2lzZS5pZGVudGl0eS52MS5HZXRVc2VyUmVxdWVzdBoaLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlVzZXISUQoKVXBkYXRlVXNlchInLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlVwZGF0ZVVzZXJSZXF1ZXN0GhouZWRnZXdpc2UuaWRlbnRpdHkudjEuVXNlchJfCgpEZWxldGVVc2VyEicuZWRnZXdpc2UuaWRlbnRpdHkudjEuRGVsZXRlVXNlclJlcXVlc3QaKC5lZGdld2lzZS5pZGVudGl0eS52MS5EZWxldGVVc2VyUmVzcG9uc2USawoOQ2hhbmdlUGFzc3dvcmQSKy5lZGdld2lzZS5pZGVudGl0eS52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaLC5lZGdld2lzZS5pZGVudGl0eS52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlElwKCUVucm9sVG90cBImLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkVucm9sVG90cFJlcXVlc3QaJy5lZGdld2lzZS5pZGVudGl0eS52MS5FbnJvbFRvdHBSZXNwb25zZRJTCgtDb25maXJtVG90cBIoLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkNvbmZpcm1Ub3RwUmVxdWVzdBoaLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlVzZXISUQoKUmVtb3ZlVG90cBInLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlJlbW92ZVRvdHBSZXF1ZXN0GhouZWRnZXdpc2UuaWRlbnRpdHkudjEuVXNlchJLCgdQdXRSb2xlEiQuZWRnZXdpc2UuaWRlbnRpdHkudjEuUHV0Um9sZVJlcXVlc3QaGi5lZGdld2lzZS5pZGVudGl0eS52MS5Sb2xlElwKCUxpc3RSb2xlcxImLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkxpc3RSb2xlc1JlcXVlc3QaJy5lZGdld2lzZS5pZGVudGl0eS52MS5MaXN0Um9sZXNSZXNwb25zZRJfCgpEZWxldGVSb2xlEicuZWRnZXdpc2UuaWRlbnRpdHkudjEuRGVsZXRlUm9sZVJlcXVlc3QaKC5lZGdld2lzZS5pZGVudGl0eS52MS5EZWxldGVSb2xlUmVzcG9uc2USUwoGU2lnbkluEiMuZWRnZXdpc2UuaWRlbnRpdHkudjEuU2lnbkluUmVxdWVzdBokLmVkZ2V3aXNlLmlkZW50aXR5LnYxLlNpZ25JblJlc3BvbnNlEmIKC0JlZ2luU2lnbkluEiguZWRnZXdpc2UuaWRlbnRpdHkudjEuQmVnaW5TaWduSW5SZXF1ZXN0GikuZWRnZXdpc2UuaWRlbnRpdHkudjEuQmVnaW5TaWduSW5SZXNwb25zZRJlCgxGaW5pc2hTaWduSW4SKS5lZGdld2lzZS5pZGVudGl0eS52MS5GaW5pc2hTaWduSW5SZXF1ZXN0GiouZWRnZXdpc2UuaWRlbnRpdHkudjEuRmluaXNoU2lnbkluUmVzcG9uc2USZQoMTGlzdFNlc3Npb25zEikuZWRnZXdpc2UuaWRlbnRpdHkudjEuTGlzdFNlc3Npb25zUmVxdWVzdBoqLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlEl8KCkVuZFNlc3Npb24SJy5lZGdld2lzZS5pZGVudGl0eS52MS5FbmRTZXNzaW9uUmVxdWVzdBooLmVkZ2V3aXNlLmlkZW50aXR5LnYxLkVuZFNlc3Npb25SZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * User is a person in a workspace.
@@ -727,6 +727,160 @@ export const SignInResponseSchema: GenMessage<SignInResponse> = /*@__PURE__*/
   messageDesc(file_edgewise_identity_v1_user, 23);
 
 /**
+ * BeginSignInRequest names a provider.
+ *
+ * @generated from message edgewise.identity.v1.BeginSignInRequest
+ */
+export type BeginSignInRequest = Message<"edgewise.identity.v1.BeginSignInRequest"> & {
+  /**
+   * Where the provider is declared.
+   *
+   * @generated from field: string workspace = 1;
+   */
+  workspace: string;
+
+  /**
+   * What it is called there.
+   *
+   * @generated from field: string issuer = 2;
+   */
+  issuer: string;
+
+  /**
+   * Where the browser goes afterwards: a path of the gateway.
+   *
+   * @generated from field: string return_to = 3;
+   */
+  returnTo: string;
+};
+
+/**
+ * Describes the message edgewise.identity.v1.BeginSignInRequest.
+ * Use `create(BeginSignInRequestSchema)` to create a new message.
+ */
+export const BeginSignInRequestSchema: GenMessage<BeginSignInRequest> = /*@__PURE__*/
+  messageDesc(file_edgewise_identity_v1_user, 24);
+
+/**
+ * BeginSignInResponse sends the browser on its way.
+ *
+ * @generated from message edgewise.identity.v1.BeginSignInResponse
+ */
+export type BeginSignInResponse = Message<"edgewise.identity.v1.BeginSignInResponse"> & {
+  /**
+   * The provider's page (OpenID Connect Core 1.0, 3.1.2.1).
+   *
+   * @generated from field: string url = 1;
+   */
+  url: string;
+
+  /**
+   * What the browser must come back with, in a cookie: it opens here alone.
+   *
+   * @generated from field: string attempt = 2;
+   */
+  attempt: string;
+
+  /**
+   * How long it has for that.
+   *
+   * @generated from field: uint32 expires_in = 3;
+   */
+  expiresIn: number;
+};
+
+/**
+ * Describes the message edgewise.identity.v1.BeginSignInResponse.
+ * Use `create(BeginSignInResponseSchema)` to create a new message.
+ */
+export const BeginSignInResponseSchema: GenMessage<BeginSignInResponse> = /*@__PURE__*/
+  messageDesc(file_edgewise_identity_v1_user, 25);
+
+/**
+ * FinishSignInRequest carries secrets; it is never logged.
+ *
+ * @generated from message edgewise.identity.v1.FinishSignInRequest
+ */
+export type FinishSignInRequest = Message<"edgewise.identity.v1.FinishSignInRequest"> & {
+  /**
+   * The query string that the browser came back with.
+   *
+   * @generated from field: string answer = 1;
+   */
+  answer: string;
+
+  /**
+   * Of BeginSignInResponse.
+   *
+   * @generated from field: string attempt = 2;
+   */
+  attempt: string;
+
+  /**
+   * Where the person comes from, as the edge sees it.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+
+  /**
+   * Their browser.
+   *
+   * @generated from field: string agent = 4;
+   */
+  agent: string;
+};
+
+/**
+ * Describes the message edgewise.identity.v1.FinishSignInRequest.
+ * Use `create(FinishSignInRequestSchema)` to create a new message.
+ */
+export const FinishSignInRequestSchema: GenMessage<FinishSignInRequest> = /*@__PURE__*/
+  messageDesc(file_edgewise_identity_v1_user, 26);
+
+/**
+ * FinishSignInResponse holds the only copy.
+ *
+ * @generated from message edgewise.identity.v1.FinishSignInResponse
+ */
+export type FinishSignInResponse = Message<"edgewise.identity.v1.FinishSignInResponse"> & {
+  /**
+   * `ews_…`: what the cookie is made of.
+   *
+   * @generated from field: string credential = 1;
+   */
+  credential: string;
+
+  /**
+   * When the session ends by itself.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 2;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * Of BeginSignInRequest.
+   *
+   * @generated from field: string return_to = 3;
+   */
+  returnTo: string;
+
+  /**
+   * Who signed in.
+   *
+   * @generated from field: edgewise.identity.v1.User user = 4;
+   */
+  user?: User | undefined;
+};
+
+/**
+ * Describes the message edgewise.identity.v1.FinishSignInResponse.
+ * Use `create(FinishSignInResponseSchema)` to create a new message.
+ */
+export const FinishSignInResponseSchema: GenMessage<FinishSignInResponse> = /*@__PURE__*/
+  messageDesc(file_edgewise_identity_v1_user, 27);
+
+/**
  * Session is a sign-in, or a family of tokens.
  *
  * @generated from message edgewise.identity.v1.Session
@@ -794,7 +948,7 @@ export type Session = Message<"edgewise.identity.v1.Session"> & {
  * Use `create(SessionSchema)` to create a new message.
  */
 export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_user, 24);
+  messageDesc(file_edgewise_identity_v1_user, 28);
 
 /**
  * ListSessionsRequest pages.
@@ -829,7 +983,7 @@ export type ListSessionsRequest = Message<"edgewise.identity.v1.ListSessionsRequ
  * Use `create(ListSessionsRequestSchema)` to create a new message.
  */
 export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_user, 25);
+  messageDesc(file_edgewise_identity_v1_user, 29);
 
 /**
  * ListSessionsResponse is a page.
@@ -857,7 +1011,7 @@ export type ListSessionsResponse = Message<"edgewise.identity.v1.ListSessionsRes
  * Use `create(ListSessionsResponseSchema)` to create a new message.
  */
 export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_user, 26);
+  messageDesc(file_edgewise_identity_v1_user, 30);
 
 /**
  * EndSessionRequest names a session.
@@ -878,7 +1032,7 @@ export type EndSessionRequest = Message<"edgewise.identity.v1.EndSessionRequest"
  * Use `create(EndSessionRequestSchema)` to create a new message.
  */
 export const EndSessionRequestSchema: GenMessage<EndSessionRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_user, 27);
+  messageDesc(file_edgewise_identity_v1_user, 31);
 
 /**
  * EndSessionResponse is empty.
@@ -893,7 +1047,7 @@ export type EndSessionResponse = Message<"edgewise.identity.v1.EndSessionRespons
  * Use `create(EndSessionResponseSchema)` to create a new message.
  */
 export const EndSessionResponseSchema: GenMessage<EndSessionResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_identity_v1_user, 28);
+  messageDesc(file_edgewise_identity_v1_user, 32);
 
 /**
  * UserService owns the people of a workspace, their roles and their sign-ins.
@@ -1040,6 +1194,26 @@ export const UserService: GenService<{
     methodKind: "unary";
     input: typeof SignInRequestSchema;
     output: typeof SignInResponseSchema;
+  },
+  /**
+   * BeginSignIn says where a browser signs in at a provider. Internal: for edges.
+   *
+   * @generated from rpc edgewise.identity.v1.UserService.BeginSignIn
+   */
+  beginSignIn: {
+    methodKind: "unary";
+    input: typeof BeginSignInRequestSchema;
+    output: typeof BeginSignInResponseSchema;
+  },
+  /**
+   * FinishSignIn makes a session of what the provider sent the browser back with. Internal: for edges.
+   *
+   * @generated from rpc edgewise.identity.v1.UserService.FinishSignIn
+   */
+  finishSignIn: {
+    methodKind: "unary";
+    input: typeof FinishSignInRequestSchema;
+    output: typeof FinishSignInResponseSchema;
   },
   /**
    * ListSessions answers the sessions of the caller, or of anybody for who may manage users, the newest first.
