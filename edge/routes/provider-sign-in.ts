@@ -10,6 +10,10 @@ import { failures, Name, query } from './schemas.ts'
 
 const maxAnswerLength = 8_192
 
+function asPageToo({ description, content }: (typeof failures)['4XX' | '5XX']) {
+  return { description, content: { ...content, 'text/html': { schema: z.string() } } }
+}
+
 const tags = ['sessions']
 const begin = createRoute({
   tags,
@@ -43,7 +47,11 @@ const finish = createRoute({
       error: z.string().optional(),
     }),
   },
-  responses: { 303: { description: 'Signed in: to where the sign-in began' }, ...failures },
+  responses: {
+    303: { description: 'Signed in: to where the sign-in began' },
+    '4XX': asPageToo(failures['4XX']),
+    '5XX': asPageToo(failures['5XX']),
+  },
 })
 
 /** Before the routes that need a credential: these lead to one. */
