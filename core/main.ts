@@ -1,4 +1,5 @@
 import { pathOf } from '#mesh/rpc/mount.ts'
+import { createShedder } from '#mesh/rpc/shed.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { createAudit, migrations as audit } from './audit/index.ts'
@@ -11,6 +12,7 @@ import { createMetrics } from './metrics.ts'
 import { createQuery, migrations as queries } from './query/index.ts'
 import { limits } from './limits.ts'
 import { createLog } from './log.ts'
+import { measureLoopDelay } from './loop-delay.ts'
 import { MasterKeyError, readMasterKeys } from './master-key.ts'
 import { createOutbound } from './outbound.ts'
 import { createSeal, SealError } from './seal.ts'
@@ -119,6 +121,10 @@ async function start(env: Env) {
   await domains.ingest.maskStreams()
   const adminKey = await domains.identity.bootstrap()
 
+  const loopDelay = measureLoopDelay()
+  const shedder = createShedder({ delayMs: loopDelay.ms })
+  metrics.gauge('edgewise_loop_delay_seconds', 'How long what is ready to run waits.', () => loopDelay.ms() / 1000)
+  metrics.gauge('edgewise_rpc_calls_running', 'Calls under way.', () => shedder.running)
   const server = await startServer({
     host: env.CORE_HOST,
     httpPort: env.CORE_HTTP_PORT,
@@ -136,6 +142,7 @@ async function start(env: Env) {
     ports: {
       authenticate: domains.identity.authenticate,
       open: [pathOf(TokenService.method.issueToken), pathOf(UserService.method.acceptInvitation)],
+      shed: shedder.interceptor,
       log: log.child({ domain: 'rpc' }),
     },
     interceptors: [domains.audit.interceptor],
@@ -160,6 +167,7 @@ async function start(env: Env) {
     /** Doors first, then what they lead to: nothing acknowledged is in memory only when this ends. */
     async stop(): Promise<void> {
       clearInterval(chores)
+      loopDelay.stop()
       await server.close()
       await domains.audit.close()
       await stream.close()

@@ -61,18 +61,23 @@ export function connectCore({ url, fetch, token }: CoreOptions): Core {
 /** Who a call is made for: the core verifies the credential again. */
 export interface Caller {
   readonly credential: string
+  readonly workspace: string
   readonly requestId: string
   readonly traceparent?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-export function asCaller({ credential, requestId, traceparent, signal }: Caller, timeoutMs?: number): CallOptions {
+export function asCaller(
+  { credential, workspace, requestId, traceparent, signal }: Caller,
+  timeoutMs?: number,
+): CallOptions {
   return {
     metadata: {
       authorization: `Bearer ${credential}`,
       'x-request-id': requestId,
       ...(traceparent !== undefined && { traceparent }),
     },
+    share: workspace,
     ...(signal && { signal }),
     ...(timeoutMs !== undefined && { timeoutMs }),
   }

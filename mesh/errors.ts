@@ -150,6 +150,11 @@ export const problems = {
     hint: 'Nothing was written. Retry once the operator has made room.',
   },
   'limit.queue_full': { code: 'unavailable', title: 'The queue is full', hint: 'Retry after the time in Retry-After.' },
+  'limit.overload': {
+    code: 'unavailable',
+    title: 'There is too much to do',
+    hint: 'Retry after the time in Retry-After, and then with fewer requests in flight.',
+  },
   'limit.response': {
     code: 'out_of_range',
     title: 'The answer is too large',

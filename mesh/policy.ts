@@ -8,8 +8,12 @@ import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 
+/** What goes on when there is too much of everything: what stands first is given up last, `health` never. */
+export type Priority = 'health' | 'control' | 'interactive' | 'batch'
+
 /** How a method is called: by every client that calls it, and by every server that answers it. */
 export interface MethodPolicy {
+  readonly priority: Priority
   /** Where the caller states no deadline. */
   readonly timeoutMs: number
   /** A longer one is cut to this. */
@@ -29,17 +33,21 @@ interface ServicePolicy<S extends DescService> extends Omit<MethodPolicy, 'idemp
 const MiB = 1 << 20
 
 /**
- * The one table. WriteEvents is not idempotent here: only the edge knows whether the request has an Idempotency-Key.
+ * The one table. `control` is what is small and what others wait for: credentials, definitions, and what would be lost for
+ * good (usage, refusals). `interactive` is what somebody waits for, `batch` what can wait. WriteEvents is not idempotent here: only the edge knows whether the request has an Idempotency-Key.
  */
 const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
   ...service(AuditService, {
+    priority: 'control',
     timeoutMs: 10_000,
     maxTimeoutMs: 30_000,
     maxRequestBytes: 4 * MiB,
     maxResponseBytes: 16 * MiB,
     idempotent: ['listAudit'],
+    methods: { listAudit: { priority: 'batch' } },
   }),
   ...service(ConfigService, {
+    priority: 'health',
     timeoutMs: 3_000,
     maxTimeoutMs: 10_000,
     maxRequestBytes: MiB,
@@ -55,6 +63,7 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     idempotent: ['getGateway', 'getRoute', 'listRoutes', 'putLimit', 'getLimit', 'listLimits'],
   }),
   ...service(IdentityService, {
+    priority: 'control',
     timeoutMs: 5_000,
     maxTimeoutMs: 30_000,
     maxRequestBytes: MiB,
@@ -62,6 +71,7 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     idempotent: ['verifyKey', 'listKeys', 'getKey', 'revokeKey', 'listWorkspaces', 'updateWorkspace'],
   }),
   ...service(TokenService, {
+    priority: 'control',
     timeoutMs: 5_000,
     maxTimeoutMs: 30_000,
     maxRequestBytes: MiB,
@@ -70,6 +80,7 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     idempotent: ['getTrust', 'refreshIssuer', 'getIssuer', 'listIssuers', 'putIssuer'],
   }),
   ...service(UserService, {
+    priority: 'control',
     timeoutMs: 5_000,
     maxTimeoutMs: 30_000,
     maxRequestBytes: MiB,
@@ -79,30 +90,36 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     methods: { finishSignIn: { timeoutMs: 15_000 } },
   }),
   ...service(IngestService, {
+    priority: 'control',
     timeoutMs: 30_000,
     maxTimeoutMs: 120_000,
     maxRequestBytes: MiB,
     maxResponseBytes: 16 * MiB,
     idempotent: ['readUsage', 'getStream', 'listStreams', 'listQuarantine'],
     methods: {
-      writeEvents: { maxRequestBytes: 33 * MiB },
+      writeEvents: { priority: 'interactive', maxRequestBytes: 33 * MiB },
       writeUsage: { maxRequestBytes: 8 * MiB },
-      replayQuarantine: { maxRequestBytes: 33 * MiB },
+      readUsage: { priority: 'batch' },
+      listQuarantine: { priority: 'batch' },
+      replayQuarantine: { priority: 'batch', maxRequestBytes: 33 * MiB },
       // It writes again what stays of the parts that it touches.
-      deleteRows: { timeoutMs: 120_000 },
+      deleteRows: { priority: 'batch', timeoutMs: 120_000 },
     },
   }),
   ...service(QueryService, {
+    priority: 'control',
     timeoutMs: 30_000,
     maxTimeoutMs: 300_000,
     maxRequestBytes: MiB,
     maxResponseBytes: 16 * MiB,
     idempotent: ['runSql', 'callQuery', 'describeQuery', 'listQueries', 'listQueryVersions'],
+    methods: { runSql: { priority: 'interactive' }, callQuery: { priority: 'interactive' } },
   }),
 ])
 
 /** For a service that the table does not have. */
 const standard: MethodPolicy = {
+  priority: 'interactive',
   timeoutMs: 10_000,
   maxTimeoutMs: 60_000,
   idempotent: false,
@@ -135,6 +152,34 @@ export const breaker = {
   /** So long after its deadline a call that never ended counts no more. */
   lapseMs: 1_000,
 } as const
+
+/**
+ * What a caller lets be under way at a service that says it is overloaded: fewer at once each time, then more again. Calls
+ * that are made for somebody count, but for `control` and `health`.
+ */
+export const admission = {
+  /** Of those in flight, after a refusal. Several within `pauseMs` are one. */
+  decrease: 0.8,
+  pauseMs: 100,
+  least: 4,
+  /** After so long without a refusal, twice as many, and again after as long. */
+  calmMs: 1_000,
+  /** What `batch` may have of it. */
+  batchShare: 0.5,
+} as const
+
+/**
+ * When a server gives up calls by their priority: none up to these bounds, all at twice as much, and in between more the
+ * further it is.
+ */
+export const shedding: Readonly<
+  Record<Exclude<Priority, 'health'>, { readonly delayMs: number; readonly calls: number }>
+> = {
+  /** `delayMs`: what is ready to run waits so long for its turn, all the time. `calls`: under way. */
+  batch: { delayMs: 20, calls: 250 },
+  interactive: { delayMs: 40, calls: 500 },
+  control: { delayMs: 400, calls: 2_000 },
+}
 
 export function policyOf(method: DescMethod): MethodPolicy {
   return table.get(method) ?? standard

@@ -1,4 +1,6 @@
 import { Failure } from '#mesh/errors.ts'
+import { deadlinePassed } from '#mesh/rpc/run.ts'
+import { overloaded } from '#mesh/rpc/shed.ts'
 import type { Context } from '../context.ts'
 import type { QueryLimits } from './limits.ts'
 
@@ -26,11 +28,13 @@ interface Caller {
 interface Waiter {
   readonly caller: Caller
   readonly start: () => void
+  readonly leave: (failure: Failure) => void
 }
 
 /**
  * Bounds the queries that run at once: in all, of each workspace, and of each caller by its plan. Who finds no place waits a little; places that
- * become free go to the workspaces in turn, so that one with many queries cannot keep the others out.
+ * become free go to the workspaces in turn, so that one with many queries cannot keep the others out. Where too many wait,
+ * the last one of the workspace with the most goes.
  */
 export function createPlaces(limits: QueryLimits): Places {
   const running = new Map<string, number>()
@@ -38,11 +42,34 @@ export function createPlaces(limits: QueryLimits): Places {
   const waiting = new Map<string, Waiter[]>()
   const stuck = new Map<string, Stuck>()
   let total = 0
+  let waitingInAll = 0
+  /** Since when the places have been taken while somebody waited. */
+  let crowdedSince: number | undefined
 
   const isFree = ({ key, most }: Caller): boolean => most === 0 || (ofCallers.get(key) ?? 0) < most
   const hasPlace = (workspace: string): boolean => {
     const own = running.get(workspace) ?? 0
     return total < limits.maxRunning - (own > 0 ? limits.keptFree : 0) && own < limits.maxRunningOfWorkspace
+  }
+
+  function watchCrowd(): void {
+    if (waitingInAll === 0 || total < limits.maxRunning - limits.keptFree) crowdedSince = undefined
+    else crowdedSince ??= performance.now()
+  }
+
+  function mostWaiting(): number {
+    const isCrowded = crowdedSince !== undefined && performance.now() - crowdedSince >= limits.crowdedMs
+    return isCrowded ? limits.maxWaitingCrowded : limits.maxWaiting
+  }
+
+  /** Makes room for one more of the workspace, at the cost of one that has more; false: it has the most itself. */
+  function makeRoom(workspace: string): boolean {
+    while (waitingInAll >= mostWaiting()) {
+      const [longest, queue] = [...waiting].reduce((one, other) => (other[1].length > one[1].length ? other : one))
+      if (longest === workspace || queue.length <= (waiting.get(workspace)?.length ?? 0) + 1) return false
+      queue.at(-1)?.leave(tooMuch())
+    }
+    return true
   }
 
   function begin(workspace: string, { key }: Caller): () => void {
@@ -63,6 +90,7 @@ export function createPlaces(limits: QueryLimits): Places {
   /** One place may let two begin: the workspace's that left it, and the one that is kept. */
   function startNext(): void {
     while (startOne());
+    watchCrowd()
   }
 
   function startOne(): boolean {
@@ -71,6 +99,7 @@ export function createPlaces(limits: QueryLimits): Places {
       const at = queue.findIndex(({ caller }) => isFree(caller))
       if (at < 0) continue
       const [next] = queue.splice(at, 1)
+      waitingInAll--
       // To the end of the line of workspaces.
       waiting.delete(workspace)
       if (queue.length > 0) waiting.set(workspace, queue)
@@ -91,16 +120,21 @@ export function createPlaces(limits: QueryLimits): Places {
       if (hasPlace(workspace) && isFree(caller)) return begin(workspace, caller)
       if (queue.length >= limits.maxWaitingOfWorkspace) throw tooMany()
       const { promise, resolve, reject } = Promise.withResolvers<() => void>()
-      const waiter: Waiter = { caller, start: () => resolve(begin(workspace, caller)) }
-      queue.push(waiter)
-      waiting.set(workspace, queue)
+      if (!makeRoom(workspace)) throw tooMuch()
       const leave = (failure: Failure): void => {
         const at = queue.indexOf(waiter)
         if (at < 0) return
         queue.splice(at, 1)
+        waitingInAll--
         if (queue.length === 0 && waiting.get(workspace) === queue) waiting.delete(workspace)
+        watchCrowd()
         reject(failure)
       }
+      const waiter: Waiter = { caller, start: () => resolve(begin(workspace, caller)), leave }
+      queue.push(waiter)
+      waitingInAll++
+      waiting.set(workspace, queue)
+      watchCrowd()
       const timer = setTimeout(
         () => leave(isFree(caller) ? tooMany() : tooManyOfPlan(caller)),
         Math.max(0, Math.min(limits.maxWaitMs, ctx.deadline - Date.now())),
@@ -108,7 +142,10 @@ export function createPlaces(limits: QueryLimits): Places {
       const onAbort = (): void => leave(new Failure('request.cancelled', 'The caller went away.'))
       ctx.signal.addEventListener('abort', onAbort, { once: true })
       try {
-        return await promise
+        const release = await promise
+        if (Date.now() < ctx.deadline) return release
+        release()
+        throw deadlinePassed()
       } finally {
         clearTimeout(timer)
         ctx.signal.removeEventListener('abort', onAbort)
@@ -144,6 +181,10 @@ function add(counts: Map<string, number>, key: string, amount: number): void {
 
 function tooManyOfPlan({ most }: Caller): Failure {
   return new Failure('limit.concurrency', `The plan allows ${most} queries at once.`, { retryAfterMs: 1_000 })
+}
+
+function tooMuch(): Failure {
+  return overloaded('More queries wait than can be run in time.')
 }
 
 function tooMany(): Failure {

@@ -33,6 +33,13 @@ export interface QueryLimits {
   readonly maxWaitingOfWorkspace: number
   readonly maxWaitMs: number
   /**
+   * Queries of all workspaces that wait; and how many, where the places have been taken and somebody has waited for so long
+   * without a break: that is no burst but too much, and a long queue would only make everybody late.
+   */
+  readonly maxWaiting: number
+  readonly crowdedMs: number
+  readonly maxWaitingCrowded: number
+  /**
    * How long a workspace waits after a second query that could only be stopped together with the warehouse; twice as long
    * after each more, up to the longest. As long after the last one as `stuckKeptMs` they are forgotten.
    */
@@ -67,6 +74,9 @@ export const defaultQueryLimits: QueryLimits = {
   keptFree: 1,
   maxWaitingOfWorkspace: 64,
   maxWaitMs: 5_000,
+  maxWaiting: 128,
+  crowdedMs: 500,
+  maxWaitingCrowded: 8,
   holdBackMs: 10_000,
   longestHoldBackMs: 300_000,
   stuckKeptMs: 900_000,

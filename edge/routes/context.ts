@@ -34,6 +34,7 @@ export function backgroundOf(c: AppContext): Background {
 export function callerOf(c: AppContext): Caller {
   return {
     credential: c.var.credential,
+    workspace: c.var.session.actor.workspace,
     requestId: c.var.requestId,
     traceparent: c.req.header('traceparent'),
     signal: c.req.raw.signal,

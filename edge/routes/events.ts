@@ -45,6 +45,8 @@ export function events(app: OpenAPIHono<AppEnv>, { core, settings }: Deps): void
   app.openapi({ ...write, hide: true }, async (c) => {
     const { stream } = c.req.valid('param')
     const { wait = false, strict = false, dry_run: dryRun = false } = c.req.valid('query')
+    // Before the body is read, which may be long.
+    core.breakers.ingest.check({ share: c.var.session.actor.workspace, priority: 'interactive' })
     const body = await readBody(c.req.raw, settings.EVENTS_MAX_BYTES)
     c.set('resource', stream)
     c.set('requestBytes', body.byteLength)

@@ -35,6 +35,7 @@ function breakersText(breakers: Deps['core']['breakers']): string {
   }
   add('breaker_open', 'gauge', ({ open }) => Number(open))
   add('calls_in_flight', 'gauge', ({ inFlight }) => inFlight)
+  add('calls_limit', 'gauge', ({ limit }) => limit)
   add('calls_refused_total', 'counter', ({ refused }) => refused)
   return `${lines.join('\n')}\n`
 }

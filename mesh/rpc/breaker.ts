@@ -1,22 +1,37 @@
 import { Failure } from '../errors.ts'
 import { breaker as policy } from '../policy.ts'
+import { createAdmission, type Entry } from './admission.ts'
 
 /** One attempt on its way. */
 export interface Pass {
   /** Something was received: whatever it says, the service lives. */
   heard(): void
-  /** It ended. `lost`: and nothing was received, which is the service's doing and not the caller's. */
-  leave(end?: { readonly lost: boolean }): void
+  /** It ended. */
+  leave(end?: End): void
+}
+
+export interface End {
+  /** Nothing was received, which is the service's doing and not the caller's. */
+  readonly lost: boolean
+  /** The service said that it has too much to do: it lives. */
+  readonly overloaded?: boolean
 }
 
 export interface Breaker {
   /** Whether calls are refused without being sent. */
   readonly open: boolean
   readonly inFlight: number
+  /** How many calls may be in flight that are made for somebody. */
+  readonly limit: number
   /** Calls refused since the start. */
   readonly refused: number
-  /** Fails with `core.unavailable` while the service is given up, and with `limit.queue_full` at the bounds. */
-  enter(bytes: number, deadline: number): Pass
+  /**
+   * Fails with `core.unavailable` while the service is given up, with `limit.overload` where it has too much to do already,
+   * and with `limit.queue_full` at the bounds.
+   */
+  enter(bytes: number, deadline: number, entry?: Entry): Pass
+  /** As `enter`, before there is anything to send. */
+  check(entry: Entry): void
 }
 
 /** What callers are told, and after how many milliseconds they may ask again. */
@@ -37,7 +52,8 @@ const ofTheCore: Words = {
  * (cockatiel) keeps them as promises, which then never settle.
  */
 export function createBreaker(now: () => number = Date.now, words: Words = ofTheCore): Breaker {
-  const passes = new Map<number, { readonly bytes: number; readonly deadline: number }>()
+  const passes = new Map<number, { readonly bytes: number; readonly deadline: number; readonly share?: string }>()
+  const admission = createAdmission(now)
   let bytesInFlight = 0
   let entered = 0
   /** How many had entered when something was last heard. */
@@ -46,12 +62,19 @@ export function createBreaker(now: () => number = Date.now, words: Words = ofThe
   let refused = 0
   /** When it opened, or when it last let one through. */
   let since = 0
+  let sweptAt = 0
 
-  function drop(id: number): void {
+  function drop(id: number, answered: boolean): void {
     const pass = passes.get(id)
     if (pass === undefined) return
     passes.delete(id)
     bytesInFlight -= pass.bytes
+    if (pass.share !== undefined) admission.end(pass.share, answered)
+  }
+
+  function sweep(at: number): void {
+    sweptAt = at
+    for (const [id, pass] of passes) if (pass.deadline + policy.lapseMs < at) drop(id, false)
   }
 
   function full(bytes: number): boolean {
@@ -61,6 +84,15 @@ export function createBreaker(now: () => number = Date.now, words: Words = ofThe
   function refuse(failure: Failure): Failure {
     refused++
     return failure
+  }
+
+  function check(entry: Entry): void {
+    const refusal = admission.refusal(entry)
+    if (refusal === undefined) return
+    // Those that never ended must not stand in the way of this one; the next finds it swept.
+    const at = now()
+    if (Math.abs(at - sweptAt) >= policy.lapseMs) sweep(at)
+    throw refuse(refusal)
   }
 
   /** Until the next may try. A clock that was set back must not make it longer. */
@@ -76,11 +108,15 @@ export function createBreaker(now: () => number = Date.now, words: Words = ofThe
     get inFlight() {
       return passes.size
     },
+    get limit() {
+      return admission.limit
+    },
     get refused() {
       return refused
     },
+    check,
 
-    enter(bytes, deadline) {
+    enter(bytes, deadline, entry) {
       const at = now()
       if (lost >= policy.failures) {
         const waitMs = leftMs(at)
@@ -89,12 +125,14 @@ export function createBreaker(now: () => number = Date.now, words: Words = ofThe
         }
         since = at
       }
-      if (full(bytes)) for (const [id, pass] of passes) if (pass.deadline + policy.lapseMs < at) drop(id)
+      if (full(bytes)) sweep(at)
       if (full(bytes)) {
         throw refuse(words.full(policy.openMs))
       }
+      if (entry !== undefined) check(entry)
       const id = ++entered
-      passes.set(id, { bytes, deadline })
+      passes.set(id, { bytes, deadline, ...(entry && { share: entry.share }) })
+      if (entry !== undefined) admission.begin(entry.share)
       bytesInFlight += bytes
       return {
         heard() {
@@ -102,7 +140,8 @@ export function createBreaker(now: () => number = Date.now, words: Words = ofThe
           healedAt = entered
         },
         leave(end) {
-          drop(id)
+          if (end?.overloaded === true) admission.overloaded()
+          drop(id, end === undefined)
           // What began before the last sign of life says nothing of what came after it.
           if (end?.lost === true && id > healedAt && ++lost === policy.failures) since = now()
         },

@@ -63,6 +63,8 @@ export interface CallOptions {
   /** Milliseconds from now; absent means the policy's timeout for the service. */
   readonly timeoutMs?: number
   readonly signal?: AbortSignal
+  /** Whom it is made for (a workspace): where there is too much, all of them get the same. */
+  readonly share?: string
 }
 
 /** A typed client: the mirror of Service. Failures arrive as `Failure`. */

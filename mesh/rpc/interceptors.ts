@@ -23,16 +23,25 @@ export interface InterceptorPorts {
   readonly authenticate: (call: Call) => Promise<Actor | undefined>
   /** Paths of the methods that nobody in particular may call: `/edgewise.identity.v1.IdentityService/VerifyKey`. */
   readonly open?: readonly string[]
+  /** Refuses what is too much; before the credential is looked at, which is work as well. */
+  readonly shed?: Interceptor
   readonly log: Log
   readonly metrics?: CallMetrics
 }
 
 /** What surrounds every call on every transport, in this order. */
-export function interceptors({ authenticate, open = [], log, metrics }: InterceptorPorts): readonly Interceptor[] {
+export function interceptors({
+  authenticate,
+  open = [],
+  shed,
+  log,
+  metrics,
+}: InterceptorPorts): readonly Interceptor[] {
   return [
     requestId(),
     traceContext(),
     deadline(),
+    ...(shed === undefined ? [] : [shed]),
     authentication(authenticate, new Set(open)),
     errors(log),
     ...(metrics === undefined ? [] : [measure(metrics)]),
@@ -131,7 +140,9 @@ function accessLog(log: Log): Interceptor {
   return {
     name: 'access log',
     end(call, failure) {
-      if (failure === undefined && log.isLevelEnabled?.('debug') === false) return
+      // What is refused because there is too much must cost nothing; the metrics count it.
+      const quiet = failure === undefined || failure.problem === 'limit.overload'
+      if (quiet && log.isLevelEnabled?.('debug') === false) return
       const line = {
         requestId: call.requestId,
         trace: call.traceparent.slice(3, 35),
@@ -142,7 +153,7 @@ function accessLog(log: Log): Interceptor {
         actor: call.actor?.id,
         durationMs: Math.round(elapsedMs(call) * 1000) / 1000,
       }
-      if (failure === undefined) log.debug(line, 'call')
+      if (quiet) log.debug(line, 'call')
       else log.info(line, 'call failed')
     },
   }

@@ -64,6 +64,12 @@ export class OpenCall implements Call {
     })
   }
 
+  /** Before work begins: on a busy thread the clock may not have rung yet, although the deadline has passed. */
+  throwIfOver(): void {
+    if (this.reason === undefined && Date.now() >= this.#deadline) this.cancel(deadlinePassed())
+    if (this.reason !== undefined) throw this.reason
+  }
+
   /** Stops the clock. */
   close(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer)
@@ -95,6 +101,7 @@ export async function runUnary<T>(run: Run<(request: Message, call: Call) => Pro
     await begin(run.interceptors, run.open)
     const request = run.request()
     const message = request instanceof Promise ? await run.open.race(request) : request
+    run.open.throwIfOver()
     answer = run.answer(await run.open.race(run.handler(message, run.open)))
   } catch (thrown) {
     throw end(run.interceptors, run.open, failureOf(thrown, run.open))
@@ -116,6 +123,7 @@ export async function* runStream<T>(
     await begin(run.interceptors, run.open)
     const request = run.request()
     const message = request instanceof Promise ? await run.open.race(request) : request
+    run.open.throwIfOver()
     source = run.handler(message, run.open)[Symbol.asyncIterator]()
     for (;;) {
       const next = await run.open.race(source.next())

@@ -77,7 +77,9 @@ export function connectWeb<S extends DescService>(
   ): Promise<T> {
     const deadline = Date.now() + timeoutOf(method, options.timeoutMs)
     for (let count = 1; ; count++) {
-      const guard = watch(deadline, options.signal, breaker.enter(requestBytes, deadline))
+      const { share } = options
+      const entry = share === undefined ? undefined : { share, priority: policyOf(method).priority }
+      const guard = watch(deadline, options.signal, breaker.enter(requestBytes, deadline, entry))
       try {
         const result = await attempt(guard)
         budget.succeeded()
@@ -248,7 +250,10 @@ function watch(deadline: number, caller: AbortSignal | undefined, pass: Pass): G
     release(failure) {
       clearTimeout(timer)
       caller?.removeEventListener('abort', leave)
-      pass.leave({ lost: !heard && failure !== undefined && isSilence(failure, deadline - startedAt) })
+      pass.leave({
+        lost: !heard && failure !== undefined && isSilence(failure, deadline - startedAt),
+        overloaded: failure?.problem === 'limit.overload' || failure?.problem === 'limit.queue_full',
+      })
     },
   }
 }

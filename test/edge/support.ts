@@ -68,7 +68,7 @@ export function createFakeCore() {
     if (state.down) throw new Failure('core.unavailable', 'The core does not answer.')
   }
 
-  const breakers = { query: createBreaker(), config: createBreaker() }
+  const breakers = { query: createBreaker(), config: createBreaker(), ingest: createBreaker() }
   const core = {
     identity: {
       async verifyKey({ key = '' }) {

@@ -119,3 +119,58 @@ test('a workspace whose queries end only with the warehouse waits: not for the f
   expect(waits).toEqual([10, 15, 15])
   ;(await places.take(contextOf('calm')))()
 })
+
+test('a burst may wait; where the places have been wanted by more for long, few may', async () => {
+  const crowd = { maxRunning: 1, maxWaitingOfWorkspace: 64, maxWaitMs: 5_000, crowdedMs: 50, maxWaitingCrowded: 2 }
+  const places = createPlaces({ ...limits, ...crowd })
+  const first = await places.take(contextOf('a'))
+  const burst = Array.from({ length: 10 }, () => places.take(contextOf('a')))
+  await new Promise((resolve) => setTimeout(resolve, 60))
+  const failure = await failureOf(places.take(contextOf('a')))
+  expect([failure.problem, failure.status]).toEqual(['limit.overload', 503])
+  first()
+  for (const release of burst) (await release)()
+  const again = await places.take(contextOf('a'))
+  const next = Array.from({ length: 5 }, () => places.take(contextOf('a')))
+  again()
+  for (const release of next) (await release)()
+})
+
+test('where too many wait, the last of the workspace that has the most goes', async () => {
+  const places = createPlaces({ ...limits, maxRunning: 1, maxWaiting: 3, maxWaitMs: 5_000 })
+  const first = await places.take(contextOf('busy'))
+  const order: string[] = []
+  const take = (name: string) =>
+    places.take(contextOf(name.split(' ')[0] ?? '')).then(
+      (release) => {
+        order.push(name)
+        release()
+      },
+      (thrown: { problem: string }) => void order.push(`${name}: ${thrown.problem}`),
+    )
+  const all = ['busy 1', 'busy 2', 'busy 3', 'calm 1', 'other 1', 'other 2'].map(take)
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  first()
+  await Promise.all(all)
+  expect(order).toEqual([
+    // The newcomer, whose workspace waits with as many as any, before those that were waiting: they hear of it later.
+    'other 2: limit.overload',
+    'busy 3: limit.overload',
+    'busy 2: limit.overload',
+    'busy 1',
+    'calm 1',
+    'other 1',
+  ])
+})
+
+test('who gets a place after the deadline gives it back', async () => {
+  const places = createPlaces({ ...limits, maxRunning: 1, maxWaitMs: 5_000 })
+  const first = await places.take(contextOf('a'))
+  const late = failureOf(places.take({ ...contextOf('a'), deadline: Date.now() + 20 }))
+  const until = performance.now() + 40
+  // The thread is busy, so that the clock cannot ring.
+  while (performance.now() < until);
+  first()
+  expect((await late).problem).toBe('limit.deadline')
+  ;(await places.take(contextOf('a')))()
+})
