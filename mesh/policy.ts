@@ -55,6 +55,7 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     idempotent: ['watch'],
   }),
   ...service(GatewayService, {
+    priority: 'control',
     timeoutMs: 5_000,
     maxTimeoutMs: 30_000,
     maxRequestBytes: MiB,
