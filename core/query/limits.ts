@@ -76,7 +76,7 @@ export const defaultQueryLimits: QueryLimits = {
   maxWaitMs: 5_000,
   maxWaiting: 128,
   crowdedMs: 500,
-  maxWaitingCrowded: 8,
+  maxWaitingCrowded: 4,
   holdBackMs: 10_000,
   longestHoldBackMs: 300_000,
   stuckKeptMs: 900_000,

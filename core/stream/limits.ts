@@ -10,6 +10,8 @@ export const streamLimits = {
   lingerMs: 25,
   /** The least time between two inserts from one partition, so that tables do not fall into too many parts. */
   pauseMs: 250,
+  /** The same for usage (`_requests`), which every workspace always has some of, and nobody waits for. */
+  usagePauseMs: 1_000,
   /** Inserts at once. */
   inserts: 2,
   /** Records in which a repeated event is recognised: at least this many before it, in its partition. */

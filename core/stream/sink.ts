@@ -58,7 +58,8 @@ export function startSink(deps: DeliverDeps) {
     entry.busy = true
     const backoff = entry.failures === 0 ? 0 : Math.min(100 * 2 ** entry.failures, maxBackoffMs)
     // No longer than that, also where the clock was set back.
-    const pause = Math.min(limits.pauseMs, entry.lastInsertAt + limits.pauseMs - Date.now())
+    const pauseMs = streamOf(entry.topic).stream === '_requests' ? limits.usagePauseMs : limits.pauseMs
+    const pause = Math.min(pauseMs, entry.lastInsertAt + pauseMs - Date.now())
     sleep(Math.max(limits.lingerMs, pause, backoff), undefined, { signal: stopped.signal }).then(
       () => {
         if (!entry.gone) enqueue(entry)

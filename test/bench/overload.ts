@@ -3,7 +3,7 @@
  *
  *   node test/bench/overload.ts [--clients 10000] [--seconds 120] [--rounds 1] [--workspaces 20]
  *
- * First what the machine sustains is measured (the most that is answered by 4 to 64 requests at once), then how long an
+ * First what the machine sustains is measured (the most that is served where 8 to 64 requests are under way all the time), then how long an
  * answer takes at a tenth of that, then the load at twice of it, then how soon all is as before.
  */
 import { type ChildProcess, fork } from 'node:child_process'
@@ -36,6 +36,7 @@ const [clients, seconds, rounds, workspaces] = [
 const rowsEach = 20_000
 const eventsEach = 20
 
+const spentBefore = new Map<number, number>()
 const product = await startProduct({ env: { LOG_LEVEL: 'warn' } })
 const { hostname, port, host } = new URL(product.url)
 const clientsProcess = fork(fileURLToPath(new URL('clients.ts', import.meta.url)))
@@ -47,7 +48,7 @@ try {
   await tell(clientsProcess, setup)
   say(`${clients} clients of ${workspaces} workspaces are connected`)
 
-  await play({ seconds: 3, concurrency: 16 })
+  await play({ seconds: 5, concurrency: 16 })
   const sustainable = Number(values.sustainable ?? (await measureSustainable()))
   const unloaded = await play({ seconds: Math.min(30, seconds), rate: sustainable / 10 })
   report('A tenth of what is sustainable', unloaded)
@@ -98,12 +99,13 @@ function kindsFor(keys: readonly string[]): Setup['kinds'] {
   const head = (line: string, key: string): string =>
     `${line} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: Bearer ${key}\r\n`
   const body = Array.from({ length: eventsEach }, (_, n) => event(n)).join('\n')
-  const users = Array.from({ length: 50 }, (_, n) => n * 20)
-  const asked = (name: string): string[] =>
-    keys.flatMap((key) => users.map((n) => `${head(`GET /v1/endpoints/${name}.json?user=u${n}`, key)}\r\n`))
+  const asked = (name: string, users: number): string[] =>
+    keys.flatMap((key) =>
+      Array.from({ length: users }, (_, n) => `${head(`GET /v1/endpoints/${name}.json?user=u${n}`, key)}\r\n`),
+    )
   return [
-    { name: 'cached', weight: 6, requests: asked('kept') },
-    { name: 'uncached', weight: 2, requests: asked('live') },
+    { name: 'cached', weight: 6, requests: asked('kept', 5) },
+    { name: 'uncached', weight: 2, requests: asked('live', 1_000) },
     {
       name: 'events',
       weight: 2,
@@ -115,14 +117,15 @@ function kindsFor(keys: readonly string[]): Setup['kinds'] {
   ]
 }
 
+/** The most that was served, whatever was refused beside it. */
 async function measureSustainable(): Promise<number> {
   let best = 0
-  for (const concurrency of [4, 8, 16, 32, 64]) {
+  for (const concurrency of [8, 16, 32, 64]) {
     const { statuses, times, seconds: took } = await play({ seconds: 5, concurrency })
     const served = Object.values(times).flat().length
     const all = Object.values(statuses).reduce((sum, count) => sum + count, 0)
     say(`${concurrency} at once: ${Math.round(served / took)} a second, ${((100 * served) / all).toFixed(1)} % served`)
-    if (served / all > 0.99) best = Math.max(best, served / took)
+    best = Math.max(best, served / took)
   }
   return best
 }
@@ -170,10 +173,10 @@ function recovery({ tenths }: Outcome, baseMs: number): string {
   return from < 0 ? 'more than 10 s' : `${(from / 10).toFixed(1)} s`
 }
 
-/** workerd holds two descriptors for each connection, and ends where it can have no more. */
+/** workerd holds two descriptors for each connection, some more for calls, and ends where it can have no more. */
 function connectionsAtMost(): number {
   const most = Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? 1_024)
-  return Math.floor((most - 400) / 2)
+  return Math.floor((most - 2_400) / 2)
 }
 
 function memory(when: string): void {
@@ -185,9 +188,24 @@ function memory(when: string): void {
         : command.some((part) => part.includes('/chdb/'))
           ? 'warehouse'
           : undefined
-    return name === undefined ? [] : [`${name} ${Math.round(residentKiB(pid) / 1024)}`]
+    if (name === undefined) return []
+    const cpu = cpuSeconds(pid)
+    const spent = cpu - (spentBefore.get(pid) ?? 0)
+    spentBefore.set(pid, cpu)
+    return [`${name} ${Math.round(residentKiB(pid) / 1024)} MiB, ${spent.toFixed(1)} s of CPU`]
   })
-  say(`MiB ${when}: ${sizes.join(', ')}`)
+  say(`${when}: ${sizes.join('; ')}`)
+}
+
+/** User and system, in hundredths in /proc. */
+function cpuSeconds(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  } catch {
+    return 0
+  }
 }
 
 function residentKiB(pid: number): number {
