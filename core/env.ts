@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parseServices } from './identity/services.ts'
 import { parseMasterKey } from './seal.ts'
 
 const bytes = (value: number) => z.coerce.number().int().min(1).default(value)
@@ -16,6 +17,22 @@ const schema = z.object({
   CORE_HOST: z.string().min(1).default('127.0.0.1'),
   CORE_HTTP_PORT: port(8788),
   CORE_GRPC_PORT: port(8789),
+  /** Files in PEM, all three or none: gRPC over TLS, for clients whose certificate the authority signed. */
+  CORE_GRPC_CERT_FILE: z.string().optional(),
+  CORE_GRPC_KEY_FILE: z.string().optional(),
+  CORE_GRPC_CLIENT_CA_FILE: z.string().optional(),
+  /** Which services are somebody by their certificate: `spiffe://… [workspace=NAME] scope …`, separated by commas. */
+  SERVICE_IDENTITIES: z
+    .string()
+    .default('')
+    .transform((text, context) => {
+      const actors = parseServices(text)
+      if (typeof actors !== 'string') return actors
+      context.addIssue(actors)
+      return z.NEVER
+    }),
+  /** Whether a sidecar, over loopback, is believed in x-forwarded-client-cert. */
+  FORWARDED_CLIENT_CERT: z.enum(['ignore', 'loopback']).default('ignore'),
   EDGE_TOKEN: z.string().min(32, 'must have at least 32 characters').optional(),
   /** What the gateway is reached at from outside: `iss` and `aud` of the tokens that are issued here. */
   PUBLIC_URL: z

@@ -6,7 +6,7 @@ import { createAudit, migrations as audit } from './audit/index.ts'
 import { createBudgets } from './budgets.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
-import { createIdentity, migrations as identity } from './identity/index.ts'
+import { createIdentity, createServices, migrations as identity } from './identity/index.ts'
 import { createIngest, migrations as ingest } from './ingest/index.ts'
 import { createMetrics } from './metrics.ts'
 import { createQuery, migrations as queries } from './query/index.ts'
@@ -24,10 +24,12 @@ import { DirectoryError, openDataDirectory } from './storage/directory.ts'
 import { openPglite } from './storage/pglite/connect.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
 import { createStream, workspaceOf } from './stream/index.ts'
+import { readTls } from './tls.ts'
 
 /** The composition root of the core: everything it is made of, in the order in which it needs one another. */
 async function start(env: Env) {
   const log = createLog(env.LOG_LEVEL)
+  const tls = readTls(env)
   const directory = openDataDirectory(env.EDGEWISE_DATA)
   const masterKeys = readMasterKeys(directory.at('master.key'), {
     key: env.EDGEWISE_MASTER_KEY,
@@ -85,6 +87,7 @@ async function start(env: Env) {
       db,
       edgeToken: env.EDGE_TOKEN ?? secretFile(directory.at('edge.token')),
       operatorToken: secretFile(directory.at('operator.token')),
+      serviceOf: createServices(env.SERVICE_IDENTITIES, { forwarded: env.FORWARDED_CLIENT_CERT === 'loopback' }),
       defaultPlan: {
         name: 'standard',
         requests: env.DEFAULT_PLAN_REQUESTS,
@@ -129,6 +132,7 @@ async function start(env: Env) {
     host: env.CORE_HOST,
     httpPort: env.CORE_HTTP_PORT,
     grpcPort: env.CORE_GRPC_PORT,
+    tls,
     services: {
       identity: domains.identity.service,
       tokens: domains.identity.tokens,

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { interceptors, type InterceptorPorts } from '#mesh/rpc/interceptors.ts'
 import { mount } from '#mesh/rpc/mount.ts'
 import type { Interceptor, Service } from '#mesh/rpc/call.ts'
-import { startGrpcServer } from '#mesh/rpc/node/server.ts'
+import { type GrpcTls, startGrpcServer } from '#mesh/rpc/node/server.ts'
 import { grpcWebHandler } from '#mesh/rpc/node/web.ts'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
@@ -20,6 +20,8 @@ export interface ServerOptions {
   readonly host: string
   readonly httpPort: number
   readonly grpcPort: number
+  /** For gRPC; without it both doors are plain. */
+  readonly tls: GrpcTls | undefined
   readonly services: {
     readonly identity: Service<typeof IdentityService>
     readonly tokens: Service<typeof TokenService>
@@ -59,6 +61,7 @@ export async function startServer(options: ServerOptions) {
     address: `${options.host}:${options.grpcPort}`,
     services,
     interceptors: around,
+    tls: options.tls,
   })
   const web = grpcWebHandler({ services, interceptors: around })
   let draining = false

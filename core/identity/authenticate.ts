@@ -16,7 +16,7 @@ const edge = create(ActorSchema, { id: 'svc_edge', scopes: ['internal:edge'] })
 const operator = create(ActorSchema, { id: 'svc_operator', scopes: ['internal:operator'] })
 
 /**
- * Turns a call's credential, a key or a token, into an actor. Verified ones are remembered for at most five seconds, never past their
+ * Turns a call's credential, a key or a token, into an actor; or else the certificate of whoever calls. Verified ones are remembered for at most five seconds, never past their
  * expiry, and forgotten at once when anything about keys changes in this process.
  */
 export function createAuthenticator(deps: {
@@ -24,6 +24,7 @@ export function createAuthenticator(deps: {
   readonly verifyToken: (token: string) => Promise<{ readonly actor: Actor; readonly expiresAtMs: number }>
   readonly edgeToken: string
   readonly operatorToken: string
+  readonly serviceOf: (call: Call) => Actor | undefined
   readonly now: () => number
 }): { authenticate(call: Call): Promise<Actor | undefined>; forget(): void } {
   const services = [
@@ -41,7 +42,8 @@ export function createAuthenticator(deps: {
   return {
     async authenticate(call) {
       const text = credential(call)
-      if (text === undefined) return undefined
+      // A service may call for somebody else, whose credential it then sends.
+      if (text === undefined) return deps.serviceOf(call)
       const digest = secretHash(text)
       const service = services.find((known) => timingSafeEqual(known.digest, Buffer.from(digest)))
       if (service !== undefined) return service.actor

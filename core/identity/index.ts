@@ -17,6 +17,8 @@ import { deleteAttemptsBefore, deleteSpentBefore } from './store-users.ts'
 import { userService } from './user-rpc.ts'
 import { verifyCredential } from './verify-key.ts'
 
+export { createServices, parseServices } from './services.ts'
+
 export const migrations = { domain: 'identity', folder: new URL('./migrations', import.meta.url) }
 
 /** Of one workspace, between two times of writing them down. */
@@ -43,6 +45,8 @@ export interface Identity {
 type Options = Omit<Deps, 'forget' | 'signer' | 'trust'> & {
   readonly edgeToken: string
   readonly operatorToken: string
+  /** Who a service is by its certificate, where a call carries no credential. */
+  readonly serviceOf: (call: Call) => Actor | undefined
 }
 
 export function createIdentity(options: Options): Identity {
@@ -59,6 +63,7 @@ export function createIdentity(options: Options): Identity {
     verifyToken: (token) => trust.verify(token),
     edgeToken: options.edgeToken,
     operatorToken: options.operatorToken,
+    serviceOf: options.serviceOf,
     now,
   })
   const inUse = new Map<string, Set<string>>()

@@ -9,11 +9,21 @@ import type {
 import type { Failure } from '../errors.ts'
 import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
 
+/** The other end of a connection, as the transport knows it. */
+export interface Peer {
+  /** Empty where there is none. */
+  readonly address: string
+  /** Of its certificate, where that was signed by an authority that is trusted with services. */
+  readonly spiffeId: string | undefined
+}
+
 /** One call as a server sees it, the same whichever transport brought it. Filled in by the interceptors, in their order. */
 export interface Call {
   readonly method: DescMethod
   /** Lower-case metadata as it came. */
   readonly metadata: ReadonlyMap<string, string>
+  /** Absent in memory. */
+  readonly peer?: (() => Peer) | undefined
   requestId: string
   /** W3C trace context to pass on. */
   traceparent: string

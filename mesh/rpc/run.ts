@@ -10,6 +10,7 @@ import type { Call, Interceptor } from './call.ts'
 export class OpenCall implements Call {
   readonly method: DescMethod
   readonly metadata: ReadonlyMap<string, string>
+  readonly peer: Call['peer']
   readonly startedAt = performance.now()
   requestId = ''
   traceparent = ''
@@ -23,9 +24,10 @@ export class OpenCall implements Call {
   #interrupt: ((reason: Failure) => void) | undefined = undefined
 
   /** `asked` is the caller's deadline in milliseconds since 1970. */
-  constructor(method: DescMethod, metadata: ReadonlyMap<string, string>, asked = Infinity) {
+  constructor(method: DescMethod, metadata: ReadonlyMap<string, string>, asked = Infinity, peer?: Call['peer']) {
     this.method = method
     this.metadata = metadata
+    this.peer = peer
     this.#deadline = asked
   }
 

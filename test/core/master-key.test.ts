@@ -89,6 +89,7 @@ test('every sealed secret moves to the new master key, and is lost to the old on
         seal,
         outbound: createOutbound([]),
         noteRefusal: () => undefined,
+        serviceOf: () => undefined,
       })
     await expect(at(createSeal(next)).reseal()).rejects.toThrow('another master key')
     expect(await at(createSeal(next, [Buffer.alloc(32, 7)])).reseal()).toBe(3)

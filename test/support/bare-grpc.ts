@@ -1,6 +1,6 @@
 import type { DescMethod } from '@bufbuild/protobuf'
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
-import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
+import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { pathOf } from '#mesh/rpc/mount.ts'
 
 const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes)
@@ -8,14 +8,15 @@ const asIs = (bytes: Buffer): Buffer => bytes
 const withinMs = 10_000
 
 /** A gRPC client without anything of ours: what it is told are the codes of the specification. */
-export function connectBare(address: string) {
-  const client = new Client(address, credentials.createInsecure())
+export function connectBare(address: string, by: ChannelCredentials = credentials.createInsecure()) {
+  const client = new Client(address, by)
   return {
     [Symbol.dispose]: () => client.close(),
 
     /** The code of a call with an empty request; 0: it went well. */
-    call(method: DescMethod, key: string | null): Promise<number> {
+    call(method: DescMethod, key: string | null, headers: Readonly<Record<string, string>> = {}): Promise<number> {
       const metadata = new Metadata()
+      for (const [name, value] of Object.entries(headers)) metadata.set(name, value)
       if (key !== null) metadata.set('authorization', `Bearer ${key}`)
       const options = { deadline: Date.now() + withinMs }
       const empty = new Uint8Array()

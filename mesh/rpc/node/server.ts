@@ -14,7 +14,8 @@ import {
 import { HealthImplementation } from 'grpc-health-check'
 import { type Code, Failure, toFailure } from '../../errors.ts'
 import { largestMessage } from '../../policy.ts'
-import type { Interceptor } from '../call.ts'
+import { spiffeIdOf } from '../../spiffe.ts'
+import type { Interceptor, Peer } from '../call.ts'
 import { type Mounted, type MountedMethod, pathOf } from '../mount.ts'
 import { detailsKey, toStatus } from '../problem.ts'
 import { deadlinePassed, decodeRequest, encodeAnswer, OpenCall, runStream, runUnary } from '../run.ts'
@@ -27,6 +28,13 @@ export interface GrpcLimits {
   readonly keepaliveMs?: number
   /** How long `close` lets calls in flight end by themselves. */
   readonly graceMs?: number
+}
+
+/** In PEM. With it, only clients come in whose certificate one of the authorities signed. */
+export interface GrpcTls {
+  readonly certificate: Buffer
+  readonly key: Buffer
+  readonly clientAuthorities: Buffer
 }
 
 export interface GrpcServer {
@@ -43,11 +51,13 @@ export async function startGrpcServer({
   address,
   services,
   interceptors,
+  tls,
   limits: { maxStreamsPerConnection = 1_000, keepaliveMs = 30_000, graceMs = 10_000 } = {},
 }: {
   readonly address: string
   readonly services: readonly Mounted[]
   readonly interceptors: readonly Interceptor[]
+  readonly tls?: GrpcTls | undefined
   readonly limits?: GrpcLimits
 }): Promise<GrpcServer> {
   const methods = services.flatMap((mounted) => mounted.methods)
@@ -81,7 +91,7 @@ export async function startGrpcServer({
   setServing(false)
 
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, credentialsOf(tls), (error, bound) => {
       if (error === null) resolve(bound)
       else reject(error)
     })
@@ -100,6 +110,12 @@ export async function startGrpcServer({
       })
     },
   }
+}
+
+function credentialsOf(tls: GrpcTls | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure()
+  const { certificate, key, clientAuthorities } = tls
+  return ServerCredentials.createSsl(clientAuthorities, [{ cert_chain: certificate, private_key: key }], true)
 }
 
 /** Bytes in, bytes out: decoding is inside the interceptors, so that a bad message is a failure like any other. */
@@ -179,7 +195,7 @@ function arrive(method: MountedMethod['method'], surface: Surface): { open: Open
     if (typeof value === 'string') metadata.set(name, value)
   }
   const deadline = Number(surface.getDeadline())
-  const open = new OpenCall(method, metadata, deadline)
+  const open = new OpenCall(method, metadata, deadline, () => peerOf(surface))
   let settled = false
   surface.on('cancelled', () => {
     // grpc-js also says so after every answer, and when it has enforced the deadline itself.
@@ -187,6 +203,13 @@ function arrive(method: MountedMethod['method'], surface: Surface): { open: Open
     open.cancel(Date.now() >= deadline ? deadlinePassed() : new Failure('request.cancelled', 'The caller went away.'))
   })
   return { open, settle: () => void (settled = true) }
+}
+
+function peerOf(surface: Surface): Peer {
+  return {
+    address: surface.getPeer().replace(/:\d+$/, ''),
+    spiffeId: spiffeIdOf(surface.getAuthContext().sslPeerCertificate?.subjectaltname),
+  }
 }
 
 /** Resolves also when the call is cancelled: the next step of the run finds its signal aborted. */

@@ -39,7 +39,10 @@ export function grpcWebHandler({
       res.writeHead(200, { 'content-type': contentType }).end(encodeTrailers(statusTrailers(unknown, '')))
       return
     }
-    const open = new OpenCall(entry.method, metadataOf(req), deadlineOf(req))
+    const open = new OpenCall(entry.method, metadataOf(req), deadlineOf(req), () => ({
+      address: req.socket.remoteAddress ?? '',
+      spiffeId: undefined,
+    }))
     res.on('close', () => {
       if (!res.writableFinished) open.cancel(new Failure('request.cancelled', 'The caller went away.'))
     })

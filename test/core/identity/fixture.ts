@@ -22,6 +22,7 @@ export async function startIdentity({ outboundAllow = [] as readonly string[] } 
       db: store.db,
       edgeToken,
       operatorToken,
+      serviceOf: () => undefined,
       defaultPlan: { name: 'standard', requests: 100, windowSeconds: 60 },
       now: () => clock.now,
       createDatabase: async (name) => void databases.push(name),
