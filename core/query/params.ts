@@ -1,8 +1,9 @@
 import { Failure, type Violation } from '#mesh/errors.ts'
+import { partsOf } from '#mesh/arrays.ts'
 import { closest } from '#mesh/closest.ts'
 import type { Statement, StatementParameter } from './gate/gate.ts'
 import type { QueryLimits } from './limits.ts'
-import { encodeValue, partsOf } from './values.ts'
+import { encodeValue } from './values.ts'
 
 /** What is said of a parameter beyond its type. */
 export interface ParameterRule {

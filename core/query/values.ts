@@ -1,4 +1,5 @@
 import { isIPv4, isIPv6 } from 'node:net'
+import { partsOf } from '#mesh/arrays.ts'
 import type { ParameterType } from './gate/types.ts'
 
 /** A value for the engine, in the escaping of its HTTP parameters; or the reason why it is none of the type. */
@@ -22,24 +23,6 @@ export function encodeValue(type: ParameterType, value: string): Encoded {
     texts.push(isBare.test(type.value) ? one.text : `'${escape(one.text).replaceAll("'", "\\'")}'`)
   }
   return { ok: true, text: `[${texts.join(',')}]` }
-}
-
-/** The values of an array, each as text; undefined where it is none. */
-export function partsOf(value: string): readonly string[] | undefined {
-  const trimmed = value.trim()
-  if (trimmed === '') return []
-  if (!trimmed.startsWith('[')) return value.split(',')
-  try {
-    // Numbers keep their text: a double would lose digits of 64-bit ones.
-    const list: unknown = JSON.parse(trimmed, (_, item: unknown, context?: { readonly source?: string }) =>
-      typeof item === 'number' ? (context?.source ?? String(item)) : item,
-    )
-    if (!Array.isArray(list)) return undefined
-    const parts = list.map((item: unknown) => (typeof item === 'boolean' ? String(item) : item))
-    return parts.every((item) => typeof item === 'string') ? parts : undefined
-  } catch {
-    return undefined
-  }
 }
 
 /** Types whose values stand in an array without quotes. */

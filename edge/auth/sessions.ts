@@ -28,8 +28,8 @@ export interface Session {
   readonly expiresAtMs: number
   /** Verified here, by the keys of its issuer. */
   readonly byToken: boolean
-  /** What of the actor decides which rows an answer has: part of every cache key. */
-  readonly variant: string
+  /** What there is to see for the actor: part of every cache key. */
+  readonly predicate: string
   /** The actor's own rate limit. */
   readonly meter: Meter
 }
@@ -82,7 +82,7 @@ export function createSessions({ identity, trust, feed, limiter, now }: Sessions
       actor,
       expiresAtMs,
       byToken: isToken(credential),
-      variant: variantOf(actor),
+      predicate: predicateOf(actor),
       meter: limiter.meter(`${actor.workspace}/${actor.subject || actor.id}`, {
         name: actor.plan?.name || 'default',
         limit: actor.plan?.requests ?? 0,
@@ -173,15 +173,13 @@ function refused(): Failure {
   return new Failure('auth.invalid', 'The key is not known.')
 }
 
-/** Workspace, bound parameters, row filters and whose personal data is seen, in one canonical text. */
-function variantOf({ workspace, params, filters, scopes }: Actor): string {
-  const bound = Object.entries(params).sort(([a], [b]) => (a < b ? -1 : 1))
-  const rows = filters
-    .map(({ stream, column, values }) => [stream, column, values.toSorted()])
-    .map((filter) => JSON.stringify(filter))
-    .sort()
-  const unmasked = scopes.filter((scope) => scope.startsWith('pii:')).sort()
-  return JSON.stringify([workspace, bound, rows, unmasked])
+/** Row filters, and whose personal data is seen, in one text, however they are ordered. */
+export function predicateOf({ filters, scopes }: Pick<Actor, 'filters' | 'scopes'>): string {
+  const rows = filters.map(({ stream, column, values }) =>
+    JSON.stringify([stream, column, [...new Set(values)].toSorted()]),
+  )
+  const unmasked = scopes.filter((scope) => scope.startsWith('pii:'))
+  return [...new Set([...rows, ...unmasked])].toSorted().join('\n')
 }
 
 /** Makes room for one more by forgetting the oldest. */

@@ -3,11 +3,12 @@ import { Failure, type Violation } from '#mesh/errors.ts'
 import type { CallQueryRequestSchema, Format, Parameter } from '#proto/edgewise/query/v1/query_pb.ts'
 import type { Session } from '../auth/sessions.ts'
 import { closest } from '#mesh/closest.ts'
+import { canonical, isArray } from './canonical.ts'
 import type { Description } from './descriptions.ts'
 
 /** One call of a published query, in the one form in which it can be compared with others. */
 export interface Question {
-  /** Workspace, bound parameters, filters and personal data of the actor, query, version, format, time zone, integers, parameters. */
+  /** Workspace, the actor's predicate, query, version, format, time zone, integers, values of the parameters. */
   readonly key: string
   readonly workspace: string
   readonly description: Description
@@ -24,26 +25,51 @@ export interface Asked {
   readonly params: ReadonlyMap<string, readonly string[]>
 }
 
-/** Checks the names against the query and the key, and puts the values in order. */
-export function questionOf({ actor, variant }: Session, description: Description, asked: Asked): Question {
+/**
+ * Checks the names against the query and the credential, and puts the values in order. Two questions have one key if and
+ * only if the core would answer them with the same bytes: so what a credential binds, and what the query has by default,
+ * counts as if the caller had given it.
+ */
+export function questionOf({ actor, predicate }: Session, description: Description, asked: Asked): Question {
   const { query, workspace } = description
-  const params = checked(query.parameters, asked.params, actor.params)
   const { format, timezone, int64AsString } = asked
+  checkNames(query.parameters, asked.params, actor.params)
+  const given = new Map<string, string>()
+  // What is bound and no parameter of the query is refused by the core; nobody else's question may be the same.
+  const values = new Map(Object.entries(actor.params))
+  for (const parameter of query.parameters) {
+    const { name, defaultValue } = parameter
+    const texts = asked.params.get(name)
+    const text = texts === undefined ? (values.get(name) ?? defaultValue) : single(parameter, texts)
+    // Without a value an array is empty, and everything else is NULL, which no text is.
+    if (text === undefined && !isArray(parameter.type)) continue
+    const value = canonical(parameter, text ?? '', timezone)
+    values.set(name, value)
+    if (texts !== undefined) given.set(name, value)
+  }
+  const inOrder = [...values].sort(([a], [b]) => (a < b ? -1 : 1))
   return {
-    key: JSON.stringify([variant, query.name, query.version, format, timezone, int64AsString, Object.entries(params)]),
+    key: JSON.stringify([workspace, predicate, query.name, query.version, format, timezone, int64AsString, inOrder]),
     workspace,
     description,
     cacheable: (query.cache?.ttlSeconds ?? 0) > 0,
-    call: { name: query.name, version: query.version, params, format, timezone, int64AsString },
+    call: {
+      name: query.name,
+      version: query.version,
+      params: Object.fromEntries(given),
+      format,
+      timezone,
+      int64AsString,
+    },
   }
 }
 
-function checked(
+function checkNames(
   parameters: readonly Parameter[],
   given: ReadonlyMap<string, readonly string[]>,
   bound: Readonly<Record<string, string>>,
-): Record<string, string> {
-  const known = new Map(parameters.map((parameter) => [parameter.name, parameter]))
+): void {
+  const known = new Set(parameters.map(({ name }) => name))
   for (const name of given.keys()) {
     if (Object.hasOwn(bound, name)) {
       throw new Failure('auth.bound_parameter', `The key supplies ${name}: the caller may not.`, {
@@ -52,7 +78,7 @@ function checked(
     }
   }
   const unknown = [...given.keys()].filter((name) => !known.has(name))
-  if (unknown.length > 0) throw unknownParameters(unknown, [...known.keys(), 'version', 'timezone', 'int64'])
+  if (unknown.length > 0) throw unknownParameters(unknown, [...known, 'version', 'timezone', 'int64'])
   const missing = parameters.filter(
     ({ name, required, defaultValue }) =>
       required && defaultValue === undefined && !given.has(name) && !Object.hasOwn(bound, name),
@@ -63,24 +89,15 @@ function checked(
       errors: missing.map(({ name, type }) => ({ pointer: name, reason: `required, of type ${type}` })),
     })
   }
-  const params: Record<string, string> = {}
-  for (const name of [...given.keys()].sort()) {
-    const parameter = known.get(name)
-    if (parameter !== undefined) params[name] = valueOf(parameter, given.get(name) ?? [])
-  }
-  return params
 }
 
-/** Arrays repeat or are comma-separated, and travel as JSON; everything else is given once, and travels as it is. */
-function valueOf({ name, type }: Parameter, values: readonly string[]): string {
-  const [value = ''] = values
-  if (/^Array\(/i.test(type)) {
-    if (values.length === 1 && value.startsWith('[')) return value
-    return JSON.stringify(values.length === 1 ? (value === '' ? [] : value.split(',')) : values)
-  }
-  if (values.length === 1) return value
-  throw new Failure('query.parameter', `${name} is given ${values.length} times.`, {
-    errors: [{ pointer: name, reason: `given ${values.length} times, but ${type} takes one value` }],
+/** One text: arrays may be repeated, everything else is given once. */
+function single({ name, type }: Parameter, texts: readonly string[]): string {
+  const [text = ''] = texts
+  if (texts.length === 1) return text
+  if (isArray(type)) return JSON.stringify(texts)
+  throw new Failure('query.parameter', `${name} is given ${texts.length} times.`, {
+    errors: [{ pointer: name, reason: `given ${texts.length} times, but ${type} takes one value` }],
   })
 }
 

@@ -91,7 +91,7 @@ function anonymous(c: AppContext, deps: Deps, workspace: string, { name, limit }
     actor: create(ActorSchema, { workspace, id: 'anonymous', corsOrigins: ['*'] }),
     expiresAtMs: Infinity,
     byToken: false,
-    variant: '',
+    predicate: '',
     meter: deps.meters(`route:${workspace}/${name}/${network}`, policy),
   }
 }

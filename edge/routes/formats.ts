@@ -57,9 +57,10 @@ export function formatOf(accept: string | null): Format {
 
 /** `?timezone=` and `?int64=`, which every question may carry. */
 export function presentationOf(given: Map<string, readonly string[]>): { timezone: string; int64AsString: boolean } {
-  const timezone = one(given, 'timezone') ?? ''
-  if (timezone !== '' && !isTimezone(timezone)) {
-    throw new Failure('request.invalid', `${timezone.slice(0, 64)} is not a time zone.`, {
+  const text = one(given, 'timezone') ?? ''
+  const timezone = text === '' ? 'UTC' : timezoneOf(text)
+  if (timezone === undefined) {
+    throw new Failure('request.invalid', `${text.slice(0, 64)} is not a time zone.`, {
       errors: [{ pointer: 'timezone', reason: 'not a name like Europe/Berlin' }],
     })
   }
@@ -95,10 +96,12 @@ export function searchParams(url: string): Map<string, readonly string[]> {
   return given
 }
 
-function isTimezone(name: string): boolean {
+/** The one name of a time zone that has several. */
+function timezoneOf(name: string): string | undefined {
   try {
-    return new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions().timeZone !== '' && /^[A-Za-z]/.test(name)
+    const { timeZone } = new Intl.DateTimeFormat('en', { timeZone: name }).resolvedOptions()
+    return /^[A-Za-z]/.test(name) ? timeZone : undefined
   } catch {
-    return false
+    return undefined
   }
 }

@@ -17,7 +17,7 @@ function createOpenApp(env: unknown): OpenAPIHono<AppEnv> {
   const deps = createDeps(parseEnv(env))
   const actor = create(ActorSchema, { workspace: 'main', id: 'key_open', scopes: ['endpoints:read'] })
   const meter = deps.limiter.meter('open', { name: 'open', limit: 0, windowMs: 60_000 })
-  const session = { id: 0, actor, expiresAtMs: Infinity, byToken: false, variant: 'open', meter }
+  const session = { id: 0, actor, expiresAtMs: Infinity, byToken: false, predicate: '', meter }
   const open = new OpenAPIHono<AppEnv>()
   open.use(observe(deps), async (c, next) => {
     c.set('session', session)

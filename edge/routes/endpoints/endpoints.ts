@@ -7,8 +7,9 @@ import type { Deps } from '../../deps.ts'
 import { charge } from '../../limit/enforce.ts'
 import { maxJsonBytes, paramsOf, parseExact, readBody, textOf } from '../body.ts'
 import { type AppContext, type AppEnv, backgroundOf, callerOf } from '../context.ts'
-import { formatOf, one, presentationOf, searchParams, splitSuffix } from '../formats.ts'
+import { splitSuffix } from '../formats.ts'
 import { failures } from '../schemas.ts'
+import { askedOf } from './asked.ts'
 import { targetOf } from './hit.ts'
 import { respond } from './respond.ts'
 import type { Resolution } from './resolutions.ts'
@@ -69,23 +70,15 @@ async function serve(c: AppContext, deps: Deps): Promise<Response> {
     throw new Failure('auth.scope', `This needs the scope endpoints:read:${name}.`)
   }
   const accept = c.req.header('accept') ?? null
-  const given = searchParams(c.req.url)
-  const version = versionOf(one(given, 'version'))
-  const presentation = presentationOf(given)
-  if (c.req.method === 'POST') {
-    for (const [key, values] of await bodyParams(c)) given.set(key, values)
-  }
+  const body = c.req.method === 'POST' ? await bodyParams(c) : undefined
+  const asked = askedOf({ url: c.req.url, format, accept, ...(body && { body }) })
   const caller = callerOf(c)
   const description = degraded
-    ? deps.descriptions.peek(session.actor.workspace, name, version)
-    : await deps.descriptions.get(session.actor.workspace, name, version, caller)
+    ? deps.descriptions.peek(session.actor.workspace, name, asked.version)
+    : await deps.descriptions.get(session.actor.workspace, name, asked.version, caller)
   if (description === undefined)
     throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
-  const question = questionOf(session, description, {
-    ...presentation,
-    format: format ?? formatOf(accept),
-    params: given,
-  })
+  const question = questionOf(session, description, asked)
 
   const { limit } = description.query
   const resolution: Resolution = {
@@ -109,14 +102,6 @@ async function serve(c: AppContext, deps: Deps): Promise<Response> {
   if (answered.whole && c.req.method === 'GET')
     deps.resolutions.set(session, targetOf(c.req.url), accept ?? '', resolution)
   return respond(c, answered, resolution, deps.now())
-}
-
-function versionOf(text: string | undefined): number {
-  if (text === undefined) return 0
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text)
-  throw new Failure('request.invalid', 'version is a whole number from 1.', {
-    errors: [{ pointer: 'version', reason: 'not a whole number from 1' }],
-  })
 }
 
 async function bodyParams(c: AppContext): Promise<Map<string, readonly string[]>> {
