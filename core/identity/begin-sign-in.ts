@@ -6,6 +6,7 @@ import { issuerByName } from './store-tokens.ts'
 
 /** How long somebody may take at the provider. */
 export const attemptSeconds = 600
+/** As it is kept, percent-encoded: what is sealed must fit a cookie. */
 const maxReturnLength = 1_000
 
 /** A sign-in that is under way. Sealed, in the browser's keeping: nothing is stored of those that never come back. */
@@ -57,7 +58,7 @@ export async function beginSignIn(
 
 /** A path of the gateway as browsers read it: whatever leads elsewhere is refused. */
 function ownPath(text: string, base: string): string {
-  const asked = text === '' ? '/' : text
+  const asked = text === '' ? '/docs' : text
   const url = asked.startsWith('/') && URL.canParse(asked, base) ? new URL(asked, base) : undefined
   const path = url && `${url.pathname}${url.search}${url.hash}`
   // `/.//elsewhere` is a path, and `//elsewhere` is not.
@@ -65,7 +66,7 @@ function ownPath(text: string, base: string): string {
     path === undefined ||
     url?.origin !== new URL(base).origin ||
     path.startsWith('//') ||
-    asked.length > maxReturnLength
+    path.length > maxReturnLength
   ) {
     throw new Failure('request.invalid', 'return_to leads elsewhere.', {
       errors: [

@@ -26,7 +26,7 @@ const begin = createRoute({
     query: query({
       workspace: Name,
       issuer: Name.openapi({ description: 'Of PUT /v1/issuers/{name}', example: 'okta' }),
-      return_to: z.string().max(1_000).optional().openapi({ description: 'A path of this gateway; / if absent' }),
+      return_to: z.string().max(1_000).optional().openapi({ description: 'A path of this gateway; /docs if absent' }),
     }),
   },
   responses: { 303: { description: 'To the provider' }, ...failures },

@@ -278,6 +278,16 @@ describe('a sign-in', () => {
     expect(failure).toMatchObject({ problem: 'request.invalid', errors: [{ pointer: 'return_to' }] })
   })
 
+  test('leads back with as much as a cookie can hold', async () => {
+    provider.state.claims = ann
+    const returnTo = `/${'é'.repeat(166)}`
+    const { url, attempt } = await begin({ returnTo })
+    expect(attempt.length).toBeLessThan(4_096 - 100)
+    expect((await finish(await visit(url), attempt)).returnTo).toBe(encodeURI(returnTo))
+    expect((await failureOf(begin({ returnTo: `${returnTo}é` }))).problem).toBe('request.invalid')
+    expect((await signIn()).returnTo).toBe('/docs')
+  })
+
   test.each([
     ['a workspace that is not there', { workspace: 'nowhere' }],
     ['an issuer that is not there', { issuer: 'nobody' }],
