@@ -38,7 +38,7 @@ beforeAll(async () => {
     CORE_GRPC_CLIENT_CA_FILE: at('mesh.crt'),
     SERVICE_IDENTITIES: `${edge} internal:edge, ${orders} workspace=main streams:read`,
   })
-})
+}, 120_000)
 afterAll(async () => {
   await core?.stop()
   directory.remove()
@@ -116,7 +116,7 @@ describe.skipIf(openssl === undefined)('over mutual TLS', () => {
   })
 })
 
-test('behind a sidecar that is believed, services are who it says they are', async () => {
+test('behind a sidecar that is believed, services are who it says they are', { timeout: 120_000 }, async () => {
   const behind = await startCore(at('behind'), {
     SERVICE_IDENTITIES: `${edge} internal:edge`,
     FORWARDED_CLIENT_CERT: 'loopback',
