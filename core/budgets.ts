@@ -1,5 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
-import { available, nothingUsed, type Policy, roll, type Usage, waitMs } from '#mesh/window.ts'
+import { available, nearShare, nothingUsed, type Policy, roll, type Usage, waitMs } from '#mesh/window.ts'
 import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
 
 /** What a plan bounds beside requests, which edges count. */
@@ -44,7 +44,6 @@ export interface BudgetsDeps {
 
 const units: readonly Unit[] = ['rows', 'bytes', 'events']
 const maxKept = 100_000
-const nearShare = 0.8
 
 export function createBudgets({ now, onNear }: BudgetsDeps): Budgets {
   const kept = new Map<string, Usage>()

@@ -21,6 +21,9 @@ export interface Usage {
   readonly evenAt?: number
 }
 
+/** Of a limit: where so much is used, it is worth a word. */
+export const nearShare = 0.8
+
 export const nothingUsed: Usage = { window: 0, used: 0, usedBefore: 0 }
 
 /** What was stored. What is lost or cannot be read counts as nothing used: a window's counting is no reason to refuse. */

@@ -19,6 +19,9 @@ export interface UsageSum {
   readonly cost: string
   readonly request_bytes: string
   readonly response_bytes: string
+  readonly rows_read: string
+  readonly bytes_read: string
+  readonly events: string
 }
 
 const dayMs = 86_400_000
@@ -56,7 +59,8 @@ export async function readUsage(
     warehouse.rows<UsageSum>({
       sql: `SELECT ${keyOf[input.by] ?? "''"} AS key, count() AS requests, countIf(status >= 400) AS failed,
               countIf(cache IN ('HIT', 'STALE')) AS cached, sum(cost) AS cost, sum(request_bytes) AS request_bytes,
-              sum(response_bytes) AS response_bytes
+              sum(response_bytes) AS response_bytes, sum(rows_read) AS rows_read, sum(bytes_read) AS bytes_read,
+              sum(events) AS events
             FROM _requests
             WHERE time >= fromUnixTimestamp64Milli({from:Int64}) AND time < fromUnixTimestamp64Milli({to:Int64})
               AND ({actor:String} = '' OR actor = {actor:String})

@@ -57,7 +57,14 @@ export async function replayQuarantine(
         const own = isSeen || rows[row]?.text !== ''
         return { row, column, reason: own ? reason : withheld }
       })
-      return { replayed: { accepted: mended.length, errors }, positions: await append(deps, stream, mended) }
+      // They are sent once more. What is still bad stays where it is, and was charged when it came.
+      const giveBack = await deps.budgets.spend(ctx.actor, { events: mended.length })
+      try {
+        return { replayed: { accepted: mended.length, errors }, positions: await append(deps, stream, mended) }
+      } catch (thrown) {
+        giveBack()
+        throw thrown
+      }
     })
     if (replayed.accepted > 0) await recordRows(deps, ctx, 'replay_quarantine', `quarantine/${name}`, replayed.accepted)
     await waitBriefly(deps, ctx, positions)

@@ -14,6 +14,7 @@ import {
   WriteEventsResponseSchema,
   WriteUsageResponseSchema,
 } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import type { Quota } from '../budgets.ts'
 import { contextOf } from '../context.ts'
 import { deleteRows } from './delete-rows.ts'
 import { deleteStream } from './delete-stream.ts'
@@ -33,10 +34,13 @@ import { writeUsage } from './write-usage.ts'
 export function ingestService(deps: Deps): Service<typeof IngestService> {
   return {
     async writeEvents(request, call) {
-      const { inferred, offsets, changed: _, ...written } = await writeEvents(deps, contextOf(call), request)
+      const ctx = contextOf(call)
+      const { inferred, offsets, changed: _, ...written } = await writeEvents(deps, ctx, request)
+      const quotas = (await deps.budgets.quotas(ctx.actor)).filter(({ unit }) => unit === 'events')
       return create(WriteEventsResponseSchema, {
         ...written,
         errors: [...written.errors],
+        quotas: quotas.map(quotaShape),
         offsets: offsets.map(({ partition, offset }) => ({ partition, offset: BigInt(offset) })),
         ...(inferred === undefined ? {} : { inferred: schemaMessage(inferred) }),
       })
@@ -60,14 +64,11 @@ export function ingestService(deps: Deps): Service<typeof IngestService> {
           cost: BigInt(sum.cost),
           requestBytes: BigInt(sum.request_bytes),
           responseBytes: BigInt(sum.response_bytes),
+          rowsRead: BigInt(sum.rows_read),
+          bytesRead: BigInt(sum.bytes_read),
+          events: BigInt(sum.events),
         })),
-        quotas: quotas.map(({ unit, limit, windowMs, left, resetMs }) => ({
-          name: unit,
-          limit: BigInt(limit),
-          windowSeconds: windowMs / 1000,
-          remaining: BigInt(left),
-          resetMs,
-        })),
+        quotas: quotas.map(quotaShape),
       })
     },
     async putStream(request, call) {
@@ -125,5 +126,15 @@ export function ingestService(deps: Deps): Service<typeof IngestService> {
       const discarded = await discardQuarantine(deps, contextOf(call), request)
       return create(DiscardQuarantineResponseSchema, { discarded })
     },
+  }
+}
+
+function quotaShape({ unit, limit, windowMs, left, resetMs }: Quota) {
+  return {
+    name: unit,
+    limit: BigInt(limit),
+    windowSeconds: windowMs / 1000,
+    remaining: BigInt(left),
+    resetMs,
   }
 }

@@ -39,6 +39,8 @@ export interface Streams {
 export function createStreams({ db, log, stream: { tables }, limits, partitions }: IngestOptions): Streams {
   const cache = new Map<string, Stream>()
   const topics = new Map<string, number>()
+  /** Workspaces whose system tables are known to be as this version has them. */
+  const current = new Set<string>()
   const making = new Map<string, Promise<void>>()
 
   /** How many partitions a topic really has: those of its first creation. */
@@ -216,7 +218,8 @@ export function createStreams({ db, log, stream: { tables }, limits, partitions 
 
     async system(workspace, name) {
       const topic = `${workspace}.${name}`
-      if (!topics.has(topic)) await tables.createDatabase(workspace)
+      if (!current.has(workspace)) await tables.createDatabase(workspace)
+      current.add(workspace)
       return { topic, partitions: (await partitionsOf(topic)) ?? 1 }
     },
   }

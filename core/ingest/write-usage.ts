@@ -18,6 +18,9 @@ export interface UsageEvent {
   readonly requestBytes: bigint
   readonly responseBytes: bigint
   readonly cost: number
+  readonly rowsRead: bigint
+  readonly bytesRead: bigint
+  readonly events: bigint
 }
 
 const maxTextLength = 200
@@ -67,5 +70,8 @@ function rowOf(event: UsageEvent): string {
     request_bytes: Number(event.requestBytes),
     response_bytes: Number(event.responseBytes),
     cost: event.cost,
+    rows_read: Number(event.rowsRead),
+    bytes_read: Number(event.bytesRead),
+    events: Number(event.events),
   })
 }

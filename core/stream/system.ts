@@ -8,6 +8,8 @@ export const systemPii: ReadonlyMap<string, readonly string[]> = new Map([['_qua
 interface SystemTable {
   /** Types by name. */
   readonly columns: Readonly<Record<string, string>>
+  /** Of the columns, those that tables made by earlier versions lack. */
+  readonly later?: readonly string[]
   readonly engine: string
 }
 
@@ -40,7 +42,11 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       request_bytes: 'UInt64',
       response_bytes: 'UInt64',
       cost: 'UInt32',
+      rows_read: 'UInt64',
+      bytes_read: 'UInt64',
+      events: 'UInt64',
     },
+    later: ['rows_read', 'bytes_read', 'events'],
     engine: 'MergeTree PARTITION BY toYYYYMM(time) ORDER BY time TTL toDateTime(time) + INTERVAL 90 DAY',
   },
   _audit: {
@@ -62,7 +68,7 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
 
 /** The statements that make the system's own tables, each with its masked view. */
 export function systemTablesSql(workspace: string): readonly string[] {
-  return Object.entries(systemTables).flatMap(([name, { columns, engine }]) => {
+  return Object.entries(systemTables).flatMap(([name, { columns, later = [], engine }]) => {
     const list: MaskedColumn[] = Object.entries(columns).map(([column, type]) => ({
       name: column,
       type,
@@ -71,6 +77,10 @@ export function systemTablesSql(workspace: string): readonly string[] {
     return [
       `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.${quoteName(name)} (${list.map(columnSql).join(', ')},
        ${hiddenSql}) ENGINE = ${engine} ${tableSettings}`,
+      ...later.map(
+        (column) =>
+          `ALTER TABLE ${quoteName(workspace)}.${quoteName(name)} ADD COLUMN IF NOT EXISTS ${quoteName(column)} ${columns[column]}`,
+      ),
       maskedViewSql(workspace, name, list, 'CREATE VIEW IF NOT EXISTS'),
     ]
   })

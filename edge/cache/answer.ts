@@ -35,7 +35,11 @@ export async function answer(deps: AnswerDeps, question: Question, asker: Asker)
   return through<Rows>(deps, wanted, asker)
 }
 
-async function answerOf({ head, body }: Collected & { whole: true }, question: Question, at: number): Promise<Answer> {
+async function answerOf(
+  { head, body, read }: Collected & { whole: true },
+  question: Question,
+  at: number,
+): Promise<Answer> {
   const {
     ttlSeconds = 0,
     staleWhileRevalidateSeconds = 0,
@@ -48,6 +52,7 @@ async function answerOf({ head, body }: Collected & { whole: true }, question: Q
     contentType: head.contentType,
     version: head.queryVersion,
     etag: await etagOf(body, head.contentType),
+    read,
     storedAt: at,
     freshMs: ttlSeconds * 1000,
     revalidateMs: (ttlSeconds + staleWhileRevalidateSeconds) * 1000,

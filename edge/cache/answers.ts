@@ -1,3 +1,5 @@
+import type { Read } from './collect.ts'
+
 /** A whole answer to a question, and until when it may be given. */
 export interface Answer {
   readonly key: string
@@ -6,6 +8,8 @@ export interface Answer {
   readonly contentType: string
   readonly version: number
   readonly etag: string
+  /** What it took to make it. */
+  readonly read: Read | undefined
   readonly storedAt: number
   /** Milliseconds after `storedAt`: fresh until, may be given while a new one is fetched until, may stand in for an error until. */
   readonly freshMs: number

@@ -4,8 +4,19 @@ import type { ResultChunk, ResultHead } from '#proto/edgewise/query/v1/query_pb.
 /** Held back so that a failure before it still has its status; what is larger is streamed, not shared and not cached. */
 export const heldBytes = 1 << 20
 
+/** What a query read from tables. */
+export interface Read {
+  readonly rows: bigint
+  readonly bytes: bigint
+}
+
 export type Collected =
-  | { readonly whole: true; readonly head: ResultHead; readonly body: Uint8Array<ArrayBuffer> }
+  | {
+      readonly whole: true
+      readonly head: ResultHead
+      readonly body: Uint8Array<ArrayBuffer>
+      readonly read: Read | undefined
+    }
   | { readonly whole: false; readonly head: ResultHead; readonly body: ReadableStream<Uint8Array> }
 
 /** Reads a result up to its end, or to where holding it back would be too much. */
@@ -24,7 +35,9 @@ export async function collect(chunks: AsyncIterable<ResultChunk>): Promise<Colle
       else if (piece.case === 'body') bytes += held[held.push(piece.value) - 1]!.byteLength
       else if (piece.case === 'tail') {
         if (head === undefined) throw brokenOff()
-        return { whole: true, head, body: joined(held, bytes) }
+        const { rowsRead, bytesRead } = piece.value
+        const read = rowsRead === undefined ? undefined : { rows: rowsRead, bytes: bytesRead ?? 0n }
+        return { whole: true, head, body: joined(held, bytes), read }
       }
     }
     if (head === undefined) throw brokenOff()

@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import { Failure } from '#mesh/errors.ts'
-import type { Quota } from '#proto/edgewise/query/v1/query_pb.ts'
+import type { PlanQuota } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { type AppContext, type AppEnv, backgroundOf } from '../routes/context.ts'
 import type { Meter } from './limiter.ts'
 
@@ -18,7 +18,7 @@ export function limit(): MiddlewareHandler<AppEnv> {
 }
 
 /** What the core says of the further quotas of the caller's plan, for the RateLimit fields. */
-export function report(c: AppContext, quotas: readonly Quota[]): void {
+export function report(c: AppContext, quotas: readonly Omit<PlanQuota, '$typeName' | '$unknown'>[]): void {
   if (quotas.length === 0) return
   const decisions = quotas.map(({ name, limit, windowSeconds, remaining, resetMs }) => ({
     allowed: true,

@@ -1,5 +1,5 @@
 import type { Decision } from './limiter.ts'
-import type { Policy } from '#mesh/window.ts'
+import { nearShare, type Policy } from '#mesh/window.ts'
 
 /** https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/: structured fields, most binding last. */
 export function rateLimitPolicy(policies: readonly Policy[]): string {
@@ -17,6 +17,18 @@ export function rateLimit(decisions: readonly Decision[]): string {
     text += `${quoted(policy.name)};r=${remaining};t=${Math.ceil(resetMs / 1000)}`
   }
   return text
+}
+
+/** Of which limits more than four fifths are used: what they are is in RateLimit and RateLimit-Policy. */
+export function planWarning(decisions: readonly Decision[]): string {
+  return decisions
+    .filter(isNear)
+    .map(({ policy }) => quoted(policy.name))
+    .join(', ')
+}
+
+export function isNear({ policy: { limit }, remaining }: Decision): boolean {
+  return limit > 0 && limit - remaining >= limit * nearShare
 }
 
 function quoted(name: string): string {

@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Deps } from '../deps.ts'
-import { rateLimit, rateLimitPolicy } from '../limit/headers.ts'
+import { planWarning, rateLimit, rateLimitPolicy } from '../limit/headers.ts'
 import { type AppEnv, backgroundOf } from '../routes/context.ts'
 import { routePattern } from './route-pattern.ts'
 
@@ -17,6 +17,8 @@ export function observe({ requestId, metrics, usage, now }: Deps): MiddlewareHan
     c.set('cache', '')
     c.set('resource', '')
     c.set('requestBytes', 0)
+    c.set('read', undefined)
+    c.set('events', 0)
     await next()
 
     const { headers, status } = c.res
@@ -26,6 +28,8 @@ export function observe({ requestId, metrics, usage, now }: Deps): MiddlewareHan
     if (policies !== '') {
       headers.set('ratelimit-policy', policies)
       headers.set('ratelimit', rateLimit(c.var.decisions))
+      const warning = planWarning(c.var.decisions)
+      if (warning !== '') headers.set('edgewise-plan-warning', warning)
     }
     const route = routePattern(c)
     metrics.request(c.req.method, route, status, c.var.cache)
@@ -49,6 +53,9 @@ export function observe({ requestId, metrics, usage, now }: Deps): MiddlewareHan
         requestBytes: BigInt(c.var.requestBytes),
         responseBytes: BigInt(Number(headers.get('content-length') ?? 0) || 0),
         cost: c.var.cost,
+        rowsRead: c.var.read?.rows ?? 0n,
+        bytesRead: c.var.read?.bytes ?? 0n,
+        events: BigInt(c.var.events),
       },
       backgroundOf(c),
     )

@@ -1,4 +1,5 @@
 import type { Context } from 'hono'
+import type { Read } from '../cache/collect.ts'
 import type { Session } from '../auth/sessions.ts'
 import type { Background, Caller } from '../core.ts'
 import type { Decision } from '../limit/limiter.ts'
@@ -18,6 +19,10 @@ export interface Variables {
   resource: string
   cache: string
   requestBytes: number
+  /** What its query read. Undefined where the core does not say. */
+  read: Read | undefined
+  /** Rows that it sent. */
+  events: number
 }
 
 export interface AppEnv {

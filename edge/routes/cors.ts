@@ -13,6 +13,7 @@ const exposed = [
   'Edgewise-Cost',
   'Edgewise-Fallback',
   'Edgewise-Key-Expires',
+  'Edgewise-Plan-Warning',
 ].join(', ')
 const allowed =
   'Authorization, X-API-Key, Content-Type, Content-Encoding, Accept, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, X-CSRF-Token, Traceparent'

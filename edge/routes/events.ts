@@ -1,5 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { asCaller } from '../core.ts'
+import { report } from '../limit/enforce.ts'
 import type { Deps } from '../deps.ts'
 import { readBody } from './body.ts'
 import { type AppEnv, callerOf } from './context.ts'
@@ -63,6 +64,9 @@ export function events(app: OpenAPIHono<AppEnv>, { core, settings }: Deps): void
       },
       asCaller(callerOf(c)),
     )
+    // A repeat was counted when it came first; what was only tried was not written.
+    if (!answer.replayed && !dryRun) c.set('events', answer.accepted + answer.quarantined)
+    report(c, answer.quotas)
     return c.json(
       {
         accepted: answer.accepted,

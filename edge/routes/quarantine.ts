@@ -116,6 +116,7 @@ export function quarantine(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
       },
       asCaller(callerOf(c)),
     )
+    c.set('events', accepted)
     return c.json(
       {
         accepted,

@@ -112,5 +112,6 @@ async function run(c: AppContext, { core }: Deps, statement: Statement): Promise
     ),
   )
   report(c, answered.head.quotas)
+  if (answered.whole) c.set('read', answered.read)
   return new Response(answered.body, { headers: streamHeaders(answered.head, c.var.cost) })
 }

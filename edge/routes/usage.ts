@@ -25,6 +25,9 @@ const Usage = z
         cost: z.number().openapi({ description: 'What was charged against the plans’ requests' }),
         request_bytes: z.number(),
         response_bytes: z.number(),
+        rows_read: z.number().openapi({ description: 'By queries, as far as the engine says' }),
+        bytes_read: z.number(),
+        events: z.number().openapi({ description: 'Rows that were sent, good or bad' }),
       }),
     ),
     plan: z
@@ -75,6 +78,9 @@ export function usage(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
       cost: Number(sum.cost),
       request_bytes: Number(sum.requestBytes),
       response_bytes: Number(sum.responseBytes),
+      rows_read: Number(sum.rowsRead),
+      bytes_read: Number(sum.bytesRead),
+      events: Number(sum.events),
     }))
     const plan = found.quotas.map(({ name, limit, windowSeconds, remaining, resetMs }) => ({
       name,

@@ -55,7 +55,16 @@ export function createFakeCore() {
     calls: [] as CallQuery[],
     credentials: [] as (string | undefined)[],
     refusals: [] as { action?: string; actor?: string; code?: string; count?: number; resource?: string }[],
-    usage: [] as { resource?: string; cache?: string; status?: number; requestId?: string; cost?: number }[],
+    usage: [] as {
+      resource?: string
+      cache?: string
+      status?: number
+      requestId?: string
+      cost?: number
+      rowsRead?: bigint
+      bytesRead?: bigint
+      events?: bigint
+    }[],
     events: [] as { body?: Uint8Array; stream?: string; idempotencyKey?: string; wait?: boolean }[],
     aborted: 0,
     answer: async function* (call: CallQuery): AsyncGenerator<string | Uint8Array> {
@@ -143,7 +152,7 @@ export function createFakeCore() {
           yield create(ResultChunkSchema, { piece: { case: 'body', value } })
         }
         options?.signal?.removeEventListener('abort', count)
-        yield create(ResultChunkSchema, { piece: { case: 'tail', value: { rows: 1n } } })
+        yield create(ResultChunkSchema, { piece: { case: 'tail', value: { rows: 1n, rowsRead: 7n, bytesRead: 70n } } })
       },
     },
     breakers,

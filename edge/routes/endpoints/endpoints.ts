@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { Failure } from '#mesh/errors.ts'
 import { allows } from '#mesh/scopes.ts'
-import { answer } from '../../cache/answer.ts'
+import { answer, type Outcome } from '../../cache/answer.ts'
 import { questionOf } from '../../cache/question.ts'
 import type { Deps } from '../../deps.ts'
 import { charge } from '../../limit/enforce.ts'
@@ -13,6 +13,9 @@ import { askedOf } from './asked.ts'
 import { targetOf } from './hit.ts'
 import { respond } from './respond.ts'
 import type { Resolution } from './resolutions.ts'
+
+/** Those for which this very request had something read. */
+const fetched: ReadonlySet<Outcome> = new Set<Outcome>(['MISS', 'EXPIRED', 'BYPASS'])
 
 const tags = ['endpoints']
 const common = {
@@ -99,6 +102,7 @@ async function serve(c: AppContext, deps: Deps): Promise<Response> {
 
   const answered = await answer(deps, question, { ...caller, background: backgroundOf(c), degraded })
   c.set('cache', answered.outcome)
+  if (answered.whole && fetched.has(answered.outcome)) c.set('read', answered.answer.read)
   if (answered.whole && c.req.method === 'GET')
     deps.resolutions.set(session, targetOf(c.req.url), accept ?? '', resolution)
   return respond(c, answered, resolution, deps.now())

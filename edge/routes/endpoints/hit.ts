@@ -5,8 +5,8 @@ import { credentialOf } from '../../auth/credential.ts'
 import { comesFromAnywhere } from '../../auth/place.ts'
 import type { Background } from '../../core.ts'
 import type { Deps } from '../../deps.ts'
-import { rateLimit, rateLimitPolicy } from '../../limit/headers.ts'
-import type { Decision, Meter } from '../../limit/limiter.ts'
+import { isNear, planWarning, rateLimit, rateLimitPolicy } from '../../limit/headers.ts'
+import type { Meter } from '../../limit/limiter.ts'
 import type { Resolution } from './resolutions.ts'
 
 const prefix = '/v1/endpoints/'
@@ -49,7 +49,12 @@ export function createHit({ sessions, feed, resolutions, answers, requestId, usa
     const same = stamped(resolution, answer, session.meter, at)
     // The prepared headers are copied by the Response, so setting them first is all that a request costs.
     same.set('x-request-id', id)
-    if (decision.policy.limit > 0 || own !== undefined) same.set('ratelimit', limits(decision, own))
+    const decisions = own === undefined ? [decision] : [decision, own]
+    if (decision.policy.limit > 0 || own !== undefined) same.set('ratelimit', rateLimit(decisions))
+    const isWarned = decisions.some(isNear)
+    if (isWarned) same.set('edgewise-plan-warning', planWarning(decisions))
+    else if (resolution.isWarned === true) same.delete('edgewise-plan-warning')
+    resolution.isWarned = isWarned
     const unchanged = matches(headers.get('if-none-match'), answer.etag)
     const status = unchanged ? 304 : 200
     const { actor } = session
@@ -95,8 +100,4 @@ function stamped(
     given.headers.set('cache-status', cacheStatus('HIT', answer, at))
   }
   return given.headers
-}
-
-function limits(decision: Decision, own: Decision | undefined): string {
-  return rateLimit(own === undefined ? [decision] : [decision, own])
 }

@@ -14,6 +14,8 @@ export interface Resolution {
   readonly meter: Meter | undefined
   /** The answer last given and its headers, made once. */
   given?: { readonly answer: Answer; readonly headers: Headers; stampedAt: number }
+  /** Those headers warn that the plan is nearly used up. */
+  isWarned?: boolean
 }
 
 /** Valid as long as the session and the description that they were made of. */

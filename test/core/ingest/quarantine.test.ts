@@ -86,6 +86,19 @@ describe('the quarantine', () => {
     expect(await waiting('visits')).toEqual([])
   })
 
+  test('sending rows again is charged to a plan of events, and what does not fit stays', async () => {
+    await world.put({ name: 'paid', schema: { columns: [{ name: 'n', type: 'Int64' }] } })
+    await world.write('paid', '{"n":"a"}\n{"n":"b"}')
+    const rows = (await waiting('paid')).map(({ id }, n) => ({ id, text: `{"n":${n}}` }))
+    const plan = (events: bigint) => ({ id: 'key_p', plan: { name: 'p', requests: 0, windowSeconds: 3_600, events } })
+    await expect(world.replay({ stream: 'paid', rows }, plan(1n))).rejects.toMatchObject({ problem: 'limit.cost' })
+    expect(await waiting('paid')).toHaveLength(2)
+    expect(await world.replay({ stream: 'paid', rows: rows.slice(1) }, plan(1n))).toMatchObject({ accepted: 1 })
+    const last = { stream: 'paid', rows: rows.slice(0, 1) }
+    await expect(world.replay(last, plan(1n))).rejects.toMatchObject({ problem: 'limit.cost' })
+    expect(await world.replay(last)).toMatchObject({ accepted: 1 })
+  })
+
   test('rows are given up by id, or all', async () => {
     const [row] = await waiting()
     expect(await world.discard({ stream: 'orders', ids: [row?.id ?? ''] })).toMatchObject({ discarded: 1 })

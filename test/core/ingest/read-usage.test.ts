@@ -18,6 +18,9 @@ beforeAll(async () => {
     actor,
     cost,
     responseBytes: 10n,
+    rowsRead: 100n,
+    bytesRead: 1_000n,
+    events: 2n,
   })
   const events = [event('a', 0, 200, 1), event('a', 0, 429, 1), event('b', 1, 200, 5), event('b', 100, 200, 1)]
   await world.usage({ events }, { scopes: ['internal:edge'] })
@@ -34,6 +37,7 @@ describe('usage', () => {
   test('is summed up over a stretch of time, in all or by what was asked for', async () => {
     const all = await world.used(stretch)
     expect(all.usage).toMatchObject([{ key: '', requests: 3n, failed: 1n, cost: 7n, responseBytes: 30n }])
+    expect(all.usage).toMatchObject([{ rowsRead: 300n, bytesRead: 3_000n, events: 6n }])
     const byActor = await world.used({ ...stretch, by: UsageBy.ACTOR })
     expect(byActor.usage).toMatchObject([
       { key: 'a', requests: 2n },

@@ -29,6 +29,12 @@ describe('a plan of events', () => {
     expect(await world.rows('SELECT count() AS rows FROM charged')).toEqual([{ rows: '5' }])
   })
 
+  test('is told how it stands', async () => {
+    const { quotas } = await world.write('charged', '{"n":1}', {}, sender('key_4'))
+    expect(quotas).toMatchObject([{ name: 'events', limit: 5n, remaining: 4n, windowSeconds: 3_600 }])
+    expect((await world.write('charged', '{"n":1}')).quotas).toEqual([])
+  })
+
   test('charges nothing for what was not written, nor makes a stream that it cannot fill', async () => {
     const six = ndjson(...Array.from({ length: 6 }, (_, n) => ({ n })))
     await expect(world.write('unpaid', six, {}, sender('key_3'))).rejects.toMatchObject({ problem: 'limit.cost' })

@@ -4,7 +4,8 @@ import { etagOf, matches } from '../../../edge/cache/etag.ts'
 
 function answer(key: string, bytes = 9_000, workspace = 'main'): Answer {
   const times = { storedAt: 0, freshMs: 1, revalidateMs: 1, errorMs: 1 }
-  return { key, workspace, body: new Uint8Array(bytes), contentType: 'text/csv', version: 1, etag: '""', ...times }
+  const body = new Uint8Array(bytes)
+  return { key, workspace, body, contentType: 'text/csv', version: 1, etag: '""', read: undefined, ...times }
 }
 
 describe('the cache', () => {

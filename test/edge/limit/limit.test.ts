@@ -211,6 +211,16 @@ describe('a request', () => {
     expect((await edge.get('/v1/endpoints/dear', other)).status).toBe(200)
   })
 
+  test('says that its plan is nearly used up, also where the answer is at hand', async () => {
+    const edge = createEdge()
+    edge.fake.publish({ name: 'top', cache: { ttlSeconds: 600 } })
+    const key = edge.fake.key({ plan: { name: 'tiny', requests: 5, windowSeconds: 10 } })
+    const warning = async () => (await edge.get('/v1/endpoints/top', key)).headers.get('edgewise-plan-warning')
+    expect([await warning(), await warning(), await warning(), await warning()]).toEqual([null, null, null, '"tiny"'])
+    edge.advance(20)
+    expect(await warning()).toBe(null)
+  })
+
   test('of a plan without a limit has no such headers', async () => {
     const edge = createEdge()
     edge.fake.publish({ name: 'top', cache: { ttlSeconds: 600 } })

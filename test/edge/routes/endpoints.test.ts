@@ -290,6 +290,8 @@ describe('an answer', () => {
         resource: 'top',
         status: 200,
         cache: 'MISS',
+        rowsRead: 7n,
+        bytesRead: 70n,
       },
       {
         workspace: 'main',
