@@ -40,6 +40,7 @@ export async function keptOrStream(response: Response, route: Route, place: Plac
     body,
     contentType,
     version: route.version,
+    read: undefined,
     etag: tagOf(headers) ?? (await etagOf(body, contentType)),
     storedAt: place.now(),
     freshMs: keeping.freshMs,
