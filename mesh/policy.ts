@@ -177,8 +177,8 @@ export const shedding: Readonly<
   Record<Exclude<Priority, 'health'>, { readonly delayMs: number; readonly calls: number }>
 > = {
   /** `delayMs`: what is ready to run waits so long for its turn, all the time. `calls`: under way. */
-  batch: { delayMs: 20, calls: 250 },
-  interactive: { delayMs: 40, calls: 500 },
+  batch: { delayMs: 20, calls: 125 },
+  interactive: { delayMs: 40, calls: 250 },
   control: { delayMs: 400, calls: 2_000 },
 }
 

@@ -69,7 +69,7 @@ describe('a server that has too much to do', () => {
       { length: 2 * shedding.interactive.calls },
       () => new OpenCall(methods.interactive, new Map()),
     )
-    for (const call of calls) interceptor.begin?.(call)
+    for (const call of calls) void interceptor.begin?.(call)
     const next = new OpenCall(methods.interactive, new Map())
     expect(failureOf(() => interceptor.begin?.(next))?.problem).toBe('limit.overload')
     // Every end runs, also that of what was refused.
