@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { Finding } from '../doctor.ts'
 import type { CliEnv } from '../env.ts'
@@ -9,6 +10,7 @@ import type { Running } from '../start/running.ts'
 const run = promisify(execFile)
 const timeoutMs = 15_000
 const neededMajor = 24
+const fewFiles = 8_192
 const reinstall = 'Run `npm ci` again, with install scripts allowed (package.json, allowScripts).'
 
 /** Node, the binaries and the ports. */
@@ -33,7 +35,23 @@ export async function checkMachine(env: CliEnv, running: Running | undefined): P
       ),
     ),
   ])
-  return [node, ...binaries, ...(running === undefined ? await ports(env) : [])]
+  return [node, ...binaries, ...descriptors(), ...(running === undefined ? await ports(env) : [])]
+}
+
+/** workerd holds two for each connection, and ends where it can have no more. Nothing is said where the system does not. */
+function descriptors(): readonly Finding[] {
+  let limits: string
+  try {
+    limits = readFileSync('/proc/self/limits', 'utf8')
+  } catch {
+    return []
+  }
+  const most = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1])
+  if (Number.isNaN(most)) return []
+  const what = `${most} open files at most: about ${Math.floor(most / 2)} connections of the gateway`
+  return most >= fewFiles
+    ? [{ level: 'ok', what }]
+    : [{ level: 'warning', what, mend: 'Raise it (`ulimit -n 65536`), or bound connections in a proxy in front.' }]
 }
 
 async function loads(name: string, probe: () => Promise<string>): Promise<Finding> {
