@@ -188,7 +188,7 @@ test(
             `SELECT batch, count() AS n, uniqExact(event) AS different FROM load
              WHERE batch >= ${Math.min(batches, ...since.batches.map(({ id }) => id), ...again.map(({ id }) => id))} GROUP BY batch`,
           )
-        ).map((row) => [Number(row.batch), [Number(row.n), Number(row.different)]]),
+        ).map((row) => [row.batch, [row.n, row.different]]),
       )
       for (const { id, size } of since.batches) expect([id, ...(found.get(id) ?? [])], at).toEqual([id, size, size])
       for (const { id, size } of again) {
@@ -221,7 +221,10 @@ test(
         count.foundUnanswered++
       }
       const verified = await edgewise(data, [
-        ...['audit', 'verify', '--url', running.url],
+        'audit',
+        'verify',
+        '--url',
+        running.url,
         ...(head === undefined ? [] : ['--head', head]),
       ])
       expect(verified, at).toMatchObject({ code: 0 })

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { limits } from '../../core/limits.ts'
 import { problems } from '../../mesh/errors.ts'
@@ -21,6 +23,24 @@ test('the README lists every bound of the core, with its value', () => {
   )
   const [, table = ''] = /<!-- limits -->\n([\s\S]*?)\n<!-- \/limits -->/.exec(readme) ?? []
   expect(table.split('\n').slice(2)).toEqual(rows)
+})
+
+test('every promise of the README is tried by tests that there are', () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const rows = readme.split('\n').filter((line) => /^\| \*\*.*`test\//.test(line))
+  expect(rows.length).toBeGreaterThan(15)
+  for (const row of rows) {
+    let folder = ''
+    // A name without a path is beside the one before it.
+    for (const [, name = ''] of (row.split(' | ').at(-1) ?? '').matchAll(/`([^`]+)`/g)) {
+      const path = name.startsWith('test/') ? name : join(folder, name)
+      folder = dirname(path)
+      expect(
+        ['', '.test.ts'].map((end) => existsSync(join(root, path + end))),
+        path,
+      ).toContain(true)
+    }
+  }
 })
 
 test('every problem says what it is and what to do', () => {
