@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Failure } from '#mesh/errors.ts'
 import { pathOf } from '#mesh/rpc/mount.ts'
 import { createShedder } from '#mesh/rpc/shed.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
@@ -121,8 +123,8 @@ async function start(env: Env) {
   if (resealed > 0) log.warn({ secrets: resealed, key: masterKeys.from }, 'secrets are under the new master key')
   // Not at once: what was just written does not survive a power cut yet, and the old key would open what comes back.
   else masterKeys.settled()
-  await domains.ingest.maskStreams()
-  const adminKey = await domains.identity.bootstrap()
+  await afterRestarts(() => domains.ingest.maskStreams())
+  const adminKey = await afterRestarts(() => domains.identity.bootstrap())
 
   const loopDelay = measureLoopDelay()
   const shedder = createShedder({ delayMs: loopDelay.ms })
@@ -179,6 +181,18 @@ async function start(env: Env) {
       await Promise.all([engine.close(), eventLog.close(), control.close()])
       directory.release()
     },
+  }
+}
+
+/** What may be begun again, whenever the warehouse's process goes away amid it. */
+async function afterRestarts<T>(work: () => Promise<T>): Promise<T> {
+  for (let left = 5; ; left--) {
+    try {
+      return await work()
+    } catch (thrown) {
+      if (left === 0 || !(thrown instanceof Failure) || thrown.problem !== 'warehouse.restarted') throw thrown
+      await sleep(thrown.retryAfterMs ?? 1_000)
+    }
   }
 }
 

@@ -72,8 +72,10 @@ export function recordOf(headers: Headers): HeaderRecord {
 
 /** What an upstream is asked, instead of what the edge is asked. The headers that the route sets come last: they may hold the upstream's own credential. */
 export function upstreamRequest(from: Request, given: Readonly<HeaderRecord>, route: Route, hop: Hop): Request {
-  // Copied by the runtime; only what is different is changed from here.
-  const request = new Request(hop.to, from)
+  const { method } = from
+  const bodiless = method === 'GET' || method === 'HEAD'
+  // Copied by the runtime; only what is different is changed from here. A body that has no meaning (RFC 9110, 9.3.1) stays here.
+  const request = new Request(hop.to, bodiless ? { method, headers: from.headers, redirect: 'manual' } : from)
   const { headers } = request
   for (const name in given) if (notForUpstreams.has(name) || ofTheEdge.test(name)) headers.delete(name)
   for (const name of ofConnection(given)) headers.delete(name)

@@ -47,6 +47,5 @@ export function isAmbiguous(path: string): boolean {
   } catch {
     return true
   }
-  // oxlint-disable-next-line no-control-regex
-  return /[\\\x00-\x1f\x7f]/.test(text) || /(?:^|\/)\.{1,2}(?:;[^/]*)?(?:\/|$)/.test(text)
+  return /[\\\p{Cc}]/u.test(text) || /(?:^|\/)\.{1,2}(?:;[^/]*)?(?:\/|$)/.test(text)
 }

@@ -101,6 +101,8 @@ async function forward(c: AppContext, deps: Deps, target: Target, route: Route):
   const { actor } = session
   const { method } = c.req
   if (route.disabled !== '') throw new Failure('upstream.unavailable', route.disabled)
+  // It would send back what the route sets.
+  if (method === 'TRACE') throw new Failure('request.method', 'TRACE is not passed on.')
   if (
     route.methods.length > 0 &&
     !route.methods.includes(method) &&
@@ -150,7 +152,7 @@ function policyOf({ limit }: Route): Policy | undefined {
 
 /** The body as bytes where the request may have to be sent again and they are few, else as the stream that it is. */
 async function withBody(request: Request, { headers, body }: Request): Promise<Omit<Outgoing, 'background'>> {
-  if (body === null) return { request }
+  if (body === null || request.body === null) return { request }
   const length = headers.get('content-length')
   const { method } = request
   if (length === null) return { request: new Request(request, { method, body: body.pipeThrough(bounded()) }) }

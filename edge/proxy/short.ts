@@ -11,6 +11,9 @@ import { type HeaderRecord, recordOf, upstreamRequest } from './headers.ts'
 import { isAmbiguous, targetOf, upstreamUrl } from './path.ts'
 import { allows } from '#mesh/scopes.ts'
 
+/** What asks for more than an answer. */
+const notPlain = ['origin', 'upgrade', 'content-length', 'transfer-encoding']
+
 /**
  * The short way through a route: for a caller and a route that are known here and nothing out of the ordinary. The same
  * steps in the same order as the long way (proxy.ts), each by look-ups that never wait. Whatever is not ready, or not
@@ -22,7 +25,7 @@ export function createShort(deps: Deps) {
     const { url, method } = request
     if (!url.startsWith('/r/', url.indexOf('/', 8)) || method !== 'GET') return undefined
     const given = recordOf(request.headers)
-    if (given['origin'] !== undefined || given['upgrade'] !== undefined || !feed.current(background)) return undefined
+    if (notPlain.some((name) => given[name] !== undefined) || !feed.current(background)) return undefined
     const headers = { get: (name: string) => given[name] ?? null }
     const credential = credentialOf(headers)
     if (typeof credential !== 'string' || isSession(credential)) return undefined

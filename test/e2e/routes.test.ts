@@ -160,6 +160,27 @@ describe('a service behind a route', () => {
     expect(asked).toHaveLength(1)
   })
 
+  test('gets no body where it has no meaning, and nothing that would echo its secrets', async () => {
+    for (const _ of [1, 2]) {
+      const request = requestHttp(`${product.url}/r/main/shop/get`, {
+        method: 'GET',
+        headers: { authorization: `Bearer ${product.key}`, 'content-length': 4 },
+      })
+      request.end('body')
+      const [response] = (await once(request, 'response')) as [IncomingMessage]
+      expect(response.statusCode).toBe(200)
+      await once(response.resume(), 'end')
+    }
+    expect(asked.map(({ headers }) => headers['content-length'])).toEqual([undefined, undefined])
+    const trace = requestHttp(`${product.url}/r/main/shop`, {
+      method: 'TRACE',
+      headers: { authorization: `Bearer ${product.key}` },
+    }).end()
+    const [traced] = (await once(trace, 'response')) as [IncomingMessage]
+    expect(traced.statusCode).toBe(405)
+    expect(asked).toHaveLength(2)
+  })
+
   test('speaks over WebSockets', async () => {
     const socket = new WebSocket(`${product.url.replace('http', 'ws')}/r/main/shop/live`, {
       headers: { authorization: `Bearer ${product.key}` },

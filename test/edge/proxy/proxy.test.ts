@@ -76,6 +76,14 @@ describe.each(['the first request', 'a repeated one'])('%s through a route', (wh
     expect((await send('/r/main/shop', { method: 'HEAD' })).status).toBe(200)
   })
 
+  test('with a body that has no meaning loses it', async () => {
+    // As the runtime gives it; Request itself lets no GET have one.
+    const headers = { 'content-length': '4' }
+    expect((await send('/r/main/shop', { headers })).status).toBe(200)
+    expect(asked[0]).toMatchObject({ method: 'GET', body: '' })
+    expect(asked[0]?.headers.get('content-length')).toBeNull()
+  })
+
   test('whose path can be read in two ways is refused', async () => {
     const answer = await send('/r/main/shop/..%2fadmin')
     expect(answer.status).toBe(400)
