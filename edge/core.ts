@@ -31,9 +31,11 @@ interface CoreOptions {
   readonly fetch: (url: string, init: WebRequest) => Promise<Response>
   /** The edge's own credential; a call on behalf of a caller carries the caller's instead. */
   readonly token: string
+  /** How busy this isolate is. */
+  readonly delayMs: () => number
 }
 
-export function connectCore({ url, fetch, token }: CoreOptions): Core {
+export function connectCore({ url, fetch, token, delayMs }: CoreOptions): Core {
   const breakers = {
     identity: createBreaker(),
     tokens: createBreaker(),
@@ -41,8 +43,8 @@ export function connectCore({ url, fetch, token }: CoreOptions): Core {
     audit: createBreaker(),
     config: createBreaker(),
     gateway: createBreaker(),
-    ingest: createBreaker(),
-    query: createBreaker(),
+    ingest: createBreaker(Date.now, undefined, delayMs),
+    query: createBreaker(Date.now, undefined, delayMs),
   }
   const options = { url, fetch, headers: { authorization: `Bearer ${token}` } }
   return {

@@ -6,12 +6,13 @@ import { createDescriptions } from './cache/descriptions.ts'
 import { createFlights } from './cache/flights.ts'
 import { createFeed } from './changes/feed.ts'
 import { Change_Kind } from '#proto/edgewise/config/v1/config_pb.ts'
-import { type Core, connectCore } from './core.ts'
+import { type Background, type Core, connectCore } from './core.ts'
 import type { Env, Settings } from './env.ts'
 import { createDurableLeases } from './limit/durable-leases.ts'
 import { createLimiter, type Leases } from './limit/limiter.ts'
 import { createStrangers } from './limit/strangers.ts'
 import { createMeters } from './limit/meters.ts'
+import { createLateness } from './observe/lateness.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { createRefusals } from './observe/refusals.ts'
 import { createRequestIds } from './observe/request-id.ts'
@@ -32,6 +33,8 @@ export interface Ports {
   readonly sleep: (ms: number) => Promise<void>
   readonly random: () => string
   readonly log: (fields: object, message: string) => void
+  /** Measures how busy this isolate is, beside a request. */
+  readonly watch: (background: Background) => void
 }
 
 export type Deps = ReturnType<typeof assemble>
@@ -39,11 +42,15 @@ export type Deps = ReturnType<typeof assemble>
 /** The composition root: once for each isolate. */
 export function createDeps(env: Env): Deps {
   const { settings, CORE, RATE_LIMITER, PUBLIC_NETWORK, TRUSTED_NETWORK } = env
+  const now = () => Date.now()
+  const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
+  const lateness = createLateness({ now, sleep })
   return assemble({
     settings,
     core: connectCore({
       url: settings.CORE_URL,
       token: settings.EDGE_TOKEN,
+      delayMs: lateness.ms,
       fetch: (url, init) => (CORE === undefined ? fetch(url, init) : CORE.fetch(url, init)),
     }),
     leases: createDurableLeases(RATE_LIMITER),
@@ -51,8 +58,9 @@ export function createDeps(env: Env): Deps {
       const network = trusted ? TRUSTED_NETWORK : PUBLIC_NETWORK
       return network === undefined ? fetch(request) : network.fetch(request)
     },
-    now: () => Date.now(),
-    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    now,
+    sleep,
+    watch: lateness.watch,
     random: () => crypto.randomUUID().replaceAll('-', '').slice(0, 16),
     log: (fields, message) =>
       console.error(JSON.stringify({ level: 'error', service: 'edge', msg: message, ...fields })),

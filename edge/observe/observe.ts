@@ -8,9 +8,10 @@ import { routePattern } from './route-pattern.ts'
 const warnedMs = 14 * 86_400_000
 
 /** Gives the request its id, and when it is answered: the headers that every answer has, its usage event, its count. */
-export function observe({ requestId, metrics, usage, now }: Deps): MiddlewareHandler<AppEnv> {
+export function observe({ requestId, metrics, usage, watch, now }: Deps): MiddlewareHandler<AppEnv> {
   return async function observe(c, next) {
     const startedAt = now()
+    watch(backgroundOf(c))
     c.set('requestId', requestId(c.req.raw.headers))
     c.set('decisions', [])
     c.set('cost', 1)

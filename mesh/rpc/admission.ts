@@ -1,5 +1,5 @@
 import type { Failure } from '../errors.ts'
-import { admission as policy, breaker as bounds, type Priority } from '../policy.ts'
+import { admission as policy, breaker as bounds, type Priority, shedding } from '../policy.ts'
 import { overloaded } from './shed.ts'
 
 /** For whom a call is made, and how much it matters. */
@@ -24,9 +24,9 @@ export interface Admission {
 /**
  * How many calls of one service one client lets be under way: as TCP finds out how much a network carries, by the service's
  * own word and not by how long it takes, which says more of the question than of the service. While there are too many,
- * each of those they are made for may have the same.
+ * each of those they are made for may have the same. `delayMs`: how busy the caller itself is, as a server sheds by it.
  */
-export function createAdmission(now: () => number): Admission {
+export function createAdmission(now: () => number, delayMs: () => number): Admission {
   const shares = new Map<string, number>()
   let running = 0
   let limit: number = bounds.maxInFlight
@@ -45,6 +45,7 @@ export function createAdmission(now: () => number): Admission {
 
   function admits({ share, priority }: Entry): boolean {
     if (priority === 'health' || priority === 'control') return true
+    if (delayMs() / shedding[priority].delayMs - 1 > Math.random()) return false
     if (priority === 'batch') return running < limit * policy.batchShare
     if (running < limit) return true
     const own = shares.get(share) ?? 0

@@ -51,9 +51,13 @@ const ofTheCore: Words = {
  * request may be torn down without a word, so a probe and a place in flight both lapse by the clock. A library
  * (cockatiel) keeps them as promises, which then never settle.
  */
-export function createBreaker(now: () => number = Date.now, words: Words = ofTheCore): Breaker {
+export function createBreaker(
+  now: () => number = Date.now,
+  words: Words = ofTheCore,
+  delayMs: () => number = () => 0,
+): Breaker {
   const passes = new Map<number, { readonly bytes: number; readonly deadline: number; readonly share?: string }>()
-  const admission = createAdmission(now)
+  const admission = createAdmission(now, delayMs)
   let bytesInFlight = 0
   let entered = 0
   /** How many had entered when something was last heard. */

@@ -230,6 +230,7 @@ export function createEdge(
       now,
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 5))),
       random: () => '0123456789abcdef',
+      watch: () => undefined,
       log: (fields) => void logged.push(fields),
     }),
   )

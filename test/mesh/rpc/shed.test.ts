@@ -154,3 +154,10 @@ describe('a caller of a service that says it has too much to do', () => {
 test('usage and refusals are not given up, because they would be lost', () => {
   expect(policyOf(IngestService.method.writeUsage).priority).toBe('control')
 })
+
+test('a caller that is too busy itself gives up what is for somebody, and goes on with control', () => {
+  const busy = createBreaker(Date.now, undefined, () => 2 * shedding.interactive.delayMs)
+  const enter = (priority: Priority) => failureOf(() => busy.enter(0, Date.now() + 1_000, { share: 'a', priority }))
+  expect([enter('batch')?.problem, enter('interactive')?.problem]).toEqual(['limit.overload', 'limit.overload'])
+  expect([enter('control'), enter('health')]).toEqual([undefined, undefined])
+})
