@@ -36,6 +36,9 @@ interface Client {
   /** Undefined: the server closed it, as it does with what is idle for long; the next request opens another. */
   socket: Socket | undefined
   kind: string
+  request: string
+  /** On a connection that has been used before: the server may have closed it in the same moment (RFC 9112, 9.3.1). */
+  again: boolean
   sentAt: number
   busy: boolean
   received: Buffer
@@ -70,9 +73,15 @@ function connected(client: Client): Socket {
   socket.on('data', (chunk) => receive(client, chunk))
   socket.on('close', () => {
     if (client.socket !== socket) return
+    const isUnheard = client.received.length === 0
     client.socket = undefined
     client.received = Buffer.alloc(0)
     if (!client.busy) return
+    if (client.again && isUnheard) {
+      client.again = false
+      connected(client).write(client.request)
+      return
+    }
     end(client, 0, true)
     free.push(client)
   })
@@ -80,7 +89,15 @@ function connected(client: Client): Socket {
 }
 
 function open(): Promise<void> {
-  const client: Client = { socket: undefined, kind: '', sentAt: 0, busy: false, received: Buffer.alloc(0) }
+  const client: Client = {
+    socket: undefined,
+    kind: '',
+    request: '',
+    again: false,
+    sentAt: 0,
+    busy: false,
+    received: Buffer.alloc(0),
+  }
   free.push(client)
   return new Promise((resolve, reject) => {
     connected(client).once('connect', resolve).once('error', reject)
@@ -136,7 +153,9 @@ function send(dueAt: number): boolean {
   client.busy = true
   tally.running++
   tenthAt(dueAt).sent++
-  connected(client).write(kind.requests[Math.floor(Math.random() * kind.requests.length)] ?? '')
+  client.request = kind.requests[Math.floor(Math.random() * kind.requests.length)] ?? ''
+  client.again = client.socket !== undefined
+  connected(client).write(client.request)
   return true
 }
 
