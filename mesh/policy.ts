@@ -177,9 +177,9 @@ export const shedding: Readonly<
   Record<Exclude<Priority, 'health'>, { readonly delayMs: number; readonly calls: number }>
 > = {
   /** `delayMs`: what is ready to run waits so long for its turn, all the time. `calls`: under way. */
-  batch: { delayMs: 20, calls: 125 },
-  interactive: { delayMs: 40, calls: 250 },
-  control: { delayMs: 400, calls: 2_000 },
+  batch: { delayMs: 25, calls: 125 },
+  interactive: { delayMs: 50, calls: 250 },
+  control: { delayMs: 500, calls: 2_000 },
 }
 
 export function policyOf(method: DescMethod): MethodPolicy {
