@@ -220,13 +220,8 @@ test(
         expect(since.unanswered, `${at}: ${text}`).toContain(asked)
         count.foundUnanswered++
       }
-      const verified = await edgewise(data, [
-        'audit',
-        'verify',
-        '--url',
-        running.url,
-        ...(head === undefined ? [] : ['--head', head]),
-      ])
+      const remembered = head === undefined ? [] : ['--head', head]
+      const verified = await edgewise(data, ['audit', 'verify', '--url', running.url, ...remembered])
       expect(verified, at).toMatchObject({ code: 0 })
       head = /--head (\S+)/.exec(verified.out)?.[1]
 
