@@ -125,6 +125,8 @@ async function start(env: Env) {
   else masterKeys.settled()
   await afterRestarts(() => domains.ingest.maskStreams())
   const adminKey = await afterRestarts(() => domains.identity.bootstrap())
+  const interrupted = await domains.audit.settle()
+  if (interrupted > 0) log.warn({ changes: interrupted }, 'changes that were cut short are in the audit log')
 
   const loopDelay = measureLoopDelay()
   const shedder = createShedder({ delayMs: loopDelay.ms })

@@ -4,12 +4,14 @@ import type { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
 import type { Link } from '../chain.ts'
 import type { Seal } from '../seal.ts'
 import { resealAnchors } from './anchor.ts'
+import { settleInterrupted } from './intend.ts'
 import { prune } from './prune.ts'
 import { createRefusals, type Refusal } from './refusals.ts'
 import { auditService } from './rpc.ts'
 import { createShipping, type ShipDeps } from './ship.ts'
 import { allHeads } from './store.ts'
 
+export { intend, type Intent } from './intend.ts'
 export { type Author, itself, record } from './record.ts'
 export type { Refusal } from './refusals.ts'
 
@@ -25,6 +27,8 @@ export interface Audit {
   readonly note: (refusal: Refusal) => void
   /** Puts what it keeps sealed under the current master key. */
   reseal(): Promise<void>
+  /** Records what a crash cut short; answers how much. To be called before there are calls. */
+  settle(): Promise<number>
   /** Forgets what is older than it is kept, and says in the log what each chain ends with. Called on a schedule. */
   tend(now: number): Promise<void>
   /** Writes what waits. */
@@ -52,6 +56,7 @@ export function createAudit(options: AuditOptions): Audit {
     interceptor: refusals.interceptor,
     note: refusals.note,
     reseal: () => resealAnchors(options),
+    settle: () => settleInterrupted(db),
     async tend(now) {
       // By whole days, so that a chain has at most one entry a day about it.
       if (retentionMs > 0) await prune(options, new Date(Math.floor((now - retentionMs) / dayMs) * dayMs))

@@ -1,4 +1,4 @@
-import { bigint, index, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
+import { bigint, index, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core'
 import { origin } from '../chain.ts'
 
 /** The end of each chain. Whoever appends holds its row until the end of the transaction, so a chain never forks. */
@@ -42,3 +42,15 @@ export const entries = pgTable(
     index('audit_entries_resource').on(table.workspace, table.resource, table.seq),
   ],
 )
+
+/** Changes outside this store that have begun, and are no entries yet. */
+export const intents = pgTable('audit_intents', {
+  id: uuid('id').primaryKey().defaultRandom(),
+  workspace: text('workspace').notNull(),
+  actor: text('actor').notNull(),
+  action: text('action').notNull(),
+  resource: text('resource').notNull(),
+  /** JSON. */
+  detail: text('detail').notNull(),
+  requestId: text('request_id').notNull(),
+})

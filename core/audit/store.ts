@@ -1,10 +1,11 @@
 import { and, asc, desc, eq, gt, gte, lt, lte, max, sql } from 'drizzle-orm'
 import { canonical, type ChainEntry, hashOf, type Link } from '../chain.ts'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
-import { entries, heads } from './schema.ts'
+import { entries, heads, intents } from './schema.ts'
 
 export type EntryRow = typeof entries.$inferSelect
 export type HeadRow = typeof heads.$inferSelect
+export type IntentRow = typeof intents.$inferSelect
 export type NewEntry = Omit<ChainEntry, 'seq' | 'at'>
 
 type Db = ControlDb | ControlTx
@@ -117,4 +118,19 @@ export async function setPrunedSeal(db: Db, { workspace, prunedSeal }: HeadRow, 
     .update(heads)
     .set({ prunedSeal: sealed })
     .where(and(eq(heads.workspace, workspace), eq(heads.prunedSeal, prunedSeal)))
+}
+
+export async function insertIntent(db: Db, intent: typeof intents.$inferInsert): Promise<IntentRow> {
+  const [row] = await db.insert(intents).values(intent).returning()
+  if (row === undefined) throw new Error('the intent was not written')
+  return row
+}
+
+export async function allIntents(db: Db): Promise<IntentRow[]> {
+  return db.select().from(intents)
+}
+
+/** False where it is gone already. */
+export async function deleteIntent(tx: ControlTx, { id }: IntentRow): Promise<boolean> {
+  return (await tx.delete(intents).where(eq(intents.id, id)).returning()).length > 0
 }

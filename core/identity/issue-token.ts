@@ -37,6 +37,7 @@ export interface TokenRequest {
   readonly filters: readonly RowFilter[]
   readonly offline: boolean
   readonly ttlSeconds: number
+  readonly requestId: string
 }
 
 export interface Tokens {
@@ -83,7 +84,8 @@ export async function issueToken(deps: Deps, request: TokenRequest): Promise<Tok
   const session = await deps.db.transaction(async (tx) => {
     const begun = await insertSession(tx, family)
     const detail = { scopes: actor.scopes, federated: bearer.federated }
-    await record(tx, { actor, requestId: '' }, { action: 'issue_token', resource: `session/${begun.id}`, detail })
+    const { requestId } = request
+    await record(tx, { actor, requestId }, { action: 'issue_token', resource: `session/${begun.id}`, detail })
     return begun
   })
   actor.session = session.id
@@ -112,7 +114,7 @@ async function refresh(deps: Deps, request: TokenRequest): Promise<Tokens> {
   const session = await sessionByHash(deps.db, hash)
   if (session === undefined || session.kind !== 'tokens') {
     const stolen = await sessionOfUsed(deps.db, hash)
-    if (stolen !== undefined) await endFamily(deps, stolen)
+    if (stolen !== undefined) await endFamily(deps, stolen, request)
     throw new Failure(
       'auth.grant',
       stolen === undefined
@@ -131,7 +133,7 @@ async function refresh(deps: Deps, request: TokenRequest): Promise<Tokens> {
   )
   if (!rotated) {
     // Two came at the same time with the same one.
-    await endFamily(deps, session)
+    await endFamily(deps, session, request)
     throw new Failure('auth.grant', 'The refresh token was used twice. Everything that came of it was ended.')
   }
   return sign(deps, actor, request, session.expiresAt.getTime(), refreshToken)
@@ -149,11 +151,16 @@ async function granted(deps: Deps, session: SessionRow): Promise<Actor> {
   return clone(ActorSchema, { ...now, scopes: actor.scopes, params: actor.params, filters: actor.filters })
 }
 
-async function endFamily(deps: Deps, { id, workspace }: SessionRow): Promise<void> {
+async function endFamily(
+  deps: Deps,
+  { id, workspace }: SessionRow,
+  { requestId }: Pick<TokenRequest, 'requestId'>,
+): Promise<void> {
   await deps.db.transaction(async (tx) => {
     if (await setSessionEnded(tx, id, new Date(deps.now()))) {
       await recordChange(tx, { kind: 'session', workspace, name: id })
-      await record(tx, itself(workspace), { action: 'end_session', resource: `session/${id}` })
+      const author = { ...itself(workspace), requestId }
+      await record(tx, author, { action: 'end_session', resource: `session/${id}` })
     }
   })
   deps.forget()

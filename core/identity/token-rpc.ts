@@ -26,11 +26,12 @@ const grants: Readonly<Record<GrantMessage, Grant | undefined>> = {
 
 export function tokenService(deps: Deps): Service<typeof TokenService> {
   return {
-    async issueToken(request) {
+    async issueToken(request, { requestId }) {
       const grant = grants[request.grant]
       if (grant === undefined) throw new Failure('request.invalid', 'The grant is not one of those that there are.')
       const { credential, scopes, params, filters, offline, ttlSeconds } = request
-      const tokens = await issueToken(deps, { grant, credential, scopes, params, filters, offline, ttlSeconds })
+      const asked = { grant, credential, scopes, params, filters, offline, ttlSeconds, requestId }
+      const tokens = await issueToken(deps, asked)
       return create(IssueTokenResponseSchema, { ...tokens, scopes: [...tokens.scopes] })
     },
     async getTrust(_, call) {

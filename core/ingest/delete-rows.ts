@@ -37,9 +37,10 @@ export async function deleteRows(deps: Deps, ctx: Context, input: DeleteRowsInpu
     return deps.locks.alone(`${workspace}.${name}`, async () => {
       // A row that the sink lands later would be one that the condition was not asked about.
       await settle(deps, ctx, await existing(deps, ctx, name))
-      const deleted = await rows.lend((selection) => deps.stream.tables.deleteRows(workspace, name, selection, ctx))
-      await recordRows(deps, ctx, 'delete_rows', `stream/${name}`, deleted)
-      return deleted
+      const change = { action: 'delete_rows', resource: `stream/${name}` }
+      return recordRows(deps, ctx, change, (begin) =>
+        rows.lend((selection) => deps.stream.tables.deleteRows(workspace, name, selection, ctx, begin)),
+      )
     })
   })
 }

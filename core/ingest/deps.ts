@@ -36,8 +36,14 @@ export interface StreamDomain {
     /** Table and topic. */
     drop(workspace: string, name: string): Promise<void>
     truncate(workspace: string, name: string): Promise<void>
-    /** The rows at the places that the selection answers; answers how many. */
-    deleteRows(workspace: string, name: string, selection: Selection, until: Until): Promise<number>
+    /** The rows at the places that the selection answers; answers how many. Calls `begin` before the first is deleted. */
+    deleteRows(
+      workspace: string,
+      name: string,
+      selection: Selection,
+      until: Until,
+      begin: (rows: number) => Promise<void>,
+    ): Promise<number>
   }
   /** Records in the log that are not in the table yet. */
   lag(workspace: string, name: string): Promise<number>

@@ -55,7 +55,10 @@ async function discard(deps: Deps, ctx: Context, stream: string, rows: readonly 
   for (const row of rows) {
     gathered.add(topic, quarantinePartition(row.id, partitions), quarantineRecord(row, 'discarded', timestamp))
   }
-  const positions = await deps.log.append(gathered.appends())
-  await recordRows(deps, ctx, 'discard_quarantine', `quarantine/${stream}`, rows.length)
+  const change = { action: 'discard_quarantine', resource: `quarantine/${stream}` }
+  const positions = await recordRows(deps, ctx, change, async (begin) => {
+    await begin(rows.length)
+    return deps.log.append(gathered.appends())
+  })
   await waitBriefly(deps, ctx, positions)
 }

@@ -60,13 +60,12 @@ export async function replayQuarantine(
       // They are sent once more. What is still bad stays where it is, and was charged when it came.
       const giveBack = await deps.budgets.spend(ctx.actor, { events: mended.length })
       try {
-        return { replayed: { accepted: mended.length, errors }, positions: await append(deps, stream, mended) }
+        return { replayed: { accepted: mended.length, errors }, positions: await append(deps, ctx, stream, mended) }
       } catch (thrown) {
         giveBack()
         throw thrown
       }
     })
-    if (replayed.accepted > 0) await recordRows(deps, ctx, 'replay_quarantine', `quarantine/${name}`, replayed.accepted)
     await waitBriefly(deps, ctx, positions)
     return replayed
   })
@@ -100,6 +99,7 @@ const refusedBySink = /^s_/
  */
 async function append(
   deps: Deps,
+  ctx: Context,
   stream: Stream,
   mended: readonly { readonly text: string; readonly id: string; readonly waiting: QuarantinedRow }[],
 ): Promise<readonly Position[]> {
@@ -114,5 +114,9 @@ async function append(
     const partition = quarantinePartition(waiting.id, refused.partitions)
     gathered.add(refused.topic, partition, quarantineRecord(waiting, 'replayed', timestamp))
   }
-  return deps.log.append(gathered.appends())
+  const change = { action: 'replay_quarantine', resource: `quarantine/${stream.name}` }
+  return recordRows(deps, ctx, change, async (begin) => {
+    await begin(mended.length)
+    return deps.log.append(gathered.appends())
+  })
 }

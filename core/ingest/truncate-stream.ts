@@ -15,7 +15,9 @@ export async function truncateStream(deps: Deps, ctx: Context, name: string): Pr
     refuseFiltered(ctx)
     // A row that the sink lands after the truncation would be one that came before it.
     await deps.stream.waitUntilQueryable(await endsOf(deps.log, stream.topic), ctx)
-    await deps.stream.tables.truncate(workspace, name)
-    await recordRows(deps, ctx, 'truncate_stream', `stream/${name}`)
+    await recordRows(deps, ctx, { action: 'truncate_stream', resource: `stream/${name}` }, async (begin) => {
+      await begin()
+      await deps.stream.tables.truncate(workspace, name)
+    })
   })
 }

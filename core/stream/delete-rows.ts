@@ -18,7 +18,7 @@ const longestPauseMs = 200
 
 /**
  * Deletes the rows of a stream at the places that a selection answers; answers how many. Nobody else may delete there
- * meanwhile.
+ * meanwhile. Calls `begin` with how many they are before the first is deleted.
  *
  * The places are written down first: the engine deletes part by part, and may ask again for each, when a condition that
  * reads the table would have another answer. A process that ends in between goes on deleting when it is back.
@@ -29,6 +29,7 @@ export async function deleteRows(
   stream: string,
   selection: Selection,
   until: Until,
+  begin: (rows: number) => Promise<void>,
 ): Promise<number> {
   const { warehouse, logger, limits } = deps
   const table = `${quoteName(workspace)}.${quoteName(stream)}`
@@ -51,6 +52,7 @@ export async function deleteRows(
     const count = Number(found?.n ?? 0)
     if (count > limits.deletedRows) throw tooMany(limits)
     if (count === 0) return 0
+    await begin(count)
     await warehouse.command(
       `ALTER TABLE ${table} DELETE WHERE (_partition, _offset) IN (SELECT _partition, _offset FROM ${places})`,
       { settings: { mutations_sync: 0 } },

@@ -75,7 +75,8 @@ export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
       stream: string,
       selection: Selection,
       until: Pick<Context, 'signal' | 'deadline'>,
-    ) => deleteRows(deps, workspace, stream, selection, until),
+      begin: (rows: number) => Promise<void>,
+    ) => deleteRows(deps, workspace, stream, selection, until, begin),
   }
 }
 

@@ -103,6 +103,14 @@ describe('a core that is killed', () => {
       await asked
       const again = await remove('large', { where: 'n % 2 = 0' })
       expect(again.status).toBe(200)
+      // Nothing of it happened without an entry: the one that was cut short has its own.
+      const { deleted } = again.json
+      const search = '/v1/audit?action=delete_rows&resource=stream/large&order=oldest'
+      const { data } = (await must<{ data: { detail: object }[] }>(product, search)).json
+      const cutShort = { rows: 100_000, interrupted: true }
+      expect(data.at(-1)?.detail).toEqual({ rows: deleted })
+      if (deleted < 100_000 || data.length > 1)
+        expect(data.map(({ detail }) => detail)).toEqual([cutShort, { rows: deleted }])
       expect(await count('large')).toEqual({ total: 100_000, least: 1 })
       await must(product, '/v1/events/large?wait=true', { body: batchOf(200_001, 1) })
       await product.killCore()

@@ -12,7 +12,7 @@ import {
   type ListAuditResponse,
   ReportRefusalsRequestSchema,
 } from '#proto/edgewise/audit/v1/audit_pb.ts'
-import { type Audit, createAudit, itself, migrations, record } from '../../../core/audit/index.ts'
+import { type Audit, createAudit, intend, itself, migrations, record } from '../../../core/audit/index.ts'
 import { type Broken, createVerifier, type Link } from '../../../core/chain.ts'
 import { createSeal } from '../../../core/seal.ts'
 import type { Append, Log } from '../../../core/storage/log.ts'
@@ -52,7 +52,7 @@ beforeAll(async () => {
 })
 afterAll(() => store.close())
 beforeEach(async () => {
-  await store.db.execute(sql`truncate audit_entries, audit_heads`)
+  await store.db.execute(sql`truncate audit_entries, audit_heads, audit_intents`)
   appended = []
   refuseAppends = false
   audit = start()
@@ -308,4 +308,30 @@ test('the stream gets every entry, in order, again under the same identity where
   const keys = records().map(({ key }) => Buffer.from(key ?? []).toString('hex'))
   expect(new Set(keys).size).toBe(3)
   expect(appended[0]).toMatchObject({ topic: 'main._audit', partition: 0 })
+})
+
+describe('a change that no transaction can hold', () => {
+  const author = { actor: { workspace: 'main', id: 'key_1' }, requestId: 'req_1' }
+  const deletion = { action: 'delete_rows', resource: 'stream/visits', detail: { rows: 7 } }
+
+  test('is an entry once, when it has ended', async () => {
+    const intent = await intend(store.db, author, deletion)
+    expect((await list()).entries).toEqual([])
+    await intent.settle({})
+    await intent.settle({ interrupted: true })
+    expect(await audit.settle()).toBe(0)
+    expect((await list()).entries).toMatchObject([
+      { actor: 'key_1', action: 'delete_rows', resource: 'stream/visits', requestId: 'req_1', detail: { rows: 7 } },
+    ])
+  })
+
+  test('is one at the next start where a crash cut it short, and says so', async () => {
+    await intend(store.db, author, deletion)
+    await audit.close()
+    audit = start()
+    expect(await audit.settle()).toBe(1)
+    expect(await audit.settle()).toBe(0)
+    const { entries } = await list()
+    expect(entries).toMatchObject([{ actor: 'key_1', requestId: 'req_1', detail: { rows: 7, interrupted: true } }])
+  })
 })

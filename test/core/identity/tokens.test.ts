@@ -181,10 +181,10 @@ describe('a refresh token', () => {
     }
     const told = JSON.stringify(
       await fixture.db.execute(
-        sql`select action from audit_entries where resource like 'session/%' order by seq desc limit 2`,
+        sql`select action, request_id from audit_entries where resource like 'session/%' order by seq desc limit 2`,
       ),
     )
-    expect(told).toMatch(/end_session.*issue_token/)
+    expect(told).toMatch(/end_session.*req_test.*issue_token.*req_test/)
   })
 
   test('of two that come at the same time with one, one at most is answered', async () => {

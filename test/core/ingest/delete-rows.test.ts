@@ -201,3 +201,30 @@ describe('who may delete rows', () => {
     ).toMatchObject({ deleted: 2n })
   })
 })
+
+describe('the audit log', () => {
+  test('says how many rows were deleted, and of what broke off that it may have been done in part', async () => {
+    await fill('recorded', 4)
+    const before = (await world.audited('delete_rows')).length
+    await world.deleteRows({ name: 'recorded', where: "kind = 'odd'" })
+    await world.deleteRows({ name: 'recorded', where: 'n > 100' })
+    const breaking = world.reopen({
+      async deleteRows(_workspace, _name, _selection, _until, begin) {
+        await begin(2)
+        throw new Error('the warehouse is gone')
+      },
+      async truncate() {
+        throw new Error('the warehouse is gone')
+      },
+    })
+    await expect(breaking.deleteRows({ name: 'recorded', where: "kind = 'even'" })).rejects.toThrow('gone')
+    expect((await world.audited('delete_rows')).slice(before)).toEqual([
+      { rows: 2 },
+      { rows: 0 },
+      { rows: 2, interrupted: true },
+    ])
+    await expect(breaking.truncate('recorded')).rejects.toThrow('gone')
+    await world.truncate('recorded')
+    expect(await world.audited('truncate_stream')).toEqual([{ interrupted: true }, {}])
+  })
+})

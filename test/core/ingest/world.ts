@@ -1,8 +1,10 @@
 import { migrations as auditMigrations } from '../../../core/audit/index.ts'
+import { entries } from '../../../core/audit/schema.ts'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { create } from '@bufbuild/protobuf'
+import { eq } from 'drizzle-orm'
 import { pino } from 'pino'
 import {
   DeleteRowsRequestSchema,
@@ -85,6 +87,12 @@ export async function openWorld(limits: Partial<typeof ingestLimits> = {}) {
         deadline: Date.now() + 20_000,
         signal: new AbortController().signal,
       }),
+    /** What the audit log says was done, oldest first. */
+    async audited(action: string): Promise<readonly unknown[]> {
+      const { db } = control
+      const found = await db.select().from(entries).where(eq(entries.action, action)).orderBy(entries.seq)
+      return found.map(({ detail }) => JSON.parse(detail) as unknown)
+    },
     async close() {
       await stream.close()
       await warehouse.close()

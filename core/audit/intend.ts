@@ -1,0 +1,47 @@
+import type { JsonObject } from '@bufbuild/protobuf'
+import type { ControlDb } from '../storage/control.ts'
+import { masked } from './mask.ts'
+import { type Author, type Change, record } from './record.ts'
+import { allIntents, deleteIntent, insertIntent, type IntentRow } from './store.ts'
+
+export interface Intent {
+  /** It has ended: it becomes an entry, with what it came to. */
+  settle(detail: JsonObject): Promise<void>
+}
+
+/**
+ * For a change that no transaction of the control store can make: written down before it begins, so that a crash cannot
+ * hide it.
+ */
+export async function intend(db: ControlDb, { actor, requestId }: Author, change: Change): Promise<Intent> {
+  const { action, resource, detail = {} } = change
+  const intent = await insertIntent(db, {
+    workspace: actor.workspace,
+    actor: actor.id,
+    action,
+    resource,
+    detail: JSON.stringify(masked(detail)),
+    requestId,
+  })
+  return { settle: (came) => settle(db, intent, came) }
+}
+
+/**
+ * Makes entries of what was cut short, as `interrupted`: it may have been done in whole, in part or not at all. At a start
+ * only: nobody else has the store then, so nothing is under way.
+ */
+export async function settleInterrupted(db: ControlDb): Promise<number> {
+  const left = await allIntents(db)
+  for (const intent of left) await settle(db, intent, { interrupted: true })
+  return left.length
+}
+
+async function settle(db: ControlDb, intent: IntentRow, came: JsonObject): Promise<void> {
+  const { workspace, actor: id, action, resource, requestId } = intent
+  const detail = { ...(JSON.parse(intent.detail) as JsonObject), ...came }
+  await db.transaction(async (tx) => {
+    if (await deleteIntent(tx, intent)) {
+      await record(tx, { actor: { workspace, id }, requestId }, { action, resource, detail })
+    }
+  })
+}
