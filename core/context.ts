@@ -8,6 +8,8 @@ export interface Context {
   /** Who is asking; everything done is inside this actor's workspace. */
   readonly actor: Actor
   readonly requestId: string
+  /** See `addressOf`. */
+  readonly address?: string
   /** Milliseconds since 1970. */
   readonly deadline: number
   /** Aborts when the caller goes away or the deadline passes. */
@@ -26,5 +28,15 @@ export function authorise(ctx: Context, needed: Scope, name?: string): void {
 /** The context of an authenticated call. */
 export function contextOf(call: Call): Context {
   if (call.actor === undefined) throw new Failure('auth.missing', 'This call needs a credential.')
-  return { actor: call.actor, requestId: call.requestId, deadline: call.deadline, signal: call.signal }
+  const { actor, requestId, deadline, signal } = call
+  return { actor, requestId, deadline, signal, address: addressOf(call) }
+}
+
+/**
+ * Where a request came from, as the edge that passes it on saw it; empty where nobody said. Whoever calls the core itself
+ * may say what it likes: it is worth as much as that caller.
+ */
+export function addressOf({ metadata }: Pick<Call, 'metadata'>): string {
+  const address = metadata.get('x-client-address') ?? ''
+  return /^[\da-f:.]{2,45}$/i.test(address) ? address : ''
 }

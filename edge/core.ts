@@ -65,24 +65,31 @@ export interface Caller {
   readonly credential: string
   readonly workspace: string
   readonly requestId: string
+  /** Where the request came from; empty where the runtime does not say. */
+  readonly address?: string
   readonly traceparent?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 
 export function asCaller(
-  { credential, workspace, requestId, traceparent, signal }: Caller,
+  { credential, workspace, requestId, address = '', traceparent, signal }: Caller,
   timeoutMs?: number,
 ): CallOptions {
   return {
     metadata: {
       authorization: `Bearer ${credential}`,
-      'x-request-id': requestId,
+      ...requestMetadata(requestId, address),
       ...(traceparent !== undefined && { traceparent }),
     },
     share: workspace,
     ...(signal && { signal }),
     ...(timeoutMs !== undefined && { timeoutMs }),
   }
+}
+
+/** What the core is told of a request, whoever asks. */
+export function requestMetadata(requestId: string, address: string): Readonly<Record<string, string>> {
+  return { 'x-request-id': requestId, ...(address !== '' && { 'x-client-address': address }) }
 }
 
 /** Work that may outlive its answer: `waitUntil` of the request that it belongs to. */

@@ -1,7 +1,6 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import type { ControlDb } from '../storage/control.ts'
-import { masked } from './mask.ts'
-import { type Author, type Change, record } from './record.ts'
+import { type Author, type Change, detailOf, record } from './record.ts'
 import { allIntents, deleteIntent, insertIntent, type IntentRow } from './store.ts'
 
 export interface Intent {
@@ -13,14 +12,15 @@ export interface Intent {
  * For a change that no transaction of the control store can make: written down before it begins, so that a crash cannot
  * hide it.
  */
-export async function intend(db: ControlDb, { actor, requestId }: Author, change: Change): Promise<Intent> {
-  const { action, resource, detail = {} } = change
+export async function intend(db: ControlDb, author: Author, change: Change): Promise<Intent> {
+  const { actor, requestId } = author
+  const { action, resource } = change
   const intent = await insertIntent(db, {
     workspace: actor.workspace,
     actor: actor.id,
     action,
     resource,
-    detail: JSON.stringify(masked(detail)),
+    detail: JSON.stringify(detailOf(author, change)),
     requestId,
   })
   return { settle: (came) => settle(db, intent, came) }

@@ -7,6 +7,8 @@ import { appendEntries } from './store.ts'
 export interface Author {
   readonly actor: { readonly workspace: string; readonly id: string }
   readonly requestId: string
+  /** Where the request came from, as the edge saw it. */
+  readonly address?: string | undefined
 }
 
 export interface Change {
@@ -22,7 +24,8 @@ export interface Change {
  * Puts a change into the audit log of the actor's workspace, in the transaction that makes the change: there is never one
  * without the other. To be called last in it, because others of the workspace wait from here on.
  */
-export async function record(tx: ControlTx, { actor, requestId }: Author, change: Change): Promise<void> {
+export async function record(tx: ControlTx, author: Author, change: Change): Promise<void> {
+  const { actor, requestId } = author
   await appendEntries(tx, actor.workspace, [
     {
       actor: actor.id,
@@ -30,10 +33,14 @@ export async function record(tx: ControlTx, { actor, requestId }: Author, change
       resource: mask(change.resource),
       outcome: 'done',
       code: '',
-      detail: masked(change.detail ?? {}),
+      detail: detailOf(author, change),
       requestId,
     },
   ])
+}
+
+export function detailOf({ address = '' }: Author, { detail }: Change): unknown {
+  return masked({ ...detail, ...(address !== '' && { address }) })
 }
 
 /** The installation itself, in the chain of a workspace; without one in its own. */

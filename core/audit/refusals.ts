@@ -1,5 +1,6 @@
 import { type Failure, refusals } from '#mesh/errors.ts'
 import type { Interceptor } from '#mesh/rpc/call.ts'
+import { addressOf } from '../context.ts'
 import type { ControlDb } from '../storage/control.ts'
 import { mask } from './mask.ts'
 import { appendEntries, type NewEntry } from './store.ts'
@@ -16,6 +17,8 @@ export interface Refusal {
   readonly code: string
   readonly reason: string
   readonly requestId: string
+  /** Where it came from, as the edge saw it; empty where nobody said. */
+  readonly address: string
   /** How often. */
   readonly count: number
 }
@@ -53,8 +56,8 @@ export function createRefusals({ db, onDropped, onError }: RefusalDeps) {
   }
 
   function note(refusal: Refusal): void {
-    const { workspace, actor, action, resource, code, reason } = refusal
-    const same = JSON.stringify([workspace, actor, action, resource, code, reason])
+    const { workspace, actor, action, resource, code, reason, address } = refusal
+    const same = JSON.stringify([workspace, actor, action, resource, code, reason, address])
     const known = waiting.get(same)
     if (known !== undefined) known.count += refusal.count
     else if (waiting.size >= maxWaiting) onDropped(1)
@@ -74,6 +77,7 @@ export function createRefusals({ db, onDropped, onError }: RefusalDeps) {
         code: failure.problem,
         reason: failure.message,
         requestId: call.requestId,
+        address: addressOf(call),
         count: 1,
       })
     },
@@ -82,14 +86,14 @@ export function createRefusals({ db, onDropped, onError }: RefusalDeps) {
 }
 
 function entryOf({ refusal, count }: { readonly refusal: Refusal; readonly count: number }): NewEntry {
-  const { actor, action, resource, code, reason, requestId } = refusal
+  const { actor, action, resource, code, reason, requestId, address } = refusal
   return {
     actor: mask(actor),
     action: mask(action),
     resource: mask(resource),
     outcome: 'refused',
     code,
-    detail: { reason: mask(reason), ...(count > 1 && { count }) },
+    detail: { reason: mask(reason), ...(count > 1 && { count }), ...(address !== '' && { address: mask(address) }) },
     requestId,
   }
 }

@@ -58,6 +58,7 @@ export async function finishSignIn(
       code: 'auth.grant',
       reason,
       requestId: input.requestId,
+      address: input.address,
       count: 1,
     })
     throw new Failure('auth.grant', 'The provider knows you, but you have no access here.', {
@@ -76,7 +77,7 @@ export async function finishSignIn(
     const session = await beginSession(tx, user, { now, ms: federatedFamilyMs, ...input })
     if (changed) await recordChange(tx, { kind: 'session', workspace, name: id })
     const detail = { issuer: issuer.name, roles, ...(changed && { before: known.roles }) }
-    const author = { actor: user, requestId: input.requestId }
+    const author = { actor: user, requestId: input.requestId, address: input.address }
     await record(tx, author, { action: 'sign_in', resource: `session/${session.session.id}`, detail })
     return session
   })

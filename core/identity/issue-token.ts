@@ -38,6 +38,7 @@ export interface TokenRequest {
   readonly offline: boolean
   readonly ttlSeconds: number
   readonly requestId: string
+  readonly address: string
 }
 
 export interface Tokens {
@@ -84,8 +85,8 @@ export async function issueToken(deps: Deps, request: TokenRequest): Promise<Tok
   const session = await deps.db.transaction(async (tx) => {
     const begun = await insertSession(tx, family)
     const detail = { scopes: actor.scopes, federated: bearer.federated }
-    const { requestId } = request
-    await record(tx, { actor, requestId }, { action: 'issue_token', resource: `session/${begun.id}`, detail })
+    const { requestId, address } = request
+    await record(tx, { actor, requestId, address }, { action: 'issue_token', resource: `session/${begun.id}`, detail })
     return begun
   })
   actor.session = session.id
@@ -154,12 +155,12 @@ async function granted(deps: Deps, session: SessionRow): Promise<Actor> {
 async function endFamily(
   deps: Deps,
   { id, workspace }: SessionRow,
-  { requestId }: Pick<TokenRequest, 'requestId'>,
+  { requestId, address }: Pick<TokenRequest, 'requestId' | 'address'>,
 ): Promise<void> {
   await deps.db.transaction(async (tx) => {
     if (await setSessionEnded(tx, id, new Date(deps.now()))) {
       await recordChange(tx, { kind: 'session', workspace, name: id })
-      const author = { ...itself(workspace), requestId }
+      const author = { ...itself(workspace), requestId, address }
       await record(tx, author, { action: 'end_session', resource: `session/${id}` })
     }
   })

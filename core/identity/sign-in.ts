@@ -59,14 +59,19 @@ export async function signIn(deps: Deps, input: SignIn): Promise<SignedIn> {
   return db.transaction(async (tx) => {
     if (!known) await insertDevice(tx, { hash: secretHash(device), user: user.id, createdAt: new Date(now) })
     const begun = await beginSession(tx, user, { now, ms: sessionMs, ...input })
-    const author = { actor: user, requestId: input.requestId }
+    const author = { actor: user, requestId: input.requestId, address: input.address }
     await record(tx, author, { action: 'sign_in', resource: `session/${begun.session.id}` })
     return { ...begun, device }
   })
 }
 
 /** In the audit log of the workspace whose person it is: the edge, which asks, is of none. */
-function noteWrong(deps: Deps, user: UserRow, { requestId }: SignIn, code: 'auth.invalid' | 'auth.code'): void {
+function noteWrong(
+  deps: Deps,
+  user: UserRow,
+  { requestId, address }: SignIn,
+  code: 'auth.invalid' | 'auth.code',
+): void {
   deps.noteRefusal({
     workspace: user.workspace,
     actor: user.id,
@@ -75,6 +80,7 @@ function noteWrong(deps: Deps, user: UserRow, { requestId }: SignIn, code: 'auth
     code,
     reason: code === 'auth.code' ? 'a wrong one-time code' : 'a wrong password',
     requestId,
+    address,
     count: 1,
   })
 }

@@ -11,7 +11,7 @@ import {
   RefreshIssuerResponseSchema,
   type TokenService,
 } from '#proto/edgewise/identity/v1/token_pb.ts'
-import { contextOf } from '../context.ts'
+import { addressOf, contextOf } from '../context.ts'
 import type { Deps } from './deps.ts'
 import { deleteIssuer, getIssuer, listIssuers, refreshIssuer } from './issuers.ts'
 import { type Grant, issueToken } from './issue-token.ts'
@@ -26,12 +26,12 @@ const grants: Readonly<Record<GrantMessage, Grant | undefined>> = {
 
 export function tokenService(deps: Deps): Service<typeof TokenService> {
   return {
-    async issueToken(request, { requestId }) {
+    async issueToken(request, call) {
       const grant = grants[request.grant]
       if (grant === undefined) throw new Failure('request.invalid', 'The grant is not one of those that there are.')
       const { credential, scopes, params, filters, offline, ttlSeconds } = request
-      const asked = { grant, credential, scopes, params, filters, offline, ttlSeconds, requestId }
-      const tokens = await issueToken(deps, asked)
+      const asked = { grant, credential, scopes, params, filters, offline, ttlSeconds }
+      const tokens = await issueToken(deps, { ...asked, requestId: call.requestId, address: addressOf(call) })
       return create(IssueTokenResponseSchema, { ...tokens, scopes: [...tokens.scopes] })
     },
     async getTrust(_, call) {

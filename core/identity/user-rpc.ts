@@ -21,7 +21,7 @@ import {
   type UserService,
   UserSchema,
 } from '#proto/edgewise/identity/v1/user_pb.ts'
-import { contextOf } from '../context.ts'
+import { addressOf, contextOf } from '../context.ts'
 import type { Deps } from './deps.ts'
 import { attemptSeconds, beginSignIn } from './begin-sign-in.ts'
 import { finishSignIn } from './finish-sign-in.ts'
@@ -37,8 +37,16 @@ export function userService(deps: Deps): Service<typeof UserService> {
       const { user, invitation } = await inviteUser(deps, contextOf(call), request)
       return create(InviteUserResponseSchema, { user: userMessage(user), invitation })
     },
-    async acceptInvitation({ invitation, password, name }, { requestId }) {
-      return userMessage(await acceptInvitation(deps, { invitation, password, name, requestId }))
+    async acceptInvitation({ invitation, password, name }, call) {
+      return userMessage(
+        await acceptInvitation(deps, {
+          invitation,
+          password,
+          name,
+          requestId: call.requestId,
+          address: addressOf(call),
+        }),
+      )
     },
     async listUsers(request, call) {
       const { rows, nextCursor } = await listUsers(deps, contextOf(call), request)

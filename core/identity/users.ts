@@ -71,6 +71,7 @@ export async function acceptInvitation(
     readonly password: string
     readonly name: string
     readonly requestId: string
+    readonly address: string
   },
 ): Promise<UserRow> {
   const hash = secretHash(input.invitation)
@@ -92,7 +93,7 @@ export async function acceptInvitation(
       inviteExpiresAt: null,
       ...(input.name !== '' && { name: input.name.slice(0, 200) }),
     })
-    const author = { actor: user, requestId: input.requestId }
+    const author = { actor: user, requestId: input.requestId, address: input.address }
     await record(tx, author, { action: 'accept_invitation', resource: `user/${user.id}` })
     return row
   })

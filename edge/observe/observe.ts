@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import type { Deps } from '../deps.ts'
+import { addressOf } from '../limit/address.ts'
 import { planWarning, rateLimit, rateLimitPolicy } from '../limit/headers.ts'
 import { type AppEnv, backgroundOf } from '../routes/context.ts'
 import { routePattern } from './route-pattern.ts'
@@ -8,11 +9,12 @@ import { routePattern } from './route-pattern.ts'
 const warnedMs = 14 * 86_400_000
 
 /** Gives the request its id, and when it is answered: the headers that every answer has, its usage event, its count. */
-export function observe({ requestId, metrics, usage, watch, now }: Deps): MiddlewareHandler<AppEnv> {
+export function observe({ requestId, metrics, usage, watch, now, settings }: Deps): MiddlewareHandler<AppEnv> {
   return async function observe(c, next) {
     const startedAt = now()
     watch(backgroundOf(c))
     c.set('requestId', requestId(c.req.raw.headers))
+    c.set('address', addressOf(c.req.raw, settings.CLIENT_ADDRESS_HEADER))
     c.set('decisions', [])
     c.set('cost', 1)
     c.set('cache', '')

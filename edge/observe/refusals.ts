@@ -11,6 +11,7 @@ interface Refusal {
   readonly code: string
   readonly reason: string
   readonly requestId: string
+  readonly address: string
 }
 
 const delayMs = 500

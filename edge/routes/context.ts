@@ -7,6 +7,7 @@ import type { Decision } from '../limit/limiter.ts'
 /** What the steps before a route have found out about the request. */
 export interface Variables {
   requestId: string
+  address: string
   /** Set by `authenticate`. */
   session: Session
   credential: string
@@ -41,6 +42,7 @@ export function callerOf(c: AppContext): Caller {
     credential: c.var.credential,
     workspace: c.var.session.actor.workspace,
     requestId: c.var.requestId,
+    address: c.var.address,
     traceparent: c.req.header('traceparent'),
     signal: c.req.raw.signal,
   }

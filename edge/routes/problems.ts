@@ -37,10 +37,10 @@ export function onError(deps: Deps) {
     const { session } = c.var as { session?: typeof c.var.session }
     if (session !== undefined && !failure.remote && audited.has(failure.problem)) {
       const { workspace, id: actor } = session.actor
-      const { requestId, resource } = c.var
+      const { requestId, address, resource } = c.var
       const action = `${c.req.method} ${routePattern(c)}`
-      const refusal = { workspace, actor, action, resource, code: failure.problem, reason: failure.message, requestId }
-      deps.refusals.record(refusal, backgroundOf(c))
+      const { problem: code, message: reason } = failure
+      deps.refusals.record({ workspace, actor, action, resource, code, reason, requestId, address }, backgroundOf(c))
     }
     return answerFailure(deps, failure, c.var.requestId)
   }

@@ -2,9 +2,8 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import type { Session } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { clearSession, csrfTokenOf, deviceOf, sessionOf, setSession } from '../auth/cookie.ts'
-import { asCaller } from '../core.ts'
+import { asCaller, requestMetadata } from '../core.ts'
 import type { Deps } from '../deps.ts'
-import { addressOf } from '../limit/address.ts'
 import { type AppEnv, backgroundOf, callerOf } from './context.ts'
 import { failures, iso, json, jsonBody, nextCursor, page, pageOf, paging, query } from './schemas.ts'
 import { UserShape, userShape } from './users.ts'
@@ -103,7 +102,7 @@ const end = createRoute({
 })
 
 /** Before the routes that need a credential: this is how a person gets one. */
-export function signingIn(app: OpenAPIHono<AppEnv>, { core, settings, strangers }: Deps): void {
+export function signingIn(app: OpenAPIHono<AppEnv>, { core, strangers }: Deps): void {
   app.openapi(signIn, async (c) => {
     await strangers(c.req.raw, backgroundOf(c))
     const { workspace, email, password, code = '' } = c.req.valid('json')
@@ -114,11 +113,11 @@ export function signingIn(app: OpenAPIHono<AppEnv>, { core, settings, strangers 
         email,
         password,
         code,
-        address: addressOf(c.req.raw, settings.CLIENT_ADDRESS_HEADER),
+        address: c.var.address,
         agent: (headers.get('user-agent') ?? '').slice(0, 300),
         device: deviceOf(headers),
       },
-      { metadata: { 'x-request-id': c.var.requestId }, signal: c.req.raw.signal },
+      { metadata: requestMetadata(c.var.requestId, c.var.address), signal: c.req.raw.signal },
     )
     const { credential, device, expiresAt, user } = answer
     const csrf = await csrfTokenOf(credential)

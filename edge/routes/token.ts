@@ -4,6 +4,7 @@ import { Failure, toFailure } from '#mesh/errors.ts'
 import { toProblemJson } from '#mesh/rpc/problem.ts'
 import { Grant, type IssueTokenRequestSchema } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { credentialOf } from '../auth/credential.ts'
+import { requestMetadata } from '../core.ts'
 import type { Deps } from '../deps.ts'
 import { parseJson, readBody, textOf } from './body.ts'
 import { type AppEnv, backgroundOf } from './context.ts'
@@ -96,7 +97,7 @@ export function token(app: OpenAPIHono<AppEnv>, { core, strangers }: Deps): void
           offline: scopes.includes('offline_access'),
           ttlSeconds: asked.ttl_s ?? 0,
         } satisfies MessageInitShape<typeof IssueTokenRequestSchema>,
-        { metadata: { 'x-request-id': c.var.requestId }, signal: c.req.raw.signal },
+        { metadata: requestMetadata(c.var.requestId, c.var.address), signal: c.req.raw.signal },
       )
       return c.json(
         {

@@ -1,6 +1,6 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { User } from '#proto/edgewise/identity/v1/user_pb.ts'
-import { asCaller } from '../core.ts'
+import { asCaller, requestMetadata } from '../core.ts'
 import type { Deps } from '../deps.ts'
 import { type AppEnv, backgroundOf, callerOf } from './context.ts'
 import { failures, iso, json, jsonBody, nextCursor, page, pageOf, paging, query } from './schemas.ts'
@@ -164,7 +164,7 @@ export function accepting(app: OpenAPIHono<AppEnv>, { core, strangers }: Deps): 
   app.openapi(accept, async (c) => {
     await strangers(c.req.raw, backgroundOf(c))
     const { name = '', ...asked } = c.req.valid('json')
-    const metadata = { 'x-request-id': c.var.requestId }
+    const metadata = requestMetadata(c.var.requestId, c.var.address)
     const user = await core.users.acceptInvitation({ name, ...asked }, { metadata, signal: c.req.raw.signal })
     return c.json(userShape(user), 200, { 'cache-control': 'no-store' })
   })

@@ -43,7 +43,10 @@ describe('every change is in the audit log, with who, what and the request', () 
       scopes: ['sql:read'],
       filters: { visits: { customer: 'c-personal' } },
     })
-    await must(product, `/v1/keys/${id}`, { method: 'DELETE', headers: { 'x-request-id': 'the-revocation' } })
+    await must(product, `/v1/keys/${id}`, {
+      method: 'DELETE',
+      headers: { 'x-request-id': 'the-revocation', 'x-client-address': '203.0.113.9' },
+    })
     const row = (time: string) => JSON.stringify({ time, customer: 'c1' })
     await must(product, '/v1/events/visits?wait=true', { body: row('2026-10-11T10:00:00Z') })
     await must(product, '/v1/events/visits', { body: row('never') })
@@ -68,7 +71,7 @@ describe('every change is in the audit log, with who, what and the request', () 
       'update_workspace workspace/main',
       'create_workspace workspace/second',
     ])
-    expect(data[2]).toMatchObject({ request_id: 'the-revocation', detail: { name: 'test' } })
+    expect(data[2]).toMatchObject({ request_id: 'the-revocation', detail: { name: 'test', address: '127.0.0.1' } })
     expect(data[2]?.actor).toMatch(/^key_/)
     expect(JSON.stringify(data)).not.toContain('c-personal')
     expect((await list('?chain=installation&action=create_workspace')).data.map(({ resource }) => resource)).toEqual([
@@ -102,6 +105,11 @@ test('refusals are in it, by the core and by the edge', async () => {
     .poll(async () => (await refused(weak.id)).sort(), { timeout: 5_000 })
     .toEqual(['GET /v1/endpoints/:name auth.scope', 'list_keys auth.scope'])
   await expect.poll(() => refused(slow.id), { timeout: 5_000 }).toContain('GET /v1/streams limit.rate')
+  for (const id of [weak.id, slow.id]) {
+    for (const { detail } of (await list(`?outcome=refused&actor=${id}`)).data) {
+      expect(detail).toMatchObject({ address: '127.0.0.1' })
+    }
+  }
 })
 
 test('another workspace sees its own entries only, and a key without audit:read none, by whatever way', async () => {
