@@ -27,6 +27,8 @@ export interface Batch {
   readonly from: number
   readonly to: number
   readonly records: readonly StoredRecord[]
+  /** From 1 on with a token of its own: rows were dropped by the one before although they are not there. */
+  readonly attempt?: number
 }
 
 /** Whether an error says that the table or its database is not there. */
@@ -38,6 +40,8 @@ export function isGone(error: unknown): boolean {
 export function isScattered(error: unknown): boolean {
   return error instanceof WarehouseError && error.number === 252 && error.message.startsWith('Too many partitions')
 }
+
+const nothing: ReadonlySet<number> = new Set()
 
 /** … for a state that passes: too many parts, queries or bytes now, time-outs, a full disk, a server going away. */
 const passing = new Set([159, 160, 202, 209, 210, 236, 241, 242, 243, 252, 279, 285, 319, 394, 439, 459, 999, 1002])
@@ -51,17 +55,18 @@ const settings = {
 
 /**
  * Inserts a batch. Rows that the engine cannot read go to quarantine and the rest is inserted, so that one row never
- * blocks those behind it. Whatever passes by itself, or with a smaller batch, is thrown.
+ * blocks those behind it; their offsets are answered. Whatever passes by itself, or with a smaller batch, is thrown.
  */
-export async function deliver(deps: DeliverDeps, batch: Batch): Promise<void> {
-  if (batch.records.length === 0) return
+export async function deliver(deps: DeliverDeps, batch: Batch): Promise<{ readonly refused: ReadonlySet<number> }> {
+  if (batch.records.length === 0) return { refused: nothing }
   try {
     await insert(deps, batch, batch.records)
+    return { refused: nothing }
   } catch (error) {
     if (!(error instanceof WarehouseError) || passing.has(error.number)) throw error
     if (isGone(error)) {
       deps.logger.warn({ topic: batch.topic, from: batch.from, to: batch.to }, 'rows of a dropped stream left out')
-      return
+      return { refused: nothing }
     }
     const bad = await findUnreadable(deps, batch)
     if (bad.length === 0) throw error
@@ -72,18 +77,23 @@ export async function deliver(deps: DeliverDeps, batch: Batch): Promise<void> {
       batch,
       batch.records.filter((record) => !offsets.has(record.offset)),
     )
+    return { refused: offsets }
   }
 }
 
-async function insert(deps: DeliverDeps, batch: Batch, records: readonly StoredRecord[]): Promise<void> {
-  const { workspace, stream } = streamOf(batch.topic)
+async function insert(
+  deps: DeliverDeps,
+  { topic, partition, from, to, attempt = 0 }: Batch,
+  records: readonly StoredRecord[],
+): Promise<void> {
+  const { workspace, stream } = streamOf(topic)
   await deps.failPoint?.('during-insert')
   await deps.warehouse.insert({
     database: workspace,
     table: stream,
-    rows: rowsOf(batch.partition, records),
+    rows: rowsOf(partition, records),
     hidden: hiddenColumns,
-    token: `${batch.topic}/${batch.partition}/${batch.from}-${batch.to}`,
+    token: `${topic}/${partition}/${from}-${to}${attempt === 0 ? '' : `/${attempt}`}`,
     settings: { ...settings, max_partitions_per_insert_block: deps.limits.batchPartitions },
   })
 }

@@ -1,9 +1,11 @@
 import type { Log, StoredRecord } from '../storage/log.ts'
-import { deliver, type DeliverDeps, isScattered, quarantine } from './deliver.ts'
+import { type Batch, deliver, type DeliverDeps, isScattered, quarantine } from './deliver.ts'
 import { warehouseGroup } from './names.ts'
 import { type Exceptions, judge, pipeline } from './pipeline.ts'
 import { missingOf } from './recover.ts'
 import { createRepeats } from './repeats.ts'
+
+const maxAttempts = 5
 
 /** What is stored with a committed offset. */
 interface Progress {
@@ -66,6 +68,22 @@ export async function openLane(deps: DeliverDeps, topic: string, partition: numb
     progress = planned
   }
 
+  /**
+   * Inserts what is missing of a batch, and looks again: the engine writes a token down before the rows that it stands for,
+   * so where its process was killed between the two it knows the token, and drops the rows. They get another one.
+   */
+  async function complete(batch: Omit<Batch, 'attempt'>): Promise<void> {
+    let missing = await missingOf(deps.warehouse, batch)
+    for (let attempt = 0; missing.length > 0 && attempt < maxAttempts; attempt++) {
+      const { refused } = await deliver(deps, { ...batch, records: missing, attempt })
+      const left = await missingOf(deps.warehouse, batch)
+      missing = left.filter(({ offset }) => !refused.has(offset))
+    }
+    if (missing.length === 0) return
+    // They got in each time and are gone again: they are older than the table keeps rows.
+    deps.logger.warn({ topic, partition, rows: missing.length }, 'rows do not stay in the table')
+  }
+
   /** One batch, from its plan to its commit. */
   async function take(): Promise<boolean> {
     const { to, good, bad, repeated } = await read()
@@ -78,10 +96,10 @@ export async function openLane(deps: DeliverDeps, topic: string, partition: numb
     await quarantine(deps, { topic, partition }, bad)
     const whole = { topic, partition, from: next, to, records: good }
     const before = doubtfulTo
-    const missing = next < before ? await missingOf(deps.warehouse, whole) : whole.records
     doubtfulTo = Math.max(before, to)
     try {
-      await deliver(deps, { ...whole, records: missing })
+      if (next < before) await complete(whole)
+      else await deliver(deps, whole)
     } catch (error) {
       if (isScattered(error)) doubtfulTo = before
       throw error

@@ -77,6 +77,8 @@ describe('every route of the API', () => {
     expect(routes.length).toBeGreaterThan(20)
     // Where a credential comes from: all else needs one.
     expect(openRoutes.map(({ method, path }) => `${method} ${path}`).sort()).toEqual([
+      'GET /v1/sessions/callback',
+      'GET /v1/sessions/sign-in',
       'POST /v1/sessions',
       'POST /v1/token',
       'POST /v1/users/accept',
@@ -84,6 +86,8 @@ describe('every route of the API', () => {
     expect(new Set(routes.map(({ path }) => path.split('/')[2]))).toEqual(
       new Set([
         'users',
+        'routes',
+        'limits',
         'roles',
         'sessions',
         'audit',

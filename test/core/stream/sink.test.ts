@@ -212,6 +212,25 @@ describe('the sink', () => {
     await second.close()
   })
 
+  test('a token that the warehouse remembers without its rows does not lose them', async () => {
+    // As where its process is killed between the two: it writes the token down first.
+    let cut = 0
+    const first = open((point) => {
+      if (point === 'before-commit' && ++cut > 0) throw new Error('ended here')
+    })
+    const stream = await newStream(first)
+    const records = [event(1, '09'), event(2, '10'), event(3, '09'), event(4, '10')]
+    await log.append([{ topic: `w.${stream}`, partition: 0, records }])
+    await vi.waitFor(() => expect(cut).toBeGreaterThan(0))
+    await first.close()
+    await warehouse.command(`ALTER TABLE w.${stream} DELETE WHERE n > 1 SETTINGS mutations_sync = 2`)
+    expect(await numbers(stream)).toEqual(['1'])
+    const second = open()
+    await settle(second, stream)
+    expect(await numbers(stream)).toEqual(['1', '2', '3', '4'])
+    await second.close()
+  })
+
   test('a batch that reaches too many partitions of its table goes in smaller ones, each row once', async () => {
     const months = Array.from({ length: 12 }, (_, month) => String(month + 1).padStart(2, '0'))
     const records = Array.from({ length: 60 }, (_, n) => event(n, months[n % 12]))
