@@ -162,7 +162,7 @@ export const admission = {
   /** Of those in flight, after a refusal. Several within `pauseMs` are one. */
   decrease: 0.8,
   pauseMs: 100,
-  least: 4,
+  least: 16,
   /** After so long without a refusal, twice as many, and again after as long. */
   calmMs: 1_000,
   /** What `batch` may have of it. */
@@ -177,8 +177,8 @@ export const shedding: Readonly<
   Record<Exclude<Priority, 'health'>, { readonly delayMs: number; readonly calls: number }>
 > = {
   /** `delayMs`: what is ready to run waits so long for its turn, all the time. `calls`: under way. */
-  batch: { delayMs: 25, calls: 125 },
-  interactive: { delayMs: 50, calls: 250 },
+  batch: { delayMs: 50, calls: 125 },
+  interactive: { delayMs: 150, calls: 250 },
   control: { delayMs: 500, calls: 2_000 },
 }
 
