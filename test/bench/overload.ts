@@ -87,7 +87,7 @@ async function prepare(name: string): Promise<string> {
   const { key } = made.json.key
   const rows = Array.from({ length: rowsEach }, (_, n) => `{"user":"u${n % 1_000}","path":"/p/${n % 97}","n":${n}}`)
   await must(product, '/v1/events/hits?wait=true', { key, body: rows.join('\n') })
-  await must(product, '/v1/events/sink?wait=true', { key, body: event(0) })
+  await must(product, '/v1/events/sink?wait=true', { key, body: event(1) })
   const sql =
     'SELECT path, count() AS hits FROM hits WHERE user = {user:String} GROUP BY path ORDER BY hits DESC LIMIT 10'
   const cache = { ttl_s: 86_400 }
