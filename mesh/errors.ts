@@ -170,6 +170,22 @@ export const problems = {
     hint: 'First remove what uses it.',
     http: 409,
   },
+  'model.not_found': {
+    code: 'not_found',
+    title: 'No such model',
+    hint: 'SHOW MODELS lists them. A model that is being trained for the first time predicts once it is done.',
+  },
+
+  'model.failed': {
+    code: 'internal',
+    title: 'The training failed',
+    hint: 'RETRAIN tries it again; DESCRIBE MODEL … .jobs says how each training went.',
+  },
+  'model.unavailable': {
+    code: 'unavailable',
+    title: 'The model cannot predict now',
+    hint: 'Retry after the time in Retry-After.',
+  },
   'stream.not_found': {
     code: 'not_found',
     title: 'No such stream',
@@ -239,6 +255,36 @@ export const problems = {
     code: 'deadline_exceeded',
     title: 'The query took too long',
     hint: 'Narrow it by time, or allow more with timeout_ms.',
+  },
+  'model.no_rows': {
+    code: 'invalid_argument',
+    title: 'There are no rows to learn from',
+    hint: 'Run the SELECT by itself, and widen it until it answers rows that have a target.',
+    http: 422,
+  },
+  'model.target_missing': {
+    code: 'invalid_argument',
+    title: 'The rows do not have the target',
+    hint: 'PREDICT a column that the SELECT answers.',
+    http: 422,
+  },
+  'model.one_class': {
+    code: 'invalid_argument',
+    title: 'The target has one value only',
+    hint: 'Select rows of every outcome, also of those that did not happen.',
+    http: 422,
+  },
+  'model.too_many_classes': {
+    code: 'invalid_argument',
+    title: 'The target has too many classes',
+    hint: 'Group its values in the SELECT, or predict a number.',
+    http: 422,
+  },
+  'model.no_features': {
+    code: 'invalid_argument',
+    title: 'No column is left to predict from',
+    hint: 'Select columns that vary, and that are known before the target is.',
+    http: 422,
   },
   'core.unavailable': {
     code: 'unavailable',

@@ -68,7 +68,7 @@ export function createGraph(name: string): Graph {
   let values = 0
 
   function nodeOf(count: number, op: string, from: readonly Value[], options: NodeOptions = {}): Value[] {
-    const made = Array.from({ length: count }, () => `v${values++}`)
+    const made = Array.from({ length: count }, () => `/v${values++}`)
     nodes.push({
       opType: op,
       domain: options.domain ?? '',
@@ -85,7 +85,7 @@ export function createGraph(name: string): Graph {
       return column
     },
     constant(elements, dims) {
-      const value = `c${initializers.length}`
+      const value = `/c${initializers.length}`
       initializers.push({ ...tensorProto(elements, dims), name: value })
       return value
     },
