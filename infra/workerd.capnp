@@ -27,7 +27,13 @@ const config :Workerd.Config = (
 );
 
 const edge :Workerd.Worker = (
-  modules = [(name = "worker.js", esModule = embed "../dist/edge/worker.js")],
+  modules = [
+    (name = "worker.js", esModule = embed "../dist/edge/worker.js"),
+    (
+      name = "onnxruntime-web/ort-wasm-simd-threaded.wasm",
+      wasm = embed "../dist/edge/onnxruntime-web/ort-wasm-simd-threaded.wasm",
+    ),
+  ],
   # As in wrangler.toml.
   compatibilityDate = "2026-11-17",
   globalOutbound = "nowhere",

@@ -1,13 +1,14 @@
 import { connect, type Socket } from 'node:net'
 
 /**
- * A load generator in a process of its own: `node load.ts URL SECONDS CONNECTIONS [header…]` prints requests per second.
+ * A load generator in a process of its own: `node load.ts URL SECONDS CONNECTIONS BODY [header…]` prints requests per second.
  * Keep-alive, one request in flight on each connection; an answer that is not 200 ends it.
  */
-const [url = '', seconds = '2', connections = '16', ...headers] = process.argv.slice(2)
+const [url = '', seconds = '2', connections = '16', body = '', ...headers] = process.argv.slice(2)
 const { hostname, port, pathname, search } = new URL(url)
+const lines = [`Host: ${hostname}`, ...(body === '' ? [] : [`Content-Length: ${Buffer.byteLength(body)}`]), ...headers]
 const request = Buffer.from(
-  `GET ${pathname}${search} HTTP/1.1\r\nHost: ${hostname}\r\n${headers.map((header) => `${header}\r\n`).join('')}\r\n`,
+  `${body === '' ? 'GET' : 'POST'} ${pathname}${search} HTTP/1.1\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n${body}`,
 )
 let count = 0
 

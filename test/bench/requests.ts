@@ -1,25 +1,37 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { temporaryDirectory } from '../support/directory.ts'
 
 const run = promisify(execFile)
 const connections = 16
 
+export interface Asking {
+  readonly seconds: number
+  readonly header: string
+  /** With one it is POST. */
+  readonly body?: string
+}
+
 /** With wrk where it is installed, which takes less of the machine, else with our own. */
-export async function requestsPerSecond(
-  url: string,
-  { seconds, header }: { readonly seconds: number; readonly header: string },
-): Promise<number> {
+export async function requestsPerSecond(url: string, { seconds, header, body = '' }: Asking): Promise<number> {
+  const directory = temporaryDirectory()
   try {
-    const { stdout } = await run('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '-H', header, url])
+    const script = join(directory.path, 'post.lua')
+    writeFileSync(script, `wrk.method = 'POST'\nwrk.body = ${JSON.stringify(body)}\n`)
+    const post = body === '' ? [] : ['-s', script]
+    const { stdout } = await run('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '-H', header, ...post, url])
     if (/Non-2xx|Socket errors/.test(stdout)) throw new Error(stdout)
     return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown
     const own = fileURLToPath(new URL('load.ts', import.meta.url))
-    const { stdout } = await run(process.execPath, [own, url, String(seconds), String(connections), header])
+    const { stdout } = await run(process.execPath, [own, url, String(seconds), String(connections), body, header])
     return Number(stdout)
+  } finally {
+    directory.remove()
   }
 }
 

@@ -1,0 +1,86 @@
+import { allocate, type Memory } from './memory.ts'
+import { type Ort, ortError } from './ort.ts'
+import { elementTypes, type StringTensor, type Tensor } from './tensor.ts'
+
+/** Where ONNX Runtime finds one input of a session. */
+export interface Slot {
+  /** The tensor's address, with this content in it. Good until the next call. */
+  fill(feed: Tensor): number
+  release(): void
+}
+
+/** Numbers of the shape of the call before are written over it; a shape's first call, and every text, makes a tensor. */
+export function createSlot(ort: Ort, memory: () => Memory): Slot {
+  let tensor = 0
+  let content = 0
+  let before: Pick<Tensor, 'type' | 'dims'> | undefined
+
+  function release(): void {
+    if (tensor !== 0) ort._OrtReleaseTensor(tensor)
+    if (content !== 0) ort._free(content)
+    tensor = 0
+    content = 0
+    before = undefined
+  }
+
+  function make({ type, dims }: Tensor, address: number, bytes: number): number {
+    const stack = ort.stackSave()
+    try {
+      const at = ort.stackAlloc(4 * dims.length)
+      memory().words.set(dims, at >>> 2)
+      const made = ort._OrtCreateTensor(elementTypes[type], address, bytes, at, dims.length, onCpu)
+      if (made === 0) throw ortError(ort, 'A tensor cannot be made')
+      return made
+    } finally {
+      ort.stackRestore(stack)
+    }
+  }
+
+  return {
+    release,
+    fill(feed) {
+      if (feed.type === 'string') {
+        release()
+        // ONNX Runtime copies texts.
+        const texts = writeTexts(ort, memory, feed)
+        try {
+          tensor = make(feed, texts, 4 * feed.data.length)
+        } finally {
+          ort._free(texts)
+        }
+        return tensor
+      }
+      if (before === undefined || !isLike(feed, before)) {
+        release()
+        content = allocate(ort, feed.data.byteLength)
+        tensor = make(feed, content, feed.data.byteLength)
+        before = { type: feed.type, dims: feed.dims }
+      }
+      if (feed.type === 'float') memory().floats.set(feed.data, content >>> 2)
+      else memory().longs.set(feed.data, content >>> 3)
+      return tensor
+    },
+  }
+}
+
+const onCpu = 1
+
+function isLike(one: Pick<Tensor, 'type' | 'dims'>, other: Pick<Tensor, 'type' | 'dims'>): boolean {
+  if (one.type !== other.type || one.dims.length !== other.dims.length) return false
+  return one.dims.every((dim, at) => dim === other.dims[at])
+}
+
+/** Addresses of zero-terminated UTF-8, and behind them the texts: one block, to be freed by whoever asked. */
+function writeTexts(ort: Ort, memory: () => Memory, { data }: StringTensor): number {
+  let bytes = 4 * data.length
+  for (const text of data) bytes += ort.lengthBytesUTF8(text) + 1
+  const block = allocate(ort, bytes)
+  const { words } = memory()
+  const end = block + bytes
+  let at = block + 4 * data.length
+  for (let i = 0; i < data.length; i++) {
+    words[(block >>> 2) + i] = at
+    at += ort.stringToUTF8(data[i]!, at, end - at) + 1
+  }
+  return block
+}

@@ -1,0 +1,139 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { openModel } from '#mesh/inference/model.ts'
+import { openOrt } from '#mesh/inference/ort.ts'
+import { createFeeder } from '#mesh/inference/feeds.ts'
+import { temporaryDirectory } from '../support/directory.ts'
+import { startInference } from '../support/inference.ts'
+import { treesFile } from '../support/model-file.ts'
+import { pythonWith } from './python.ts'
+import { median, quantile, table } from './report.ts'
+import { cpuSecondsOf, requestsPerSecond } from './requests.ts'
+
+/**
+ * What a prediction by 100 trees of depth 6 on 20 columns costs: `node test/bench/predict.ts [ROUNDS] [SECONDS]`.
+ * Beside a Worker that answers `{"ok":true}` in the same workerd, round by round, and beside ONNX Runtime of PyPI.
+ */
+const rounds = Number(process.argv[2] ?? 7)
+const seconds = Number(process.argv[3] ?? 2)
+const run = promisify(execFile)
+const file = treesFile()
+const row = Object.fromEntries(Array.from({ length: 20 }, (_, at) => [`f${at}`, ((at * 37) % 20) / 20 + 0.01]))
+const one = JSON.stringify({ rows: [row] })
+const thousand = JSON.stringify({ rows: Array.from({ length: 1_000 }, () => row) })
+
+await overHttp()
+await beside()
+
+async function overHttp(): Promise<void> {
+  const inference = await startInference()
+  try {
+    const url = `${inference.url}${inference.add(file)}`
+    const firstMs = await milliseconds(() => ask(url, one))
+    const batchesMs: number[] = []
+    const rates: [number[], number[]] = [[], []]
+    const costs: [number[], number[]] = [[], []]
+    for (let round = -1; round < rounds; round++) {
+      for (const [at, target] of [inference.bareUrl, url].entries()) {
+        const before = cpuSecondsOf(inference.pid)
+        const rate = await requestsPerSecond(target, { seconds, header: 'Content-Type: application/json', body: one })
+        if (round < 0) continue
+        rates[at]!.push(rate)
+        costs[at]!.push(((cpuSecondsOf(inference.pid) - before) / (rate * seconds)) * 1e6)
+      }
+    }
+    for (let batch = 0; batch < 50; batch++) batchesMs.push(await milliseconds(() => ask(url, thousand)))
+    const ratio = median(rates[1].map((rate, at) => rate / rates[0][at]!))
+    const byCost = median(costs[0].map((cost, at) => cost / costs[1][at]!))
+    const line = (label: string, at: 0 | 1) => [label, median(rates[at]).toFixed(0), median(costs[at]).toFixed(1)]
+    table('One row by HTTP', [
+      ['', 'requests/s', 'µs of CPU each'],
+      line('a bare Worker', 0),
+      line('parse, validate, predict', 1),
+      ['ratio', ratio.toFixed(2), byCost.toFixed(2)],
+    ])
+    table('Once', [
+      ['', 'ms'],
+      ['the first prediction of an isolate (aim: at most 400)', firstMs.toFixed(0)],
+      ['1,000 rows by HTTP, p50 (at most 15)', median(batchesMs).toFixed(1)],
+      ['1,000 rows by HTTP, p95', quantile(batchesMs, 0.95).toFixed(1)],
+    ])
+  } finally {
+    await inference.stop()
+  }
+}
+
+/** The call of the session alone, beside native ONNX Runtime on the same file and row. */
+async function beside(): Promise<void> {
+  const model = openModel(await openOrt(), file)
+  const feeder = createFeeder(model.signature)
+  const feedsOf = (rows: readonly object[]) => {
+    const fed = feeder(rows)
+    if ('problems' in fed) throw new Error(JSON.stringify(fed.problems))
+    return fed.feeds
+  }
+  const ours = (rows: number, calls: number): number => {
+    const feeds = feedsOf(Array.from({ length: rows }, () => row))
+    for (let call = 0; call < calls; call++) model.session.run(feeds)
+    return median(Array.from({ length: calls }, () => timeMs(() => model.session.run(feeds))))
+  }
+  const native = await nativeMs()
+  const line = (label: string, own: number, other: number, unit: number) => [
+    label,
+    (own * unit).toFixed(2),
+    (other * unit).toFixed(2),
+    (own / other).toFixed(2),
+  ]
+  table('The session’s call, p50', [
+    ['', 'WebAssembly', 'onnxruntime of PyPI, one thread', 'ratio (at most 1.5)'],
+    line('one row, µs', ours(1, 5_000), native[0]!, 1_000),
+    line('1,000 rows, ms', ours(1_000, 200), native[1]!, 1),
+  ])
+}
+
+async function nativeMs(): Promise<readonly number[]> {
+  const directory = temporaryDirectory()
+  try {
+    writeFileSync(join(directory.path, 'trees.onnx'), file)
+    const script = `
+import sys, time, numpy as np, onnxruntime as ort
+options = ort.SessionOptions()
+options.intra_op_num_threads = 1
+session = ort.InferenceSession(sys.argv[1], options, providers=["CPUExecutionProvider"])
+def p50(rows, calls):
+    feeds = {f"f{i}": np.full((rows, 1), (i * 37 % 20) / 20 + 0.01, dtype=np.float32) for i in range(20)}
+    for _ in range(calls): session.run(None, feeds)
+    times = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        session.run(None, feeds)
+        times.append((time.perf_counter() - start) * 1000)
+    return sorted(times)[calls // 2]
+print(p50(1, 5000), p50(1000, 200))`
+    const python = await pythonWith(['onnxruntime==1.31.0'])
+    const { stdout } = await run(python, ['-c', script, join(directory.path, 'trees.onnx')])
+    return stdout.trim().split(' ').map(Number)
+  } finally {
+    directory.remove()
+  }
+}
+
+async function ask(url: string, body: string): Promise<void> {
+  const response = await fetch(url, { method: 'POST', body })
+  if (!response.ok) throw new Error(await response.text())
+  await response.arrayBuffer()
+}
+
+async function milliseconds(work: () => Promise<void>): Promise<number> {
+  const before = performance.now()
+  await work()
+  return performance.now() - before
+}
+
+function timeMs(work: () => unknown): number {
+  const before = performance.now()
+  work()
+  return performance.now() - before
+}
