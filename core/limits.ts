@@ -1,10 +1,12 @@
 import { ingestLimits } from './ingest/index.ts'
+import { modelLimits } from './model/index.ts'
 import { defaultQueryLimits } from './query/index.ts'
 import { streamLimits } from './stream/index.ts'
 
 /** Every bound of the core, in one place; README lists them. At a bound there is an error that says so. */
 export const limits = {
   ingest: ingestLimits,
+  model: modelLimits,
   query: defaultQueryLimits,
   stream: streamLimits,
   warehouse: {

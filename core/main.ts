@@ -11,6 +11,7 @@ import { type Env, parseEnv } from './env.ts'
 import { createIdentity, createServices, migrations as identity } from './identity/index.ts'
 import { createIngest, migrations as ingest } from './ingest/index.ts'
 import { createMetrics } from './metrics.ts'
+import { createModel, migrations as models } from './model/index.ts'
 import { createQuery, migrations as queries } from './query/index.ts'
 import { limits } from './limits.ts'
 import { createLog } from './log.ts'
@@ -23,6 +24,8 @@ import { startServer } from './server.ts'
 import { startEmbeddedWarehouse } from './storage/chdb/spawn.ts'
 import { connectWarehouse } from './storage/clickhouse/connect.ts'
 import { DirectoryError, openDataDirectory } from './storage/directory.ts'
+import { openJobs } from './storage/jobs.ts'
+import { openObjectFolder } from './storage/objects.ts'
 import { openPglite } from './storage/pglite/connect.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
 import { createStream, workspaceOf } from './stream/index.ts'
@@ -39,7 +42,7 @@ async function start(env: Env) {
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
   const [control, engine, eventLog] = await Promise.all([
-    openPglite(directory.at('control'), [audit, config, identity, ingest, queries]),
+    openPglite(directory.at('control'), [audit, config, identity, ingest, models, queries]),
     startEmbeddedWarehouse({
       directory: directory.at('warehouse'),
       readSlots: env.WAREHOUSE_READ_SLOTS,
@@ -73,7 +76,15 @@ async function start(env: Env) {
     onNear: ({ workspace, id }, { unit, limit, windowMs }) =>
       log.warn({ workspace, actor: id, unit, limit, window_s: windowMs / 1000 }, 'four fifths of a plan are used'),
   })
-  const query = createQuery({ db, warehouse, log: log.child({ domain: 'query' }), limits: limits.query, budgets })
+  const query = createQuery({
+    db,
+    warehouse,
+    log: log.child({ domain: 'query' }),
+    limits: limits.query,
+    budgets,
+    statements: (ctx, sql, params) => domains.model.answerSql(ctx, sql, params),
+  })
+  const jobs = await openJobs({ db: control.jobs, backend: 'pglite', log: log.child({ domain: 'jobs' }) })
   const domains = {
     audit: createAudit({
       db,
@@ -115,6 +126,15 @@ async function start(env: Env) {
       onUsed: (workspace, actor) => domains.identity.used(workspace, actor),
     }),
     query,
+    model: createModel({
+      db,
+      objects: openObjectFolder(directory.at('objects')),
+      jobs,
+      reading: query,
+      log: log.child({ domain: 'model' }),
+      limits: limits.model,
+      now: Date.now,
+    }),
   }
   // A master key that is not the one of before is found out now, and not by the first who needs a secret.
   await domains.audit.reseal()
@@ -146,6 +166,7 @@ async function start(env: Env) {
       gateway: domains.config.gateway,
       ingest: domains.ingest.service,
       query: domains.query.service,
+      model: domains.model.service,
     },
     ports: {
       authenticate: domains.identity.authenticate,
@@ -164,9 +185,11 @@ async function start(env: Env) {
       domains.config.prune(now),
       domains.ingest.prune(now),
       domains.identity.tend(),
+      domains.model.tend(),
       eventLog.expire(now),
     ]).catch((error: unknown) => log.error({ err: error }, 'a chore failed; it is tried again in a minute'))
   }, 60_000)
+  await domains.model.start()
   log.info({ http: server.http, grpc: server.grpc, data: directory.path, roles: env.ROLES }, 'core ready')
 
   return {
@@ -177,6 +200,7 @@ async function start(env: Env) {
       clearInterval(chores)
       loopDelay.stop()
       await server.close()
+      await jobs.close()
       await domains.audit.close()
       await stream.close()
       await warehouse.close()

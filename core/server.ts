@@ -12,6 +12,7 @@ import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import type { Metrics } from './metrics.ts'
 import { refused } from './storage/refused.ts'
@@ -31,6 +32,7 @@ export interface ServerOptions {
     readonly gateway: Service<typeof GatewayService>
     readonly ingest: Service<typeof IngestService>
     readonly query: Service<typeof QueryService>
+    readonly model: Service<typeof ModelService>
   }
   readonly ports: Omit<InterceptorPorts, 'metrics'>
   /** Inside those that surround every call. */
@@ -54,6 +56,7 @@ export async function startServer(options: ServerOptions) {
     mount(GatewayService, options.services.gateway),
     mount(IngestService, options.services.ingest),
     mount(QueryService, options.services.query),
+    mount(ModelService, options.services.model),
   ]
   // Ends run from the last to the first, so what the store refused is no bug any more when bugs are logged.
   const around = [...interceptors({ ...options.ports, metrics: options.metrics }), refused(), ...options.interceptors]

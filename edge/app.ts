@@ -21,6 +21,8 @@ import { issuers } from './routes/issuers.ts'
 import { keys } from './routes/keys.ts'
 import { limits } from './routes/limits.ts'
 import { metrics } from './routes/metrics.ts'
+import { models } from './routes/models.ts'
+import { predicting } from './routes/predict.ts'
 import { invalid, methodsOf, notFound, onError } from './routes/problems.ts'
 import { quarantine } from './routes/quarantine.ts'
 import { providerSignIn } from './routes/provider-sign-in.ts'
@@ -50,6 +52,7 @@ const described = [
   'sessions',
   'routes',
   'limits',
+  'jobs',
 ]
 
 const smallBody = jsonBodies(maxJsonBytes)
@@ -86,6 +89,8 @@ export function createApp(deps: Deps): App {
   sql(app, deps)
   queries(app, deps)
   endpointDocs(app, deps)
+  models(app, deps)
+  predicting(app, deps)
   streams(app, deps)
   quarantine(app, deps)
   verifying(app, deps)

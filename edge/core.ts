@@ -8,6 +8,7 @@ import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 
 /** Everything that the edge asks the core. */
@@ -20,11 +21,12 @@ export interface Core {
   readonly gateway: Client<typeof GatewayService>
   readonly ingest: Client<typeof IngestService>
   readonly query: Client<typeof QueryService>
+  readonly model: Client<typeof ModelService>
   /** What this isolate thinks of each service, which in a mesh is a deployment of its own. */
   readonly breakers: Readonly<Record<ServiceName, Breaker>>
 }
 
-type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'query'
+type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'query' | 'model'
 
 interface CoreOptions {
   readonly url: string
@@ -45,6 +47,7 @@ export function connectCore({ url, fetch, token, delayMs }: CoreOptions): Core {
     gateway: createBreaker(),
     ingest: createBreaker(Date.now, undefined, delayMs),
     query: createBreaker(Date.now, undefined, delayMs),
+    model: createBreaker(Date.now, undefined, delayMs),
   }
   const options = { url, fetch, headers: { authorization: `Bearer ${token}` } }
   return {
@@ -56,6 +59,7 @@ export function connectCore({ url, fetch, token, delayMs }: CoreOptions): Core {
     gateway: connectWeb(GatewayService, { ...options, breaker: breakers.gateway }),
     ingest: connectWeb(IngestService, { ...options, breaker: breakers.ingest }),
     query: connectWeb(QueryService, { ...options, breaker: breakers.query }),
+    model: connectWeb(ModelService, { ...options, breaker: breakers.model }),
     breakers,
   }
 }

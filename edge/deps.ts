@@ -5,6 +5,7 @@ import { createAnswers } from './cache/answers.ts'
 import { createDescriptions } from './cache/descriptions.ts'
 import { createFlights } from './cache/flights.ts'
 import { createFeed } from './changes/feed.ts'
+import type { Ort } from '#mesh/inference/ort.ts'
 import { Change_Kind } from '#proto/edgewise/config/v1/config_pb.ts'
 import { type Background, type Core, connectCore } from './core.ts'
 import type { Env, Settings } from './env.ts'
@@ -12,6 +13,10 @@ import { createDurableLeases } from './limit/durable-leases.ts'
 import { createLimiter, type Leases } from './limit/limiter.ts'
 import { createStrangers } from './limit/strangers.ts'
 import { createMeters } from './limit/meters.ts'
+import { loadArtefact } from './inference/load-artefact.ts'
+import { createModels } from './inference/models.ts'
+import { openEdgeOrt } from './inference/ort.ts'
+import { createServings } from './inference/servings.ts'
 import { createLateness } from './observe/lateness.ts'
 import { createMetrics } from './observe/metrics.ts'
 import { createRefusals } from './observe/refusals.ts'
@@ -29,6 +34,8 @@ export interface Ports {
   readonly leases: Leases
   /** The way to the services behind routes. */
   readonly reach: Reach
+  /** What runs models; opened where one is first asked for. */
+  readonly openOrt: () => Promise<Ort>
   readonly now: () => number
   readonly sleep: (ms: number) => Promise<void>
   readonly random: () => string
@@ -58,6 +65,7 @@ export function createDeps(env: Env): Deps {
       const network = trusted ? TRUSTED_NETWORK : PUBLIC_NETWORK
       return network === undefined ? fetch(request) : network.fetch(request)
     },
+    openOrt: openEdgeOrt,
     now,
     sleep,
     watch: lateness.watch,
@@ -70,7 +78,7 @@ export function createDeps(env: Env): Deps {
 const ofAnswers: ReadonlySet<Change_Kind> = new Set([Change_Kind.QUERY, Change_Kind.STREAM, Change_Kind.ROUTE])
 
 export function assemble(ports: Ports) {
-  const { settings, core, leases, reach, now, sleep } = ports
+  const { settings, core, leases, reach, openOrt, now, sleep } = ports
   const metrics = createMetrics()
   const limiter = createLimiter({ leases, now, onDegraded: () => metrics.count('limit_degraded') })
   const feed = createFeed({ config: core.config, now })
@@ -96,6 +104,8 @@ export function assemble(ports: Ports) {
     gateways: createGateways({ gateway: core.gateway, feed }),
     upstreams: createUpstreams({ reach, deadlines: createDeadlines({ now, sleep }), now, sleep }),
     descriptions: createDescriptions({ query: core.query, feed }),
+    servings: createServings({ model: core.model, feed }),
+    models: createModels({ load: loadArtefact(core.model), openOrt, now }),
     resolutions: createResolutions(),
     requestId: createRequestIds(ports.random),
     refusals: createRefusals({

@@ -6,6 +6,7 @@ import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 
 /** What goes on when there is too much of everything: what stands first is given up last, `health` never. */
@@ -105,6 +106,30 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
       replayQuarantine: { priority: 'batch', maxRequestBytes: 33 * MiB },
       // It writes again what stays of the parts that it touches.
       deleteRows: { priority: 'batch', timeoutMs: 120_000 },
+    },
+  }),
+  ...service(ModelService, {
+    priority: 'control',
+    timeoutMs: 10_000,
+    maxTimeoutMs: 60_000,
+    maxRequestBytes: 4 * MiB,
+    maxResponseBytes: 16 * MiB,
+    idempotent: [
+      'listModels',
+      'getModel',
+      'listVersions',
+      'getVersion',
+      'getJob',
+      'predict',
+      'getServing',
+      'getArtefact',
+      'cancelJob',
+    ],
+    methods: {
+      predict: { priority: 'interactive' },
+      getArtefact: { priority: 'interactive' },
+      // It reads the rows that it evaluates.
+      runStatement: { priority: 'interactive', timeoutMs: 30_000, maxTimeoutMs: 300_000 },
     },
   }),
   ...service(QueryService, {

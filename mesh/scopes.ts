@@ -15,6 +15,9 @@ export const scopes = {
   'queries:read': 'see published queries',
   'queries:write': 'publish and unpublish queries',
   'endpoints:read': 'call published queries; may be narrowed to one: endpoints:read:top_pages',
+  'models:read': 'see models, their versions and cards, and trainings',
+  'models:write': 'train, drop and roll out models; may be narrowed to one',
+  'models:predict': 'predict with a model; may be narrowed to one: models:predict:churn',
   'routes:call': 'call a workspace’s own services by its routes; may be narrowed to one route',
   'routes:admin': 'define routes to one’s own services',
   'limits:use': 'charge a limit by name, for one’s own services; may be narrowed to one limit',
@@ -42,7 +45,7 @@ const ownersOnly: ReadonlySet<Scope> = new Set(['audit:read', 'pii:read'])
 export const builtInRoles: Readonly<Record<string, readonly Scope[]>> = {
   owner: workspaceScopes,
   editor: workspaceScopes.filter((scope) => !scope.endsWith(':admin') && !ownersOnly.has(scope)),
-  viewer: ['streams:read', 'sql:read', 'queries:read', 'endpoints:read'],
+  viewer: ['streams:read', 'sql:read', 'queries:read', 'endpoints:read', 'models:read', 'models:predict'],
 }
 
 /** What the holder of these roles may do. A role that is gone gives nothing. */

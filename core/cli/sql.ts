@@ -3,6 +3,7 @@ import { text as textOf } from 'node:stream/consumers'
 import { Command, Option } from 'commander'
 import { type Cli, type CommonFlags, gateway, pair, seconds, withGateway } from './command.ts'
 import { CliError, exits } from './exit.ts'
+import { followTraining } from './training.ts'
 import { printResult, resultFormats, type ResultFormat } from './results.ts'
 
 interface Flags extends CommonFlags {
@@ -12,6 +13,7 @@ interface Flags extends CommonFlags {
   readonly output?: string
   readonly timezone?: string
   readonly timeout?: string
+  readonly detach?: boolean
 }
 
 export function sql(cli: Cli): Command {
@@ -24,11 +26,13 @@ export function sql(cli: Cli): Command {
       .addOption(new Option('--format <format>', 'how the rows are written').choices(resultFormats))
       .option('--output <path>', 'write to a file')
       .option('--timezone <zone>', 'for bucketing by time, as Europe/Berlin')
-      .option('--timeout <duration>', 'how long it may take', '60s'),
+      .option('--timeout <duration>', 'how long it may take', '60s')
+      .option('--detach', 'do not wait for a training that the SQL begins'),
     `edgewise sql 'SELECT path, count() AS hits FROM requests GROUP BY path ORDER BY hits DESC LIMIT 10'
     edgewise sql 'SELECT * FROM requests WHERE status = {status:UInt16} LIMIT 5' --param status=404 --json
     edgewise sql 'SELECT * FROM requests' --format parquet --output requests.parquet
-    edgewise sql < report.sql`,
+    edgewise sql < report.sql
+    edgewise sql 'CREATE MODEL churn FROM (SELECT * FROM customers) PREDICT churned'`,
   ).action(async (query: string | undefined, flags: Flags) => {
     const timeout = seconds(flags.timeout ?? '60s')
     if (timeout === undefined)
@@ -36,12 +40,21 @@ export function sql(cli: Cli): Command {
     const client = gateway(flags, cli, { timeoutMs: timeout * 1000 })
     const text = await statement(query, flags.file)
     const options = { signal: cli.terminal.signal, timezone: flags.timezone, timeoutMs: timeout * 1000 }
+    let job: unknown
     await printResult(cli.terminal, flags, {
-      result: () => client.query(text, flags.param, { ...options, int64: 'string' }),
+      async result() {
+        const result = await client.query(text, flags.param, { ...options, int64: 'string' })
+        job = trains.test(text) ? result.data[0]?.['job'] : undefined
+        return result
+      },
       bytes: async (format) => (await client.query.open(text, flags.param, { ...options, format })).body,
     })
+    if (typeof job === 'string' && job !== '' && flags.detach !== true) await followTraining(client, job, cli.terminal)
   })
 }
+
+/** Statements that answer with a job, and go on. */
+const trains = /^\s*(?:create\s+(?:or\s+replace\s+)?model|retrain)\b/i
 
 async function statement(query: string | undefined, file: string | undefined): Promise<string> {
   if (file !== undefined) return readFile(file, 'utf8')

@@ -13,6 +13,7 @@ const kinds = {
   issuer: Change_Kind.ISSUER,
   route: Change_Kind.ROUTE,
   limit: Change_Kind.LIMIT,
+  model: Change_Kind.MODEL,
 } as const
 
 export function configService(deps: Deps): Service<typeof ConfigService> {

@@ -17,7 +17,7 @@ export const changes = pgTable(
   {
     id: bigserial('id', { mode: 'number' }).primaryKey(),
     kind: text('kind', {
-      enum: ['key', 'query', 'workspace', 'stream', 'session', 'issuer', 'route', 'limit'],
+      enum: ['key', 'query', 'workspace', 'stream', 'session', 'issuer', 'route', 'limit', 'model'],
     }).notNull(),
     workspace: text('workspace').notNull(),
     name: text('name').notNull(),
@@ -34,7 +34,7 @@ export const names = pgTable(
   {
     workspace: text('workspace').notNull(),
     name: text('name').notNull(),
-    kind: text('kind', { enum: ['stream', 'query'] }).notNull(),
+    kind: text('kind', { enum: ['stream', 'query', 'model'] }).notNull(),
   },
   (table) => [primaryKey({ columns: [table.workspace, table.name] })],
 )

@@ -23,6 +23,10 @@ export type Piece =
       readonly version: number
       /** What the caller's plan bounds, as it stood before this query. */
       readonly quotas: readonly Quota[]
+      /** What was asked for has begun, and goes on. */
+      readonly accepted?: boolean
+      /** What answered, if a model did. */
+      readonly model?: string
     }
   | { readonly kind: 'body'; readonly bytes: Uint8Array }
   | { readonly kind: 'tail'; readonly summary: Summary }
@@ -42,6 +46,8 @@ export interface Execution {
   /** The published query, for the log. */
   readonly name?: string
   readonly version: number
+  /** Of ours, beside those of every query. */
+  readonly settings?: Readonly<Record<string, string | number>>
   /** As the caller wrote it, for places in errors. */
   readonly sql: string
 }
@@ -64,7 +70,11 @@ export async function* execute(deps: ExecuteDeps, ctx: Context, execution: Execu
   let summary: Summary | undefined
   let charged: Charge | undefined
   try {
-    const settings = { ...querySettings(deps.limits, ctx.deadline, execution.options), ...filters }
+    const settings = {
+      ...querySettings(deps.limits, ctx.deadline, execution.options),
+      ...execution.settings,
+      ...filters,
+    }
     if (statement.explain === undefined) charged = await charge(deps, ctx, { ...bound, database, settings }, filters)
     const result = await deps.warehouse.stream({
       sql: `${statement.explain?.prefix ?? ''}${bound.sql}`,

@@ -10,6 +10,9 @@ import type { QueryLimits } from './limits.ts'
 import { createPrices } from './price.ts'
 import { createPublished } from './published.ts'
 import { queryService } from './rpc.ts'
+import type { Statements } from './run-sql.ts'
+import { describeSql, type ReadRows, readRows, type ReadRowsInput } from './read-rows.ts'
+import type { QueryColumn } from './schema.ts'
 import { type SelectedRows, selectRows, type SelectRowsInput } from './select-rows.ts'
 
 export { defaultQueryLimits, type QueryLimits } from './limits.ts'
@@ -22,6 +25,8 @@ export interface QueryDeps {
   readonly log: Logger
   readonly limits: QueryLimits
   readonly budgets: Budgets
+  /** SQL that is not the warehouse's, as that about models. */
+  readonly statements?: Statements
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -30,17 +35,31 @@ export interface QueryDomain {
   readonly service: Service<typeof QueryService>
   /** For domains that do something with the rows that a condition holds for. */
   selectRows(ctx: Context, input: SelectRowsInput): Promise<SelectedRows>
+  /** For domains that learn from what the caller may see. */
+  describeSql(ctx: Context, sql: string): Promise<readonly QueryColumn[]>
+  readRows(ctx: Context, input: ReadRowsInput): Promise<ReadRows>
   /** Called when a query of the workspace could not be stopped otherwise than with the warehouse. */
   holdBack(workspace: string): void
 }
 
-export function createQuery({ db, warehouse, log, limits, budgets, now = Date.now }: QueryDeps): QueryDomain {
+export function createQuery({
+  db,
+  warehouse,
+  log,
+  limits,
+  budgets,
+  statements,
+  now = Date.now,
+}: QueryDeps): QueryDomain {
   const published = createPublished({ warehouse, limits })
   const places = createPlaces(limits)
   const prices = createPrices({ warehouse, now })
+  const deps = { db, warehouse, log, limits, now, published, places, prices, budgets, statements }
   return {
+    describeSql: (ctx, sql) => describeSql(deps, ctx, sql),
+    readRows: (ctx, input) => readRows(deps, ctx, input),
     selectRows: (ctx, input) => selectRows({ db, warehouse, limits, places }, ctx, input),
-    service: queryService({ db, warehouse, log, limits, now, published, places, prices, budgets }),
+    service: queryService(deps),
     holdBack: (workspace) => places.holdBack(workspace),
   }
 }

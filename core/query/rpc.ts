@@ -20,12 +20,12 @@ import { describeQuery } from './describe-query.ts'
 import type { Piece } from './execute.ts'
 import { listQueries, listQueryVersions, type Page } from './list-queries.ts'
 import { putQuery, type PutQueryDeps, type PutQueryInput } from './put-query.ts'
-import { runSql } from './run-sql.ts'
+import { runSql, type RunSqlDeps } from './run-sql.ts'
 
 type StoredQuery = Page['queries'][number]
 type Summary = Extract<Piece, { kind: 'tail' }>['summary']
 
-export function queryService(deps: CallQueryDeps & PutQueryDeps): Service<typeof QueryService> {
+export function queryService(deps: CallQueryDeps & PutQueryDeps & RunSqlDeps): Service<typeof QueryService> {
   return {
     async *runSql(request, call) {
       for await (const piece of runSql(deps, contextOf(call), request)) yield chunkOf(piece)
@@ -56,7 +56,7 @@ export function queryService(deps: CallQueryDeps & PutQueryDeps): Service<typeof
 function chunkOf(piece: Piece): ResultChunk {
   if (piece.kind === 'tail') return tailOf(piece.summary)
   if (piece.kind === 'body') return create(ResultChunkSchema, { piece: { case: 'body', value: piece.bytes } })
-  const { contentType, version: queryVersion } = piece
+  const { contentType, version: queryVersion, accepted = false, model = '' } = piece
   const quotas = piece.quotas.map(({ unit, limit, windowMs, left, resetMs }) => ({
     name: unit,
     limit: BigInt(limit),
@@ -64,7 +64,9 @@ function chunkOf(piece: Piece): ResultChunk {
     remaining: BigInt(left),
     resetMs,
   }))
-  return create(ResultChunkSchema, { piece: { case: 'head', value: { contentType, queryVersion, quotas } } })
+  return create(ResultChunkSchema, {
+    piece: { case: 'head', value: { contentType, queryVersion, quotas, accepted, model } },
+  })
 }
 
 function tailOf({ resultRows, rowsRead, bytesRead, elapsedUs }: Summary): ResultChunk {

@@ -2,9 +2,10 @@ import { Failure } from '#mesh/errors.ts'
 import type { Format } from '#proto/edgewise/query/v1/query_pb.ts'
 import { authorise, type Context } from '../context.ts'
 import { execute, type ExecuteDeps, type Piece } from './execute.ts'
-import { formatOf } from './formats.ts'
+import { formatOf, type ResultFormat } from './formats.ts'
 import { checkSql, type Statement } from './gate/gate.ts'
 import { bindParameters } from './params.ts'
+import { present, type Rows } from './present.ts'
 
 export interface RunSqlInput {
   readonly sql: string
@@ -14,9 +15,32 @@ export interface RunSqlInput {
   readonly int64AsString: boolean
 }
 
+/** Answers SQL that is not the warehouse's: a table that is there, or rows that are yet to be written. Undefined: it is. */
+export type Statements = (
+  ctx: Context,
+  sql: string,
+  params: Readonly<Record<string, string>>,
+) => Promise<(((Rows & { readonly kind: 'table' }) | Written) & Pick<Statement, 'format'>) | undefined>
+
+interface Written {
+  readonly kind: 'rows'
+  /** In the engine's name of a format. */
+  write(format: string): Promise<{ readonly model: string; readonly body: AsyncIterable<Uint8Array> }>
+}
+
+export interface RunSqlDeps extends ExecuteDeps {
+  readonly statements: Statements | undefined
+}
+
 /** Checks and runs SQL of the caller's own. */
-export async function* runSql(deps: ExecuteDeps, ctx: Context, input: RunSqlInput): AsyncGenerator<Piece> {
+export async function* runSql(deps: RunSqlDeps, ctx: Context, input: RunSqlInput): AsyncGenerator<Piece> {
   authoriseSql(ctx)
+  const answer = await deps.statements?.(ctx, input.sql, input.params)
+  if (answer !== undefined) {
+    const format = formatOf(answer.format, input.format)
+    yield* answer.kind === 'table' ? present(deps, ctx, answer, format, input) : written(answer, format)
+    return
+  }
   const statement = await checked(deps, ctx, input.sql)
   yield* execute(deps, ctx, {
     statement,
@@ -26,6 +50,15 @@ export async function* runSql(deps: ExecuteDeps, ctx: Context, input: RunSqlInpu
     version: 0,
     sql: input.sql,
   })
+}
+
+async function* written({ write }: Written, { engine, contentType }: ResultFormat): AsyncGenerator<Piece> {
+  const started = performance.now()
+  const { model, body } = await write(engine)
+  yield { kind: 'head', contentType, version: 0, quotas: [], model }
+  for await (const bytes of body) if (bytes.length > 0) yield { kind: 'body', bytes }
+  const elapsedUs = Math.round((performance.now() - started) * 1000)
+  yield { kind: 'tail', summary: { resultRows: 0, rowsRead: undefined, bytesRead: undefined, elapsedUs } }
 }
 
 /** What the caller writes can read whatever there is, so bound parameters alone would hold nobody to anything. */

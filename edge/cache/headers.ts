@@ -45,6 +45,7 @@ export function streamHeaders(head: ResultHead, cost: number): Headers {
     'content-type': head.contentType,
     'cache-control': 'private, no-store',
     vary: 'Accept, Authorization, X-API-Key, Origin',
+    ...(head.model !== '' && { 'edgewise-model': head.model }),
     ...(head.queryVersion > 0 && { 'edgewise-query-version': String(head.queryVersion) }),
     'edgewise-cost': String(cost),
     'x-content-type-options': 'nosniff',

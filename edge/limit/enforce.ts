@@ -4,11 +4,14 @@ import type { PlanQuota } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { type AppContext, type AppEnv, backgroundOf } from '../routes/context.ts'
 import type { Meter } from './limiter.ts'
 
+/** What an isolate can do of its own for a caller that it knows. */
+const works = /^\/v1\/(?:endpoints\/|models\/[^/]+\/predict$)/
+
 /** Charges the caller's plan one unit. Routes that cost more charge the rest themselves. */
 export function limit(): MiddlewareHandler<AppEnv> {
   return async function limit(c, next) {
     await charge(c, c.var.session.meter, 1)
-    if (c.var.degraded && !c.req.path.startsWith('/v1/endpoints/')) {
+    if (c.var.degraded && !works.test(c.req.path)) {
       throw new Failure('core.unavailable', 'The core does not answer; only cached answers can be read.', {
         retryAfterMs: 2_000,
       })

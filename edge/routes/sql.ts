@@ -36,15 +36,14 @@ const Sql = z
   .openapi('Sql')
 
 const tags = ['sql']
+const content = {
+  'application/json': { schema: z.unknown() },
+  'application/x-ndjson': { schema: z.unknown() },
+  'text/csv': { schema: z.string() },
+}
 const result = {
-  200: {
-    description: 'The result, streamed',
-    content: {
-      'application/json': { schema: z.unknown() },
-      'application/x-ndjson': { schema: z.unknown() },
-      'text/csv': { schema: z.string() },
-    },
-  },
+  200: { description: 'The result, streamed', content },
+  202: { description: 'A training has begun: its model, version, job and status', content },
   ...failures,
 }
 const read = createRoute({
@@ -113,5 +112,8 @@ async function run(c: AppContext, { core }: Deps, statement: Statement): Promise
   )
   report(c, answered.head.quotas)
   if (answered.whole) c.set('read', answered.read)
-  return new Response(answered.body, { headers: streamHeaders(answered.head, c.var.cost) })
+  return new Response(answered.body, {
+    status: answered.head.accepted ? 202 : 200,
+    headers: streamHeaders(answered.head, c.var.cost),
+  })
 }

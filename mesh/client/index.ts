@@ -1,10 +1,12 @@
 import { ingestWith } from './ingest.ts'
+import { modelsWith } from './models.ts'
 import { callWith, queryWith } from './query.ts'
 import { resourcesWith } from './resources.ts'
 import { type Ask, type ClientOptions, createTransport } from './transport.ts'
 
 export { EdgewiseError, type Problem, type ProblemPlace } from './error.ts'
 export type { Ingested, IngestOptions, Row, Rows } from './ingest.ts'
+export type { Job, Prediction, Predictions, PredictOptions } from './models.ts'
 export type { CallQueryOptions, Opened, Param, Params, QueryOptions } from './query.ts'
 export type {
   AuditEntry,
@@ -37,6 +39,7 @@ export function createClient(options: ClientOptions) {
     query: queryWith(transport),
     /** A published query. */
     call: callWith(transport),
+    ...modelsWith(transport),
     ...resourcesWith(transport),
     /** Anything else that the API has: the answer, once its headers are here. */
     request: (ask: Ask) => transport.open(ask),

@@ -43,6 +43,9 @@ export interface Query<O> {
   open(text: string, params?: Params, options?: O): Promise<Opened>
 }
 
+/** Statements that do something each time they are sent. */
+const changes = /^\s*(?:create|retrain|drop|set|cancel|pause|resume|abort)\b/i
+
 export function queryWith(transport: Transport): Query<QueryOptions> {
   return answering(transport, (sql, params, { format = 'json', timezone, int64, signal, timeoutMs }: QueryOptions) => ({
     method: 'POST',
@@ -56,8 +59,7 @@ export function queryWith(transport: Transport): Query<QueryOptions> {
       ...(int64 !== undefined && { int64 }),
       ...(timeoutMs !== undefined && { timeout_ms: timeoutMs }),
     }),
-    // It only reads.
-    repeatable: true,
+    repeatable: !changes.test(sql),
     signal,
     timeoutMs,
   }))

@@ -56,6 +56,8 @@ function filled(path: string): string {
     .replace('/v1/users/{id}', '/v1/users/usr_1')
     .replace('/v1/sessions/{id}', '/v1/sessions/ses_1')
     .replace('/v1/roles/{name}', '/v1/roles/reader')
+    .replace('{version}', '1')
+    .replace('/v1/jobs/{id}', `/v1/jobs/job_${'0'.repeat(32)}`)
     .replace(/\{name\}|\{stream\}/, 'orders')
     .replace('{id}', mine.id)
 }
@@ -88,6 +90,8 @@ describe('every route of the API', () => {
         'users',
         'routes',
         'limits',
+        'models',
+        'jobs',
         'roles',
         'sessions',
         'audit',

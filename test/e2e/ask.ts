@@ -57,6 +57,17 @@ export async function rows<T = Row>(gateway: Gateway, query: string, key = gatew
   return (await must<{ data: readonly T[] }>(gateway, '/v1/sql', { json: { query }, key })).json.data
 }
 
+/** Sends a statement that trains, and waits for it; answers its job. A training that fails is an error. */
+export async function trained(gateway: Gateway, query: string, key = gateway.key): Promise<string> {
+  const [started] = await rows<{ job: string }>(gateway, query, key)
+  for (;;) {
+    const { json } = await must<{ status: string }>(gateway, `/v1/jobs/${started!.job}`, { key })
+    if (json.status === 'done') return started!.job
+    if (json.status !== 'queued' && json.status !== 'running') throw new Error(JSON.stringify(json))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
 export interface NewKey {
   readonly id: string
   readonly key: string

@@ -8,12 +8,13 @@ import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import { builtInRoles } from '#mesh/scopes.ts'
 import { connectBare } from '../support/bare-grpc.ts'
 import { type Product, startProduct } from '../support/product.ts'
 import { type Provider, startProvider } from '../support/provider.ts'
-import { ask, must, newKey } from './ask.ts'
+import { ask, must, newKey, trained } from './ask.ts'
 
 /**
  * Every route and every RPC that there is × every credential that must not open it. Both lists are made from what is
@@ -69,6 +70,7 @@ const bodies: Readonly<Record<string, { readonly json?: unknown; readonly body?:
   'PUT /v1/routes/:name': { json: { path: '/sneaked', upstream: 'https://allowed.example' } },
   'PUT /v1/limits/:name': { json: { requests: 1 } },
   'POST /v1/limits/:name': { json: { subject: 'x' } },
+  'POST /v1/models/:name/predict': { json: { n: 1 } },
 }
 
 /** Where a name alone does not do. */
@@ -85,6 +87,7 @@ const services = [
   ConfigService,
   GatewayService,
   IngestService,
+  ModelService,
   QueryService,
 ]
 const openRpcs = new Set(['IssueToken', 'AcceptInvitation'])
@@ -93,7 +96,7 @@ let provider: Provider
 let product: Product
 let routes: readonly { readonly method: string; readonly path: string }[]
 /** Ids of this workspace. */
-let mine: { readonly key: string; readonly user: string }
+let mine: { readonly key: string; readonly user: string; readonly job: string }
 /** By what they are; all of them are nobody. */
 let nobodies: ReadonlyMap<string, string | null>
 /** An administrator of another workspace. */
@@ -121,7 +124,10 @@ beforeAll(async () => {
   const user = await must<{ id: string }>(product, '/v1/users', { json: { email: 'a@example.com', roles: ['viewer'] } })
   const made = await must<{ key: { key: string } }>(product, '/v1/workspaces', { json: { name: 'stranger' } })
   stranger = made.json.key.key
-  mine = { key: (await newKey(product, { scopes: ['endpoints:read'] })).id, user: user.json.id }
+  const rows = Array.from({ length: 300 }, (_, n) => `{"n":${n % 29},"pays":"${n % 29 > 14 ? 'yes' : 'no'}"}`)
+  await must(product, '/v1/events/bills?wait=true', { body: rows.join('\n') })
+  const job = await trained(product, 'CREATE MODEL pays FROM (SELECT n, pays FROM bills) PREDICT pays')
+  mine = { job, key: (await newKey(product, { scopes: ['endpoints:read'] })).id, user: user.json.id }
 
   const soon = new Date(Date.now() + 1_000).toISOString()
   const expired = await newKey(product, { scopes: ['sql:read', 'keys:admin'], expires_at: soon })
@@ -165,6 +171,9 @@ function filled(path: string): string {
     .replace('/issuers/:name', '/issuers/okta')
     .replace('/routes/:name', '/routes/shop')
     .replace('/limits/:name', '/limits/sends')
+    .replace('/models/:name', '/models/pays')
+    .replace('/:version', '/1')
+    .replace('/jobs/:id', `/jobs/${mine.job}`)
     .replace(/(queries|endpoints)\/:name/, '$1/how_many')
     .replace('/users/:id', `/users/${mine.user}`)
     .replace('/sessions/:id', '/sessions/ses_1')
@@ -216,7 +225,8 @@ describe('every HTTP route', () => {
 
   test('lets a viewer read, and change nothing', async () => {
     const { key } = await newKey(product, { scopes: builtInRoles['viewer'] ?? [] })
-    const read = /^(GET \/v1\/(streams|queries|endpoints|sql|sessions|openapi\.json|usage)|POST \/v1\/(sql|endpoints))/
+    const read =
+      /^(GET \/v1\/(streams|queries|endpoints|sql|models|jobs|sessions|openapi\.json|usage)|POST \/v1\/(sql|endpoints|models\/:name\/predict))/
     expect(answered(await statuses(key)).filter((name) => !read.test(name))).toEqual([])
   })
 
@@ -224,7 +234,7 @@ describe('every HTTP route', () => {
     const found = await statuses(stranger)
     // By names that are free in their own workspace they make and see things of their own.
     const own =
-      /^\w+ \/v1\/(streams|queries|endpoints|events|issuers|roles|routes|limits|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine)/
+      /^\w+ \/v1\/(streams|queries|endpoints|events|issuers|roles|routes|limits|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine|models$)/
     expect(answered(found).filter((name) => !own.test(name) || /:id/.test(name))).toEqual([])
     for (const path of [
       '/v1/keys',
@@ -232,6 +242,7 @@ describe('every HTTP route', () => {
       '/v1/issuers',
       '/v1/streams',
       '/v1/queries',
+      '/v1/models',
       '/v1/routes',
       '/v1/audit',
     ]) {
@@ -239,6 +250,7 @@ describe('every HTTP route', () => {
       expect(text).not.toContain(mine.key)
       expect(text).not.toContain(mine.user)
       expect(text).not.toContain(provider.issuer)
+      expect(text).not.toContain('pays')
     }
     // Nothing of this one has changed.
     expect((await ask(product, `/v1/users/${mine.user}`)).json).toMatchObject({ roles: ['viewer'] })

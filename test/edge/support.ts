@@ -1,6 +1,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Failure } from '#mesh/errors.ts'
+import { openOrt } from '#mesh/inference/ort.ts'
 import { generateKey } from '#mesh/keys.ts'
 import { createBreaker } from '#mesh/rpc/breaker.ts'
 import type { CallOptions } from '#mesh/rpc/call.ts'
@@ -226,6 +227,7 @@ export function createEdge(
       settings: { ...settings, ...options.settings },
       core: fake.core,
       leases: options.leases ?? createMemoryLeases({ now }),
+      openOrt,
       reach: options.reach ?? (() => Promise.reject(new Error('no network here'))),
       now,
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 5))),

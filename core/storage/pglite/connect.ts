@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
+import { fromPglite, type Db } from 'pg-boss'
 import { migrate } from 'drizzle-orm/pglite/migrator'
 import type { ControlDb } from '../control.ts'
 
@@ -18,7 +19,7 @@ export interface Migrations {
 export async function openPglite(
   directory: string,
   migrations: readonly Migrations[],
-): Promise<{ readonly db: ControlDb; close(): Promise<void> }> {
+): Promise<{ readonly db: ControlDb; readonly jobs: Db; close(): Promise<void> }> {
   // It makes its files for everyone to write, so who can reach them is decided here, whatever the directory above allows.
   if (!directory.startsWith('memory://')) {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -33,5 +34,5 @@ export async function openPglite(
       migrationsTable: domain,
     })
   }
-  return { db: db as unknown as ControlDb, close: () => client.close() }
+  return { db: db as unknown as ControlDb, jobs: fromPglite(client), close: () => client.close() }
 }

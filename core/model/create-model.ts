@@ -1,0 +1,64 @@
+import { Failure } from '#mesh/errors.ts'
+import { checkName, claimName } from '../config/index.ts'
+import { authorise, type Context } from '../context.ts'
+import type { ModelDeps } from './deps.ts'
+import type { ModelDefinition } from './schema.ts'
+import { checkDefinition, type Started, startTraining } from './start-training.ts'
+import { storedOptions } from './stored-options.ts'
+import type { CreateModel } from './statements/statement.ts'
+import { countModels, findVersion, lockModel } from './store.ts'
+
+/** Makes a model, and asks for its first training; with OR REPLACE its next one, by another definition. */
+export async function createModel(deps: ModelDeps, ctx: Context, statement: CreateModel): Promise<Started> {
+  const { name } = statement.model
+  authorise(ctx, 'models:write', name)
+  checkName(name, 'name')
+  const definition = definitionOf(statement)
+  refuseSeries(definition)
+  await checkDefinition(deps, ctx, definition)
+  const { workspace } = ctx.actor
+  return deps.db.transaction(async (tx) => {
+    const held = await lockModel(tx, workspace, name)
+    if (held !== undefined && statement.ifNotExists) {
+      const version = await findVersion(tx, workspace, name, held.newest)
+      return { model: name, version: held.newest, job: version?.job ?? '', status: version?.status ?? '' }
+    }
+    if (held !== undefined && !statement.orReplace) throw exists(name)
+    if (held === undefined && (await countModels(tx, workspace)) >= deps.limits.maxModels) throw tooMany(deps)
+    await claimName(tx, workspace, name, 'model')
+    const model = held ?? { workspace, name, live: null, newest: 0, everyMs: null, createdAt: new Date(deps.now()) }
+    return startTraining(deps, tx, ctx, { model: { ...model, definition }, action: 'create_model' })
+  })
+}
+
+function definitionOf({ from, predict, orderBy, groupBy, window, horizon, options }: CreateModel): ModelDefinition {
+  return {
+    sql: from.sql,
+    ...(predict !== undefined && { target: predict.name }),
+    ...(orderBy !== undefined && { orderBy: orderBy.name }),
+    ...(groupBy.length > 0 && { groupBy: groupBy.map((name) => name.name) }),
+    ...(window !== undefined && { window }),
+    ...(horizon !== undefined && { horizon }),
+    options: storedOptions(options),
+  }
+}
+
+/** Series are forecast and watched by trainers of their own, which no statement reaches yet. */
+function refuseSeries({ horizon, options: { engine } }: ModelDefinition): void {
+  if (horizon === undefined && engine !== 'forecast' && engine !== 'anomaly') return
+  throw new Failure('query.not_allowed', 'Models of series (HORIZON, forecast, anomaly) cannot be made by SQL yet.', {
+    hint: 'Predict a column of each row: engine = gbdt, linear or kmeans.',
+  })
+}
+
+function exists(name: string): Failure {
+  return new Failure('resource.exists', `There is a model \`${name}\` already.`, {
+    hint: `Say RETRAIN ${name} to train it anew, CREATE OR REPLACE MODEL to train it otherwise, or choose another name.`,
+  })
+}
+
+function tooMany({ limits }: ModelDeps): Failure {
+  return new Failure('limit.concurrency', `A workspace has ${limits.maxModels} models at most.`, {
+    hint: 'DROP MODEL one that is not needed.',
+  })
+}

@@ -1,0 +1,46 @@
+import type { Service } from '#mesh/rpc/call.ts'
+import type { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
+import { type AnswerSql, createAnswerSql } from './answer-sql.ts'
+import type { ModelDeps } from './deps.ts'
+import { openLoadedModels } from './loaded-models.ts'
+import { jobOf, trainingQueue } from './names.ts'
+import { modelService } from './rpc.ts'
+import { sweepArtefacts } from './sweep-artefacts.ts'
+import { tendModels } from './tend.ts'
+import { trainModel } from './train-model.ts'
+
+export { modelLimits } from './limits.ts'
+
+export const migrations = { domain: 'model', folder: new URL('./migrations', import.meta.url) }
+
+export interface ModelDomain {
+  readonly service: Service<typeof ModelService>
+  /** Answers statements about models, and predictions; undefined: the text is neither, and the warehouse's. */
+  readonly answerSql: AnswerSql
+  /** Trains what waits, from now on. */
+  start(): Promise<void>
+  /** Begins trainings that are due, and ends what nobody works on any more. Called on a schedule. */
+  tend(): Promise<void>
+}
+
+const heartbeatSeconds = 10
+const retries = 2
+
+export function createModel(deps: ModelDeps): ModelDomain {
+  const { jobs, limits } = deps
+  const loaded = openLoadedModels(deps)
+  return {
+    service: modelService({ ...deps, loaded }),
+    answerSql: createAnswerSql({ ...deps, loaded }),
+    start: () =>
+      jobs.work(
+        trainingQueue,
+        { retries, heartbeatSeconds, concurrency: limits.trainings, concurrencyOfGroup: limits.trainingsOfWorkspace },
+        (task, signal) => trainModel(deps, jobOf(task), signal),
+      ),
+    async tend() {
+      await tendModels(deps)
+      await sweepArtefacts(deps)
+    },
+  }
+}

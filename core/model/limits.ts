@@ -1,0 +1,31 @@
+/** Bounds of models; README lists them. */
+export const modelLimits = {
+  /** Of a workspace. */
+  maxModels: 200,
+  /** Trainings of a workspace that have not ended. */
+  maxOpenJobs: 20,
+  /** Trainings at once in this process, and of one workspace. */
+  trainings: 2,
+  trainingsOfWorkspace: 1,
+  /** Rows of a training, where max_rows does not say otherwise. */
+  rows: 1_000_000,
+  /** Bytes that the rows of a training are sent as. */
+  maxBytes: 2 * 1024 ** 3,
+  /** How long a training may take, where time_limit does not say otherwise. */
+  timeLimitMs: 3_600_000,
+  /** A larger file predicts in the core. */
+  maxEdgeBytes: 8 * 1024 ** 2,
+  /** Of any model. */
+  maxArtefactBytes: 256 * 1024 ** 2,
+  /** Rows of one prediction. */
+  maxRows: 1_000,
+  /** Rows of one EVALUATE, and their bytes in memory. */
+  maxEvaluatedRows: 2_000_000,
+  maxEvaluatedBytes: 256 * 1024 ** 2,
+  /** Length of a statement. */
+  maxSqlBytes: 256 * 1024,
+  /** Models that are held ready to predict in the core. */
+  maxLoaded: 16,
+} as const
+
+export type ModelLimits = typeof modelLimits

@@ -1,0 +1,119 @@
+/** A column of a block: numbers side by side, or texts end to end in UTF-8. */
+export type NativeColumn =
+  | { readonly kind: 'float'; readonly values: Float32Array }
+  | { readonly kind: 'int64'; readonly values: BigInt64Array }
+  /** Text i is from `ends[i − 1]` (from 0) to `ends[i]`. */
+  | { readonly kind: 'text'; readonly bytes: Buffer; readonly ends: Int32Array }
+
+export interface Block {
+  readonly rows: number
+  readonly columns: readonly NativeColumn[]
+}
+
+const utf8 = new TextDecoder()
+
+/**
+ * Blocks of ClickHouse's Native format, of columns that are Float32, Int64 or String:
+ * https://clickhouse.com/docs/interfaces/formats/Native. A block is numbers of columns and rows, then for each column its
+ * name, its type and its values; numbers of things are LEB128.
+ */
+export async function* nativeBlocks(body: AsyncIterable<Uint8Array>): AsyncGenerator<Block> {
+  let held: Buffer = Buffer.alloc(0)
+  // How much must have come before it is worth trying again.
+  let wanted = 1
+  for await (const chunk of body) {
+    const came = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
+    held = held.length === 0 ? came : Buffer.concat([held, came])
+    while (held.length >= wanted) {
+      const found = readBlock(held)
+      if (typeof found === 'number') {
+        wanted = Math.max(found, held.length + 1)
+        break
+      }
+      held = held.subarray(found.end)
+      wanted = 1
+      if (found.block.rows > 0) yield found.block
+    }
+  }
+  if (held.length > 0) throw new Error('The result ended in the middle of a block.')
+}
+
+/** The block at the beginning and where it ends; or how many bytes there must be at least. */
+function readBlock(bytes: Buffer): { readonly block: Block; readonly end: number } | number {
+  const cursor = { at: 0 }
+  const short = (more: number): number => cursor.at + more
+  const count = readLength(bytes, cursor)
+  const rows = count === undefined ? undefined : readLength(bytes, cursor)
+  if (count === undefined || rows === undefined) return short(1)
+  const columns: NativeColumn[] = []
+  for (let at = 0; at < count; at++) {
+    const name = readText(bytes, cursor)
+    const type = name === undefined ? undefined : readText(bytes, cursor)
+    if (type === undefined) return short(1)
+    if (rows === 0) continue
+    if (type === 'Float32' || type === 'Int64') {
+      const size = rows * (type === 'Float32' ? 4 : 8)
+      if (cursor.at + size > bytes.length) return short(size)
+      // Its place in the buffer need not be one that an array of numbers can have.
+      const own = new Uint8Array(bytes.subarray(cursor.at, cursor.at + size)).buffer
+      columns.push(
+        type === 'Float32'
+          ? { kind: 'float', values: new Float32Array(own) }
+          : { kind: 'int64', values: new BigInt64Array(own) },
+      )
+      cursor.at += size
+    } else if (type === 'String') {
+      const column = readTexts(bytes, cursor, rows)
+      if (column === undefined) return short(1)
+      columns.push(column)
+    } else throw new Error(`A column of the type ${type} was not asked for.`)
+  }
+  return { block: { rows, columns }, end: cursor.at }
+}
+
+interface Cursor {
+  at: number
+}
+
+function readTexts(bytes: Buffer, cursor: Cursor, rows: number): NativeColumn | undefined {
+  const from = cursor.at
+  const ends = new Int32Array(rows)
+  let total = 0
+  for (let row = 0; row < rows; row++) {
+    const length = readLength(bytes, cursor)
+    if (length === undefined || cursor.at + length > bytes.length) return undefined
+    total += length
+    ends[row] = total
+    cursor.at += length
+  }
+  const texts = Buffer.allocUnsafe(total)
+  const second = { at: from }
+  for (let row = 0, to = 0; row < rows; row++) {
+    const length = readLength(bytes, second)!
+    bytes.copy(texts, to, second.at, second.at + length)
+    to += length
+    second.at += length
+  }
+  return { kind: 'text', bytes: texts, ends }
+}
+
+function readText(bytes: Buffer, cursor: Cursor): string | undefined {
+  const length = readLength(bytes, cursor)
+  if (length === undefined || cursor.at + length > bytes.length) return undefined
+  cursor.at += length
+  return utf8.decode(bytes.subarray(cursor.at - length, cursor.at))
+}
+
+/** LEB128. Undefined where it has not come whole; the cursor then stays. */
+function readLength(bytes: Buffer, cursor: Cursor): number | undefined {
+  let value = 0
+  let at = cursor.at
+  for (let scale = 1; ; scale *= 128) {
+    const byte = bytes[at++]
+    if (byte === undefined) return undefined
+    value += (byte % 128) * scale
+    if (byte < 128) break
+  }
+  cursor.at = at
+  return value
+}

@@ -1,0 +1,63 @@
+import { Failure } from '#mesh/errors.ts'
+import { closest } from '#mesh/closest.ts'
+import type { Context } from '../context.ts'
+import { type Answer, answerOf } from './answer.ts'
+import { predict, type PredictDeps } from './predict.ts'
+import { provenance } from './serve.ts'
+import type { PredictRow } from './statements/model-read.ts'
+
+/** `SELECT target FROM model WHERE feature = literal AND …`: one row, answered in the core. */
+export async function predictRow(
+  deps: PredictDeps,
+  ctx: Context,
+  { model: { name, version = 0 }, outputs, features }: PredictRow,
+  params: Readonly<Record<string, string>>,
+): Promise<Answer> {
+  const row: Record<string, unknown> = {}
+  for (const { feature, value } of features) {
+    row[feature.name] = 'parameter' in value ? given(params, value.parameter) : value.value
+  }
+  const explain = outputs.some(({ column }) => column?.name.endsWith('_explain'))
+  const { answers, served } = await predict(deps, ctx, { name, version, rows: [row], explain })
+  const offered = offeredBy(served.version.definition.target ?? 'segment', answers[0]!)
+  const types: Record<string, string> = {}
+  const cells: Record<string, unknown> = {}
+  for (const { column, as } of outputs) {
+    const wanted = column === undefined ? Object.keys(offered) : [column.name]
+    for (const output of wanted) {
+      const found = offered[output] ?? refuse(name, output, Object.keys(offered))
+      types[as?.name ?? output] = found.type
+      cells[as?.name ?? output] = found.value
+    }
+  }
+  return { ...answerOf(types, [cells]), model: provenance(served, 'core') }
+}
+
+interface Offered {
+  readonly type: string
+  readonly value: unknown
+}
+
+type Said = Awaited<ReturnType<typeof predict>>['answers'][number]
+
+function offeredBy(target: string, { prediction, probability, distance }: Said): Readonly<Record<string, Offered>> {
+  return {
+    [target]: { type: typeof prediction === 'number' ? 'Float64' : 'String', value: prediction },
+    ...(probability !== undefined && { probability: { type: 'Float64', value: probability } }),
+    ...(distance !== undefined && { distance: { type: 'Float64', value: distance } }),
+  }
+}
+
+function given(params: Readonly<Record<string, string>>, name: string): string {
+  if (Object.hasOwn(params, name)) return params[name]!
+  throw new Failure('query.parameter', `The parameter \`${name}\` has no value.`, {
+    errors: [{ pointer: name, reason: 'is missing' }],
+  })
+}
+
+function refuse(model: string, name: string, known: readonly string[]): never {
+  const near = closest(name, known)
+  throw new Failure('query.unknown_column', `\`${model}\` does not answer \`${name.slice(0, 64)}\`.`, {
+    hint: near === undefined ? `It answers ${known.join(', ')}.` : `Did you mean \`${near}\`?`,
+  })
+}

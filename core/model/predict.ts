@@ -1,0 +1,38 @@
+import { Failure } from '#mesh/errors.ts'
+import type { Model, Prediction } from '#mesh/inference/model.ts'
+import type { Context } from '../context.ts'
+import type { ModelDeps } from './deps.ts'
+import { getServing, type ServedVersion } from './serve.ts'
+import type { LoadedModels } from './loaded-models.ts'
+
+export interface PredictDeps extends Pick<ModelDeps, 'db' | 'limits'> {
+  readonly loaded: LoadedModels
+}
+
+export interface PredictInput {
+  readonly name: string
+  /** 0 is the live one. */
+  readonly version: number
+  /** JSON objects of raw columns. */
+  readonly rows: readonly unknown[]
+  readonly explain: boolean
+}
+
+/** Answers for rows, in the core. */
+export async function predict(
+  deps: PredictDeps,
+  ctx: Context,
+  { name, version, rows }: PredictInput,
+): Promise<Prediction & { readonly served: ServedVersion }> {
+  const served = await getServing(deps, ctx, { name, version })
+  if (rows.length > deps.limits.maxRows) throw tooMany(deps.limits.maxRows)
+  const run = (model: Model): Prediction => model.predict(rows, { probabilities: true })
+  return { ...(await deps.loaded.use(served.version.sha256, run)), served }
+}
+
+function tooMany(maxRows: number): Failure {
+  return new Failure('request.too_large', `A prediction has ${maxRows} rows at most.`, {
+    hint: 'Send them in several requests, or predict in SQL: SELECT … FROM (SELECT …) AS t JOIN model AS m.',
+    errors: [{ pointer: 'rows', reason: 'too many' }],
+  })
+}

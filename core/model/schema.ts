@@ -1,0 +1,89 @@
+import { bigint, boolean, index, integer, json, jsonb, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
+import type { ModelOptions } from './statements/options.ts'
+
+/** What USING said, as JSON can hold it. */
+export interface StoredOptions extends Omit<ModelOptions, 'monotone'> {
+  readonly monotone?: Readonly<Record<string, 1 | -1>>
+}
+
+/** What a version is trained by: the statement, parsed. */
+export interface ModelDefinition {
+  /** The training query, as its author wrote it. */
+  readonly sql: string
+  /** Undefined: segments. */
+  readonly target?: string
+  readonly orderBy?: string
+  readonly groupBy?: readonly string[]
+  readonly window?: number
+  readonly horizon?: number
+  readonly options: StoredOptions
+}
+
+/** A name, and which of its versions predicts. */
+export const models = pgTable(
+  'model_models',
+  {
+    workspace: text('workspace').notNull(),
+    name: text('name').notNull(),
+    /** Null: none yet. */
+    live: integer('live'),
+    newest: integer('newest').notNull(),
+    /** Of the newest version: what a RETRAIN begins with. */
+    definition: jsonb('definition').$type<ModelDefinition>().notNull(),
+    /** Trained anew so often; null: when told to. */
+    everyMs: bigint('every_ms', { mode: 'number' }),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.workspace, table.name] })],
+)
+
+export type VersionStatus = 'training' | 'ready' | 'failed' | 'cancelled'
+
+export const versions = pgTable(
+  'model_versions',
+  {
+    workspace: text('workspace').notNull(),
+    name: text('name').notNull(),
+    version: integer('version').notNull(),
+    status: text('status').$type<VersionStatus>().notNull(),
+    job: text('job').notNull(),
+    definition: jsonb('definition').$type<ModelDefinition>().notNull(),
+    /** The next four are there once it is ready. SHA-256 of its file, which is its name in the object store. */
+    sha256: text('sha256'),
+    bytes: integer('bytes'),
+    engine: text('engine'),
+    card: json('card').$type<Readonly<Record<string, unknown>>>(),
+    /** It was better than the naive answer. */
+    beatsBaseline: boolean('beats_baseline'),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.workspace, table.name, table.version] }),
+    index('model_versions_sha256').on(table.sha256),
+  ],
+)
+
+export type JobStatus = 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
+
+/** What is seen of a training while it goes on, and after it. */
+export const jobs = pgTable(
+  'model_jobs',
+  {
+    id: text('id').primaryKey(),
+    workspace: text('workspace').notNull(),
+    model: text('model').notNull(),
+    version: integer('version').notNull(),
+    status: text('status').$type<JobStatus>().notNull(),
+    phase: text('phase').notNull(),
+    percent: integer('percent').notNull(),
+    /** As whom it reads: an Actor as JSON. */
+    owner: jsonb('owner').notNull(),
+    requestId: text('request_id').notNull(),
+    errorCode: text('error_code').notNull(),
+    error: text('error').notNull(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
+    startedAt: timestamp('started_at', { withTimezone: true }),
+    endedAt: timestamp('ended_at', { withTimezone: true }),
+  },
+  (table) => [index('model_jobs_of').on(table.workspace, table.model, table.version)],
+)

@@ -1,0 +1,48 @@
+import { Failure } from '#mesh/errors.ts'
+import { authorise, type Context } from '../context.ts'
+import type { ModelDeps } from './deps.ts'
+import { artefactKey, getReadyVersion } from './names.ts'
+import type { VersionRow } from './store.ts'
+
+export interface ServedVersion {
+  readonly version: VersionRow & { readonly sha256: string; readonly bytes: number }
+  /** It predicts in the core only. */
+  readonly coreOnly: boolean
+}
+
+/** What an edge must know to predict with a model for this caller. */
+export async function getServing(
+  { db, limits }: Pick<ModelDeps, 'db' | 'limits'>,
+  ctx: Context,
+  { name, version }: { readonly name: string; readonly version: number },
+): Promise<ServedVersion> {
+  authorise(ctx, 'models:predict', name)
+  const ready = await getReadyVersion(db, ctx.actor.workspace, name, version)
+  const { placement = 'auto' } = ready.definition.options
+  return { version: ready, coreOnly: placement === 'core' || ready.bytes > limits.maxEdgeBytes }
+}
+
+/** A version's file, for edges: those hold what several callers may predict with. */
+export async function getArtefact(
+  { objects }: Pick<ModelDeps, 'objects'>,
+  ctx: Context,
+  { sha256 }: { readonly sha256: string },
+): Promise<Uint8Array> {
+  if (!ctx.actor.scopes.includes('internal:edge')) throw new Failure('auth.scope', 'Only edges may ask for this.')
+  if (!/^[\da-f]{64}$/.test(sha256)) throw new Failure('request.invalid', 'This is no SHA-256.')
+  return readArtefact({ objects }, sha256)
+}
+
+export async function readArtefact({ objects }: Pick<ModelDeps, 'objects'>, sha256: string): Promise<Uint8Array> {
+  const file = await objects.get(artefactKey(sha256))
+  if (file !== undefined) return file
+  throw new Failure('model.unavailable', 'The file of the model is not in the object store.', {
+    hint: 'Retry; if it stays so, RETRAIN the model.',
+    retryAfterMs: 5_000,
+  })
+}
+
+/** What answered, for whoever asks where an answer came from. */
+export function provenance({ version: { name, version, sha256 } }: ServedVersion, placement: 'core' | 'edge'): string {
+  return `${name}@${version}; placement=${placement}; sha256=${sha256}`
+}

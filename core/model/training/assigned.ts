@@ -1,0 +1,58 @@
+import { train } from '../train/train.ts'
+import { trainSegments } from '../train/train-segments.ts'
+import type { Table } from '../table.ts'
+import type { Assignment, Trained } from './message.ts'
+
+export type OnProgress = (phase: string, done: number, of: number) => void
+
+/** Trains what was asked for from the rows that came, and puts on the card how they came. */
+export function trainAssigned(
+  { definition, reading, sample, seed }: Assignment,
+  table: Table,
+  onProgress: OnProgress,
+): Trained {
+  const { target, orderBy, options } = definition
+  const { engine = 'auto' } = options
+  const said = { seed, onProgress: (done: number, of: number) => onProgress('trains', done, of) }
+  if (engine === 'forecast' || engine === 'anomaly') throw new Error(`There is no trainer for ${engine}.`)
+  const { onnx, card } =
+    engine === 'kmeans' || target === undefined
+      ? trainSegments({ table, options: { ...(options.k !== undefined && { k: options.k }) }, ...said })
+      : train({
+          table,
+          target,
+          engine,
+          options: {
+            ...given({
+              holdout: options.holdout,
+              folds: options.folds,
+              classWeight: options.class_weight,
+              monotone: options.monotone,
+              rounds: options.rounds,
+              depth: options.depth,
+              learningRate: options.learning_rate,
+              bins: options.bins,
+              rowSample: options.row_sample,
+              columnSample: options.column_sample,
+              earlyStopping: options.early_stopping,
+              l2: options.l2,
+              l1: options.l1,
+            }),
+            ...(orderBy !== undefined && { isOrdered: true, ignore: [orderBy] }),
+          },
+          ...said,
+        })
+  const { parameters, beatsBaseline } = card
+  return {
+    onnx,
+    engine: String(parameters['engine'] ?? engine),
+    beatsBaseline,
+    card: { ...card, notes: [...reading.notes, ...card.notes], sample },
+  }
+}
+
+/** Without what was not said. */
+function given<T extends object>(options: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  const said = Object.entries(options).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(said) as { [K in keyof T]?: NonNullable<T[K]> }
+}

@@ -1,0 +1,100 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import { Failure } from '#mesh/errors.ts'
+import { allows } from '#mesh/scopes.ts'
+import type { Deps } from '../deps.ts'
+import { climb } from '../inference/ladder.ts'
+import { charge } from '../limit/enforce.ts'
+import { maxJsonBytes, parseJson, readBody, textOf } from './body.ts'
+import { type AppEnv, backgroundOf, callerOf } from './context.ts'
+import { failures, Flag, json, Name, query } from './schemas.ts'
+
+const Row = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
+const Body = z.union([z.strictObject({ rows: z.array(Row).min(1).max(1_000) }), Row]).openapi('Rows', {
+  description: 'One row as an object of features, or `{"rows": […]}` with up to 1,000 of them',
+})
+const Shape = z
+  .object({
+    model: Name,
+    version: z.int(),
+    predictions: z.array(z.looseObject({ prediction: z.union([z.string(), z.number(), z.boolean()]) })),
+    warnings: z
+      .array(
+        z.object({
+          code: z.string().openapi({ example: 'unknown_label' }),
+          feature: z.string(),
+          rows: z.int(),
+          pointer: z.string(),
+        }),
+      )
+      .optional(),
+  })
+  .openapi('Predictions')
+
+const predict = createRoute({
+  tags: ['models'],
+  summary: 'Predict with a model',
+  description: 'At the edge where the model fits there, else in the core; `Edgewise-Model` says which.',
+  method: 'post',
+  path: '/v1/models/{name}/predict',
+  request: {
+    params: z.object({ name: Name }),
+    query: query({
+      version: z.coerce.number().int().min(1).max(0x7fff_ffff).optional().openapi({ description: 'Pins a version' }),
+      explain: Flag,
+    }),
+  },
+  responses: { 200: json('An answer for each row', Shape), ...failures },
+})
+
+export function predicting(app: OpenAPIHono<AppEnv>, deps: Deps): void {
+  app.openAPIRegistry.registerPath({
+    ...predict,
+    request: { ...predict.request, body: { required: true, content: { 'application/json': { schema: Body } } } },
+  })
+  app.openapi({ ...predict, hide: true }, async (c) => {
+    const { name } = c.req.valid('param')
+    const { version = 0, explain = false } = c.req.valid('query')
+    const { session, degraded } = c.var
+    c.set('resource', name)
+    if (!allows(session.actor.scopes, 'models:predict', name)) {
+      throw new Failure('auth.scope', `This needs the scope models:predict:${name}.`)
+    }
+    const rows = rowsOf(parseJson(textOf(await readBody(c.req.raw, maxJsonBytes))))
+    const caller = callerOf(c)
+    const { workspace } = session.actor
+    const serving = degraded
+      ? deps.servings.peek(workspace, name, version)
+      : await deps.servings.get(workspace, name, version, caller)
+    if (serving === undefined)
+      throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
+    // A hundred rows cost what a request does.
+    const cost = Math.ceil(rows.length / 100)
+    c.set('cost', cost)
+    await charge(c, session.meter, cost - 1)
+    const background = backgroundOf(c)
+    const predicted = await climb(deps, serving, { rows, explain, caller, background, degraded })
+    const { answers, warnings, placement, fallback } = predicted
+    const shape = {
+      model: name,
+      version: serving.version,
+      predictions: answers as z.input<typeof Shape>['predictions'],
+      ...(warnings.length > 0 && { warnings: [...warnings] }),
+    }
+    return c.json(shape, 200, {
+      'edgewise-model': `${name}@${serving.version}; placement=${placement}; sha256=${serving.sha256}`,
+      'edgewise-cost': String(cost),
+      ...(fallback !== undefined && { 'edgewise-fallback': fallback }),
+    })
+  })
+}
+
+function rowsOf(body: unknown): readonly unknown[] {
+  if (typeof body === 'object' && body !== null && 'rows' in body && Array.isArray(body.rows)) {
+    const other = Object.keys(body).find((name) => name !== 'rows')
+    if (other === undefined) return body.rows
+    throw new Failure('request.invalid', `There is no \`${other.slice(0, 80)}\` beside rows.`, {
+      errors: [{ pointer: `/${other.slice(0, 80)}`, reason: 'is not known here' }],
+    })
+  }
+  return [body]
+}

@@ -1,0 +1,83 @@
+import type { Row } from './ingest.ts'
+import type { CallOptions, Transport } from './transport.ts'
+
+export interface Job {
+  readonly id: string
+  readonly model: string
+  readonly version: number
+  readonly status: 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
+  readonly phase: string
+  readonly percent: number
+  readonly error?: { readonly code: string; readonly detail: string }
+  readonly created_at?: string
+  readonly started_at?: string
+  readonly ended_at?: string
+}
+
+export interface Prediction {
+  readonly prediction: string | number | boolean
+  /** Of a class. */
+  readonly probability?: number
+  readonly probabilities?: Readonly<Record<string, number>>
+  /** Of a segment. */
+  readonly distance?: number
+}
+
+export interface Predictions {
+  readonly model: string
+  readonly version: number
+  /** One for each row, in their order. */
+  readonly predictions: readonly Prediction[]
+  /** What was odd about the rows: features left out, labels never seen, numbers out of what was seen. */
+  readonly warnings?: readonly {
+    readonly code: string
+    readonly feature: string
+    readonly rows: number
+    readonly pointer: string
+  }[]
+  readonly provenance: {
+    readonly requestId: string | null
+    /** `churn@3; placement=edge; sha256=…` */
+    readonly model: string | null
+    readonly fallback: string | null
+  }
+}
+
+export interface PredictOptions extends CallOptions {
+  /** Pins a version of the model. */
+  readonly version?: number | undefined
+}
+
+export function modelsWith(transport: Transport) {
+  const job = async (method: 'GET' | 'DELETE', id: string, options: CallOptions): Promise<Job> =>
+    (await transport.json<Job>({ method, path: `/v1/jobs/${encodeURIComponent(id)}`, ...options })).value
+  return {
+    /** Predicts for one row, or for up to 1,000. */
+    async predict(model: string, rows: Row | readonly Row[], options: PredictOptions = {}): Promise<Predictions> {
+      const { version, ...call } = options
+      const { value, response } = await transport.json<Omit<Predictions, 'provenance'>>({
+        method: 'POST',
+        path: `/v1/models/${encodeURIComponent(model)}/predict`,
+        search: { version },
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ rows: [rows].flat() }),
+        // It changes nothing.
+        repeatable: true,
+        ...call,
+      })
+      const { headers } = response
+      return {
+        ...value,
+        provenance: {
+          requestId: headers.get('x-request-id'),
+          model: headers.get('edgewise-model'),
+          fallback: headers.get('edgewise-fallback'),
+        },
+      }
+    },
+    jobs: {
+      get: (id: string, options: CallOptions = {}) => job('GET', id, options),
+      cancel: (id: string, options: CallOptions = {}) => job('DELETE', id, options),
+    },
+  }
+}

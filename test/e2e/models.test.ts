@@ -1,0 +1,263 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createClient } from '#mesh/client/index.ts'
+import { createRandom } from '../../core/model/random.ts'
+import { type Product, startProduct } from '../support/product.ts'
+import { ask, must, newKey, rows, trained } from './ask.ts'
+
+let product: Product
+let stranger: string
+
+const train = `CREATE MODEL leaves FROM (SELECT * EXCEPT (id) FROM customers) PREDICT left`
+
+/** Customers leave early, and rather by the month; the rest is noise. Some say nothing of their contract. */
+function customers(count: number): string {
+  const random = createRandom(7)
+  return Array.from({ length: count }, (_, n) => {
+    const tenure = Math.floor(random() * 60)
+    const contract = ['monthly', 'yearly', ''][Math.floor(random() * 3)]!
+    const chance = 0.1 + (tenure < 12 ? 0.5 : 0) + (contract === 'monthly' ? 0.3 : 0)
+    const charge = Math.round(random() * 10_000) / 100
+    return JSON.stringify({ id: `c${n}`, tenure, contract, charge, left: random() < chance ? 'yes' : 'no' })
+  }).join('\n')
+}
+
+beforeAll(async () => {
+  product = await startProduct()
+  await must(product, '/v1/events/customers?wait=true', { body: customers(2_000) })
+  const made = await must<{ key: { key: string } }>(product, '/v1/workspaces', { json: { name: 'stranger' } })
+  stranger = made.json.key.key
+}, 60_000)
+afterAll(() => product?.stop())
+
+interface Predicted {
+  readonly version: number
+  readonly predictions: readonly { readonly prediction: string; readonly probability: number }[]
+  readonly warnings?: readonly { readonly code: string; readonly feature: string; readonly rows: number }[]
+}
+
+const predict = (json: unknown, query = '', key = product.key) =>
+  ask<Predicted & { errors: unknown }>(product, `/v1/models/leaves/predict${query}`, { json, key })
+
+describe('a model', () => {
+  test('is trained from SQL: the statement answers at once with its job', { timeout: 60_000 }, async () => {
+    const answer = await ask<{ data: readonly Record<string, unknown>[] }>(product, '/v1/sql', {
+      json: { query: train },
+    })
+    expect(answer.status).toBe(202)
+    const [started] = answer.json.data
+    expect(started).toEqual({
+      model: 'leaves',
+      version: 1,
+      job: expect.stringMatching(/^job_[\da-f]{32}$/),
+      status: 'queued',
+    })
+    expect((await ask(product, '/v1/sql', { json: { query: train } })).json).toMatchObject({ code: 'resource.exists' })
+    await trained(product, train.replace('CREATE MODEL', 'CREATE MODEL IF NOT EXISTS'))
+    expect(await rows(product, 'SHOW MODELS')).toMatchObject([
+      { name: 'leaves', live: 1, newest: 1, status: 'ready', target: 'left' },
+    ])
+    const metrics = await rows<{ metric: string; value: number; baseline: number }>(
+      product,
+      'DESCRIBE MODEL leaves.metrics',
+    )
+    const auc = metrics.find(({ metric }) => metric === 'auc')
+    expect(auc?.value).toBeGreaterThan(0.7)
+    expect(auc?.baseline).toBe(0.5)
+    const features = await rows<{ column: string; importance: number }>(product, 'DESCRIBE MODEL leaves.features')
+    expect(features.toSorted((a, b) => b.importance - a.importance)[0]?.column).toBe('tenure')
+  })
+
+  test('predicts at the edge, for one row and for many', async () => {
+    const one = await predict({ tenure: 2, contract: 'monthly', charge: 20 })
+    expect(one.status).toBe(200)
+    expect(one.headers.get('edgewise-model')).toMatch(/^leaves@1; placement=edge; sha256=[\da-f]{64}$/)
+    expect(one.json.predictions).toMatchObject([{ prediction: 'yes' }])
+    expect(one.json).not.toHaveProperty('warnings')
+    const many = await predict({
+      rows: Array.from({ length: 1_000 }, (_, n) => ({ tenure: n % 60, contract: 'yearly', charge: 5 })),
+    })
+    expect(many.json.predictions).toHaveLength(1_000)
+    expect(many.headers.get('edgewise-cost')).toBe('10')
+  })
+
+  test('says what is odd about a row, and refuses what it cannot read by name', async () => {
+    const odd = await predict({ rows: [{ tenure: 500, contract: 'weekly' }] })
+    expect(odd.json.warnings).toEqual(
+      expect.arrayContaining([
+        { code: 'out_of_range', feature: 'tenure', rows: 1, pointer: '/rows/0/tenure' },
+        { code: 'unknown_label', feature: 'contract', rows: 1, pointer: '/rows/0/contract' },
+        { code: 'missing', feature: 'charge', rows: 1, pointer: '/rows/0/charge' },
+      ]),
+    )
+    const wrong = await predict({ rows: [{ tenur: 1 }, { charge: 'much' }] })
+    expect(wrong.status).toBe(400)
+    expect(wrong.json.errors).toEqual([
+      { pointer: '/rows/0/tenur', reason: 'is not a feature of the model; did you mean `tenure`?' },
+      { pointer: '/rows/1/charge', reason: 'must be a number, or a text that is one' },
+    ])
+    for (const [body, status] of [
+      ['[]', 400],
+      ['{"rows":[]}', 400],
+      [`{"rows":[${Array.from({ length: 1_001 }, () => '{}').join()}]}`, 400],
+      ['nonsense', 400],
+      ['{"rows":[{}],"other":1}', 400],
+    ] as const) {
+      const answer = await ask(product, '/v1/models/leaves/predict', { body, type: 'application/json' })
+      expect([body.slice(0, 20), answer.status]).toEqual([body.slice(0, 20), status])
+    }
+  })
+
+  test('says the same in SQL as at the edge, for one row and for those of a SELECT', async () => {
+    const asked = await rows<Record<string, unknown>>(product, 'SELECT * FROM customers ORDER BY id LIMIT 500')
+    const edge = await predict({ rows: asked.map(({ tenure, contract, charge }) => ({ tenure, contract, charge })) })
+    const batch = await rows(
+      product,
+      'SELECT t.*, m.left AS predicted, m.probability FROM (SELECT * FROM customers ORDER BY id LIMIT 500) AS t JOIN leaves AS m',
+    )
+    expect(batch).toEqual(
+      asked.map((row, at) => {
+        const { prediction, probability } = edge.json.predictions[at]!
+        return { ...row, predicted: prediction, probability }
+      }),
+    )
+    const [row] = await rows(
+      product,
+      `SELECT left, probability FROM leaves WHERE tenure = 2 AND contract = 'monthly' AND charge = 20`,
+    )
+    const { prediction, probability } = (await predict({ tenure: 2, contract: 'monthly', charge: 20 })).json
+      .predictions[0]!
+    expect(row).toEqual({ left: prediction, probability })
+    const csv = await ask(product, '/v1/sql', {
+      json: {
+        query:
+          'SELECT t.id, m.left FROM (SELECT * FROM customers ORDER BY id LIMIT 2) AS t JOIN leaves AS m FORMAT CSV',
+      },
+    })
+    expect(csv.text.split('\n')).toEqual([
+      '"id","left"',
+      `"${String(asked[0]!['id'])}","${edge.json.predictions[0]!.prediction}"`,
+      `"${String(asked[1]!['id'])}","${edge.json.predictions[1]!.prediction}"`,
+      '',
+    ])
+  })
+
+  test('is explained: where it runs, and why', async () => {
+    const lines = await rows<{ explain: string }>(product, 'EXPLAIN SELECT left FROM leaves WHERE tenure = 1')
+    expect(lines.map(({ explain }) => explain).join('\n')).toMatch(/Model leaves, version 1[\s\S]*core[\s\S]*edge/)
+  })
+
+  test(
+    'gets versions: a new one predicts within five seconds, and the one before can be set live',
+    { timeout: 60_000 },
+    async () => {
+      await trained(
+        product,
+        `CREATE OR REPLACE MODEL leaves FROM (SELECT tenure, contract, charge, left FROM customers) PREDICT left USING engine = 'linear'`,
+      )
+      await sleep(5_000)
+      const second = await predict({ tenure: 2 })
+      expect(second.headers.get('edgewise-model')).toMatch(/^leaves@2; /)
+      expect((await predict({ tenure: 2 }, '?version=1')).headers.get('edgewise-model')).toMatch(/^leaves@1; /)
+      await rows(product, 'SET MODEL leaves LIVE 1')
+      await sleep(5_000)
+      expect((await predict({ tenure: 2 })).headers.get('edgewise-model')).toMatch(/^leaves@1; /)
+      expect((await ask(product, '/v1/sql', { json: { query: 'DROP MODEL leaves.1' } })).json).toMatchObject({
+        code: 'resource.in_use',
+      })
+      await rows(product, 'DROP MODEL leaves.2')
+      expect((await ask(product, '/v1/models/leaves/versions/2')).status).toBe(404)
+    },
+  )
+
+  test('is reached by the client, and followed while it is trained', { timeout: 60_000 }, async () => {
+    const client = createClient({ url: product.url, key: product.key })
+    const predictions = await client.predict('leaves', [{ tenure: 2, contract: 'monthly' }, { tenure: 50 }])
+    expect(predictions.predictions).toHaveLength(2)
+    expect(predictions.provenance.model).toMatch(/placement=edge/)
+    const { data } = await client.query<{ job: string }>('RETRAIN leaves')
+    expect((await client.jobs.get(data[0]!.job)).model).toBe('leaves')
+    expect((await client.jobs.cancel(data[0]!.job)).status).toMatch(/cancelled|done/)
+  })
+
+  test('goes on predicting at the edge while the core is gone', { timeout: 60_000 }, async () => {
+    await predict({ tenure: 2 })
+    const killed = product.killCore()
+    const during = await predict({ tenure: 2 })
+    expect([during.status, during.headers.get('edgewise-model')?.slice(0, 25)]).toEqual([
+      200,
+      'leaves@1; placement=edge;',
+    ])
+    await killed
+  })
+})
+
+describe('another workspace', () => {
+  test('can neither see, predict with, retrain nor guess the name of a model', async () => {
+    const statements = [
+      'DESCRIBE MODEL leaves',
+      'RETRAIN leaves',
+      'DROP MODEL leaves',
+      'SET MODEL leaves LIVE 1',
+      'SELECT left FROM leaves WHERE tenure = 1',
+      'SELECT t.*, m.left FROM (SELECT 1 AS tenure) AS t JOIN leaves AS m',
+    ]
+    const nameless = (text: string): string => text.replaceAll(/leaves|nosuch/g, 'X').replaceAll(/req_\w+/g, '')
+    for (const query of statements) {
+      const asked = async (sql: string) => ask(product, '/v1/sql', { json: { query: sql }, key: stranger })
+      const [theirs, none] = [await asked(query), await asked(query.replaceAll('leaves', 'nosuch'))]
+      expect(theirs.status).toBeGreaterThanOrEqual(400)
+      expect([theirs.status, nameless(theirs.text)]).toEqual([none.status, nameless(none.text)])
+    }
+    expect(await rows(product, 'SHOW MODELS', stranger)).toEqual([])
+    for (const path of ['/v1/models/leaves', '/v1/models/leaves/versions', '/v1/models/leaves/versions/1']) {
+      expect((await ask(product, path, { key: stranger })).status).toBe(404)
+    }
+    expect((await predict({ tenure: 1 }, '', stranger)).status).toBe(404)
+    // Its own may have the same name.
+    await must(product, '/v1/events/customers?wait=true', { body: customers(200), key: stranger })
+    await trained(product, train, stranger)
+    expect((await predict({ tenure: 1, contract: 'monthly', charge: 1 }, '', stranger)).status).toBe(200)
+  })
+
+  test('of a key: what it may predict with is named by its scopes', async () => {
+    const { key } = await newKey(product, { scopes: ['models:predict:other'] })
+    expect((await predict({ tenure: 1 }, '', key)).json).toMatchObject({ code: 'auth.scope' })
+    const { key: named } = await newKey(product, { scopes: ['models:predict:leaves'] })
+    expect((await predict({ tenure: 1 }, '', named)).status).toBe(200)
+  })
+})
+
+describe('what cannot be trained', () => {
+  test.each([
+    ['an unknown column', 'SELECT * FROM customers', 'PREDICT lft', 'query.unknown_column', 'Did you mean `left`?'],
+    ['an unknown stream', 'SELECT * FROM custmers', 'PREDICT left', 'query.unknown_table', 'customers'],
+    ['an unknown option', 'SELECT * FROM customers', "PREDICT left USING enigne = 'gbdt'", 'query.syntax', 'engine'],
+    ['SQL that is not allowed', "SELECT * FROM file('/etc/passwd')", 'PREDICT left', 'query.not_allowed', ''],
+  ])('is refused at once: %s', async (_, sql, rest, code, hint) => {
+    const answer = await ask<{ code: string; hint: string }>(product, '/v1/sql', {
+      json: { query: `CREATE MODEL bad FROM (${sql}) ${rest}` },
+    })
+    expect(answer.json.code).toBe(code)
+    expect(answer.text).toContain(hint)
+    expect((await ask(product, '/v1/models/bad')).status).toBe(404)
+  })
+
+  test.each([
+    ['no rows', 'SELECT * FROM customers WHERE tenure < 0', 'model.no_rows'],
+    ['one class', "SELECT * FROM customers WHERE left = 'yes'", 'model.one_class'],
+    [
+      'a target that is always missing',
+      'SELECT tenure, CAST(NULL AS Nullable(String)) AS left FROM customers',
+      'model.no_rows',
+    ],
+    ['nothing but the target and constants', 'SELECT 1 AS one, left FROM customers', 'model.no_features'],
+  ])('fails with its reason on the job: %s', { timeout: 30_000 }, async (what, sql, code) => {
+    const query = `CREATE MODEL bad FROM (${sql}) PREDICT left`
+    await expect(trained(product, query)).rejects.toThrow(code)
+    expect(await rows(product, 'DESCRIBE MODEL bad.jobs')).toMatchObject([{ status: 'failed' }])
+    expect((await ask(product, '/v1/models/bad/predict', { json: {} })).status).toBe(404)
+    await rows(product, 'DROP MODEL bad')
+    expect(what).not.toBe('')
+  })
+})
