@@ -1,5 +1,6 @@
 import { Failure } from '#mesh/errors.ts'
 import { closest } from '#mesh/closest.ts'
+import type { Explanation } from '#mesh/inference/explain.ts'
 import type { Context } from '../context.ts'
 import { type Answer, answerOf } from './answer.ts'
 import { predict, type PredictDeps } from './predict.ts'
@@ -18,8 +19,8 @@ export async function predictRow(
     row[feature.name] = 'parameter' in value ? given(params, value.parameter) : value.value
   }
   const explain = outputs.some(({ column }) => column?.name.endsWith('_explain'))
-  const { answers, served } = await predict(deps, ctx, { name, version, rows: [row], explain })
-  const offered = offeredBy(served.version.definition.target ?? 'segment', answers[0]!)
+  const { answers, explanations, served } = await predict(deps, ctx, { name, version, rows: [row], explain })
+  const offered = offeredBy(served.version.definition.target ?? 'segment', answers[0]!, explanations?.[0])
   const types: Record<string, string> = {}
   const cells: Record<string, unknown> = {}
   for (const { column, as } of outputs) {
@@ -40,10 +41,17 @@ interface Offered {
 
 type Said = Awaited<ReturnType<typeof predict>>['answers'][number]
 
-function offeredBy(target: string, { prediction, probability, distance }: Said): Readonly<Record<string, Offered>> {
+function offeredBy(
+  target: string,
+  { prediction, probability, distance }: Said,
+  explanation: Explanation | undefined,
+): Readonly<Record<string, Offered>> {
   return {
     [target]: { type: typeof prediction === 'number' ? 'Float64' : 'String', value: prediction },
     ...(probability !== undefined && { probability: { type: 'Float64', value: probability } }),
+    ...(explanation !== undefined && {
+      [`${target}_explain`]: { type: 'String', value: JSON.stringify(explanation) },
+    }),
     ...(distance !== undefined && { distance: { type: 'Float64', value: distance } }),
   }
 }

@@ -22,11 +22,11 @@ export interface PredictInput {
 export async function predict(
   deps: PredictDeps,
   ctx: Context,
-  { name, version, rows }: PredictInput,
+  { name, version, rows, explain }: PredictInput,
 ): Promise<Prediction & { readonly served: ServedVersion }> {
   const served = await getServing(deps, ctx, { name, version })
   if (rows.length > deps.limits.maxRows) throw tooMany(deps.limits.maxRows)
-  const run = (model: Model): Prediction => model.predict(rows, { probabilities: true })
+  const run = (model: Model): Prediction => model.predict(rows, { probabilities: true, explain })
   return { ...(await deps.loaded.use(served.version.sha256, run)), served }
 }
 

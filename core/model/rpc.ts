@@ -79,10 +79,11 @@ export function modelService(deps: ModelDeps & PredictDeps): Service<typeof Mode
     },
     async predict({ name, version, rows, explain }, call) {
       const input = { name, version, rows: rows.map(rowOf), explain }
-      const { answers, warnings, served } = await predict(deps, contextOf(call), input)
+      const { answers, warnings, explanations = [], served } = await predict(deps, contextOf(call), input)
       return create(PredictResponseSchema, {
         answers: answers.map((answer) => JSON.stringify(answer)),
         warnings: warnings.map((warning) => JSON.stringify(warning)),
+        explanations: explanations.map((explanation) => JSON.stringify(explanation)),
         version: served.version.version,
         sha256: served.version.sha256,
       })

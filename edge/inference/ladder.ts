@@ -1,11 +1,12 @@
 import { Failure, toFailure } from '#mesh/errors.ts'
+import type { Explanation } from '#mesh/inference/explain.ts'
 import type { Model, Prediction } from '#mesh/inference/model.ts'
 import type { Serving } from '#proto/edgewise/model/v1/model_pb.ts'
 import { asCaller, type Background, type Caller } from '../core.ts'
 import type { Deps } from '../deps.ts'
 
 /** What a model says of rows, and which step of the ladder said it. */
-export interface Predicted extends Pick<Prediction, 'warnings'> {
+export interface Predicted extends Pick<Prediction, 'warnings' | 'explanations'> {
   readonly answers: readonly unknown[]
   readonly placement: 'edge' | 'core' | 'fallback'
   /** Why it was not the step that it would have been. */
@@ -33,7 +34,7 @@ export async function climb(deps: Pick<Deps, 'models' | 'core'>, serving: Servin
     try {
       const { caller, background } = ask
       const passenger = { signal: caller.signal, background }
-      const work = (model: Model): Prediction => model.predict(ask.rows, { probabilities: true })
+      const work = (model: Model): Prediction => model.predict(ask.rows, { probabilities: true, explain: ask.explain })
       return { ...(await deps.models.use(serving.sha256, passenger, work)), placement: 'edge' }
     } catch (thrown) {
       failed = toFailure(thrown)
@@ -58,6 +59,7 @@ async function inCore({ core }: Pick<Deps, 'core'>, serving: Serving, ask: Ask):
   return {
     answers: answered.answers.map((answer) => JSON.parse(answer) as unknown),
     warnings: answered.warnings.map((warning) => JSON.parse(warning) as Prediction['warnings'][number]),
+    ...(ask.explain && { explanations: answered.explanations.map((one) => JSON.parse(one) as Explanation) }),
     placement: 'core',
   }
 }

@@ -12,11 +12,26 @@ const Row = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z
 const Body = z.union([z.strictObject({ rows: z.array(Row).min(1).max(1_000) }), Row]).openapi('Rows', {
   description: 'One row as an object of features, or `{"rows": […]}` with up to 1,000 of them',
 })
+const Explanation = z.object({
+  of: z.string().optional().openapi({ description: 'The class whose score it is; scores are log-odds' }),
+  base: z.number().openapi({ description: 'The score where nothing is known of the row' }),
+  contributions: z
+    .record(z.string(), z.number())
+    .openapi({ description: 'What each column adds to it; the most telling first' }),
+})
 const Shape = z
   .object({
     model: Name,
     version: z.int(),
-    predictions: z.array(z.looseObject({ prediction: z.union([z.string(), z.number(), z.boolean()]) })),
+    predictions: z.array(
+      z.object({
+        prediction: z.union([z.string(), z.number(), z.boolean()]),
+        probability: z.number().optional(),
+        probabilities: z.record(z.string(), z.number()).optional(),
+        distance: z.number().optional().openapi({ description: 'Of a segment, from its centre' }),
+        explanation: Explanation.optional(),
+      }),
+    ),
     warnings: z
       .array(
         z.object({
@@ -40,7 +55,7 @@ const predict = createRoute({
     params: z.object({ name: Name }),
     query: query({
       version: z.coerce.number().int().min(1).max(0x7fff_ffff).optional().openapi({ description: 'Pins a version' }),
-      explain: Flag,
+      explain: Flag.openapi({ description: 'Say what each column added: exact, for up to 100 rows' }),
     }),
   },
   responses: { 200: json('An answer for each row', Shape), ...failures },
@@ -73,11 +88,14 @@ export function predicting(app: OpenAPIHono<AppEnv>, deps: Deps): void {
     await charge(c, session.meter, cost - 1)
     const background = backgroundOf(c)
     const predicted = await climb(deps, serving, { rows, explain, caller, background, degraded })
-    const { answers, warnings, placement, fallback } = predicted
+    const { answers, warnings, explanations, placement, fallback } = predicted
     const shape = {
       model: name,
       version: serving.version,
-      predictions: answers as z.input<typeof Shape>['predictions'],
+      predictions: answers.map((answer, at) => ({
+        ...(answer as z.input<typeof Shape>['predictions'][number]),
+        ...(explanations && { explanation: explanations[at] }),
+      })),
       ...(warnings.length > 0 && { warnings: [...warnings] }),
     }
     return c.json(shape, 200, {

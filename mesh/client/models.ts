@@ -21,6 +21,12 @@ export interface Prediction {
   readonly probabilities?: Readonly<Record<string, number>>
   /** Of a segment. */
   readonly distance?: number
+  /** Where it was asked for: what each column added to the score. */
+  readonly explanation?: {
+    readonly of?: string
+    readonly base: number
+    readonly contributions: Readonly<Record<string, number>>
+  }
 }
 
 export interface Predictions {
@@ -46,6 +52,8 @@ export interface Predictions {
 export interface PredictOptions extends CallOptions {
   /** Pins a version of the model. */
   readonly version?: number | undefined
+  /** Say what each column added; up to 100 rows. */
+  readonly explain?: boolean | undefined
 }
 
 export function modelsWith(transport: Transport) {
@@ -54,11 +62,11 @@ export function modelsWith(transport: Transport) {
   return {
     /** Predicts for one row, or for up to 1,000. */
     async predict(model: string, rows: Row | readonly Row[], options: PredictOptions = {}): Promise<Predictions> {
-      const { version, ...call } = options
+      const { version, explain, ...call } = options
       const { value, response } = await transport.json<Omit<Predictions, 'provenance'>>({
         method: 'POST',
         path: `/v1/models/${encodeURIComponent(model)}/predict`,
-        search: { version },
+        search: { version, explain },
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ rows: [rows].flat() }),
         // It changes nothing.

@@ -81,6 +81,25 @@ describe('a model', () => {
     expect(many.headers.get('edgewise-cost')).toBe('10')
   })
 
+  test('says why, at the edge as in SQL', async () => {
+    const row = { tenure: 2, contract: 'monthly', charge: 20 }
+    const { json } = await ask<{ predictions: { explanation: { base: number; contributions: object } }[] }>(
+      product,
+      '/v1/models/leaves/predict?explain=true',
+      { json: row },
+    )
+    const { explanation } = json.predictions[0]!
+    expect(Object.keys(explanation.contributions).sort()).toEqual(['charge', 'contract', 'tenure'])
+    expect(Object.keys(explanation.contributions)[0]).toBe('tenure')
+    const [said] = await rows<{ left_explain: string }>(
+      product,
+      `SELECT left_explain FROM leaves WHERE tenure = 2 AND contract = 'monthly' AND charge = 20`,
+    )
+    expect(JSON.parse(said!.left_explain)).toEqual(explanation)
+    const many = { rows: Array.from({ length: 101 }, () => row) }
+    expect((await predict(many, '?explain=true')).status).toBe(413)
+  })
+
   test('says what is odd about a row, and refuses what it cannot read by name', async () => {
     const odd = await predict({ rows: [{ tenure: 500, contract: 'weekly' }] })
     expect(odd.json.warnings).toEqual(
