@@ -128,8 +128,6 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     methods: {
       predict: { priority: 'interactive' },
       getArtefact: { priority: 'interactive' },
-      // It reads the rows that it evaluates.
-      runStatement: { priority: 'interactive', timeoutMs: 30_000, maxTimeoutMs: 300_000 },
     },
   }),
   ...service(QueryService, {

@@ -13,7 +13,6 @@ import {
   ModelSchema,
   type ModelService,
   PredictResponseSchema,
-  RunStatementResponseSchema,
   ServingSchema,
   type Version,
   VersionSchema,
@@ -24,7 +23,6 @@ import type { ModelDeps } from './deps.ts'
 import { dropModel } from './drop-model.ts'
 import { modelsPage, oneModel, oneVersion, versionsPage } from './pages.ts'
 import { predict, type PredictDeps } from './predict.ts'
-import { runStatement } from './run-statement.ts'
 import { getArtefact, getServing } from './serve.ts'
 
 type ModelOf = Awaited<ReturnType<typeof oneModel>>
@@ -35,19 +33,6 @@ const chunkBytes = 256 * 1024
 
 export function modelService(deps: ModelDeps & PredictDeps): Service<typeof ModelService> {
   return {
-    async runStatement({ sql }, call) {
-      const answer = await runStatement(deps, contextOf(call), sql)
-      if (answer === undefined) return create(RunStatementResponseSchema)
-      const { columns, rows, accepted = false, format = '', model = '' } = answer
-      return create(RunStatementResponseSchema, {
-        known: true,
-        columns: columns.map((column) => ({ ...column })),
-        rows: rows.map((row) => JSON.stringify(row)),
-        accepted,
-        format,
-        model,
-      })
-    },
     async listModels(request, call) {
       const { rows, nextCursor } = await modelsPage(deps, contextOf(call), request)
       return create(ListModelsResponseSchema, { models: rows.map(modelMessage), nextCursor })

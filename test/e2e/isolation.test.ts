@@ -124,7 +124,10 @@ beforeAll(async () => {
   const user = await must<{ id: string }>(product, '/v1/users', { json: { email: 'a@example.com', roles: ['viewer'] } })
   const made = await must<{ key: { key: string } }>(product, '/v1/workspaces', { json: { name: 'stranger' } })
   stranger = made.json.key.key
-  const rows = Array.from({ length: 300 }, (_, n) => `{"n":${n % 29},"pays":"${n % 29 > 14 ? 'yes' : 'no'}"}`)
+  const rows = Array.from(
+    { length: 300 },
+    (_, n) => `{"n":${n % 29},"pays":"${(n % 29) + ((n * 37) % 23) > 24 ? 'yes' : 'no'}"}`,
+  )
   await must(product, '/v1/events/bills?wait=true', { body: rows.join('\n') })
   const job = await trained(product, 'CREATE MODEL pays FROM (SELECT n, pays FROM bills) PREDICT pays')
   mine = { job, key: (await newKey(product, { scopes: ['endpoints:read'] })).id, user: user.json.id }

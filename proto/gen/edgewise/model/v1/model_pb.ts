@@ -12,112 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edgewise/model/v1/model.proto.
  */
 export const file_edgewise_model_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Ch1lZGdld2lzZS9tb2RlbC92MS9tb2RlbC5wcm90bxIRZWRnZXdpc2UubW9kZWwudjEiIgoTUnVuU3RhdGVtZW50UmVxdWVzdBILCgNzcWwYASABKAkiywEKFFJ1blN0YXRlbWVudFJlc3BvbnNlEg0KBWtub3duGAEgASgIEj8KB2NvbHVtbnMYAiADKAsyLi5lZGdld2lzZS5tb2RlbC52MS5SdW5TdGF0ZW1lbnRSZXNwb25zZS5Db2x1bW4SDAoEcm93cxgDIAMoCRIQCghhY2NlcHRlZBgEIAEoCBIOCgZmb3JtYXQYBSABKAkSDQoFbW9kZWwYBiABKAkaJAoGQ29sdW1uEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCSK3AQoFTW9kZWwSDAoEbmFtZRgBIAEoCRIMCgRsaXZlGAIgASgNEg4KBm5ld2VzdBgDIAEoDRIOCgZ0YXJnZXQYBCABKAkSCwoDc3FsGAUgASgJEg4KBmVuZ2luZRgGIAEoCRIuCgpjcmVhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBITCgtkZXNjcmlwdGlvbhgIIAEoCRIQCghldmVyeV9tcxgJIAEoBCLAAQoHVmVyc2lvbhIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDgoGc3RhdHVzGAMgASgJEgwKBGxpdmUYBCABKAgSCwoDam9iGAUgASgJEg4KBnNoYTI1NhgGIAEoCRINCgVieXRlcxgHIAEoBBIMCgRjYXJkGAggASgJEi4KCmNyZWF0ZWRfYXQYCSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmVuZ2luZRgKIAEoCSKSAgoDSm9iEgoKAmlkGAEgASgJEg0KBW1vZGVsGAIgASgJEg8KB3ZlcnNpb24YAyABKA0SDgoGc3RhdHVzGAQgASgJEg0KBXBoYXNlGAUgASgJEg8KB3BlcmNlbnQYBiABKA0SEgoKZXJyb3JfY29kZRgHIAEoCRINCgVlcnJvchgIIAEoCRIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiMgoRTGlzdE1vZGVsc1JlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGY3Vyc29yGAIgASgJIlMKEkxpc3RNb2RlbHNSZXNwb25zZRIoCgZtb2RlbHMYASADKAsyGC5lZGdld2lzZS5tb2RlbC52MS5Nb2RlbBITCgtuZXh0X2N1cnNvchgCIAEoCSIfCg9HZXRNb2RlbFJlcXVlc3QSDAoEbmFtZRgBIAEoCSJCChNMaXN0VmVyc2lvbnNSZXF1ZXN0EgwKBG5hbWUYASABKAkSDQoFbGltaXQYAiABKA0SDgoGY3Vyc29yGAMgASgJIlkKFExpc3RWZXJzaW9uc1Jlc3BvbnNlEiwKCHZlcnNpb25zGAEgAygLMhouZWRnZXdpc2UubW9kZWwudjEuVmVyc2lvbhITCgtuZXh0X2N1cnNvchgCIAEoCSIyChFHZXRWZXJzaW9uUmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0iIgoSRGVsZXRlTW9kZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiFQoTRGVsZXRlTW9kZWxSZXNwb25zZSIbCg1HZXRKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIh4KEENhbmNlbEpvYlJlcXVlc3QSCgoCaWQYASABKAkiTgoOUHJlZGljdFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEgwKBHJvd3MYAyADKAkSDwoHZXhwbGFpbhgEIAEoCCJrCg9QcmVkaWN0UmVzcG9uc2USDwoHYW5zd2VycxgBIAMoCRIQCgh3YXJuaW5ncxgCIAMoCRIUCgxleHBsYW5hdGlvbnMYBSADKAkSDwoHdmVyc2lvbhgDIAEoDRIOCgZzaGEyNTYYBCABKAkiMgoRR2V0U2VydmluZ1JlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNImwKB1NlcnZpbmcSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBnNoYTI1NhgDIAEoCRINCgVieXRlcxgEIAEoBBIRCgljb3JlX29ubHkYBSABKAgSEAoIZmFsbGJhY2sYBiABKAkiJAoSR2V0QXJ0ZWZhY3RSZXF1ZXN0Eg4KBnNoYTI1NhgBIAEoCSIeCg1BcnRlZmFjdENodW5rEg0KBWJ5dGVzGAEgASgMMq0HCgxNb2RlbFNlcnZpY2USXwoMUnVuU3RhdGVtZW50EiYuZWRnZXdpc2UubW9kZWwudjEuUnVuU3RhdGVtZW50UmVxdWVzdBonLmVkZ2V3aXNlLm1vZGVsLnYxLlJ1blN0YXRlbWVudFJlc3BvbnNlElkKCkxpc3RNb2RlbHMSJC5lZGdld2lzZS5tb2RlbC52MS5MaXN0TW9kZWxzUmVxdWVzdBolLmVkZ2V3aXNlLm1vZGVsLnYxLkxpc3RNb2RlbHNSZXNwb25zZRJICghHZXRNb2RlbBIiLmVkZ2V3aXNlLm1vZGVsLnYxLkdldE1vZGVsUmVxdWVzdBoYLmVkZ2V3aXNlLm1vZGVsLnYxLk1vZGVsEl8KDExpc3RWZXJzaW9ucxImLmVkZ2V3aXNlLm1vZGVsLnYxLkxpc3RWZXJzaW9uc1JlcXVlc3QaJy5lZGdld2lzZS5tb2RlbC52MS5MaXN0VmVyc2lvbnNSZXNwb25zZRJOCgpHZXRWZXJzaW9uEiQuZWRnZXdpc2UubW9kZWwudjEuR2V0VmVyc2lvblJlcXVlc3QaGi5lZGdld2lzZS5tb2RlbC52MS5WZXJzaW9uElwKC0RlbGV0ZU1vZGVsEiUuZWRnZXdpc2UubW9kZWwudjEuRGVsZXRlTW9kZWxSZXF1ZXN0GiYuZWRnZXdpc2UubW9kZWwudjEuRGVsZXRlTW9kZWxSZXNwb25zZRJCCgZHZXRKb2ISIC5lZGdld2lzZS5tb2RlbC52MS5HZXRKb2JSZXF1ZXN0GhYuZWRnZXdpc2UubW9kZWwudjEuSm9iEkgKCUNhbmNlbEpvYhIjLmVkZ2V3aXNlLm1vZGVsLnYxLkNhbmNlbEpvYlJlcXVlc3QaFi5lZGdld2lzZS5tb2RlbC52MS5Kb2ISUAoHUHJlZGljdBIhLmVkZ2V3aXNlLm1vZGVsLnYxLlByZWRpY3RSZXF1ZXN0GiIuZWRnZXdpc2UubW9kZWwudjEuUHJlZGljdFJlc3BvbnNlEk4KCkdldFNlcnZpbmcSJC5lZGdld2lzZS5tb2RlbC52MS5HZXRTZXJ2aW5nUmVxdWVzdBoaLmVkZ2V3aXNlLm1vZGVsLnYxLlNlcnZpbmcSWAoLR2V0QXJ0ZWZhY3QSJS5lZGdld2lzZS5tb2RlbC52MS5HZXRBcnRlZmFjdFJlcXVlc3QaIC5lZGdld2lzZS5tb2RlbC52MS5BcnRlZmFjdENodW5rMAFiBnByb3RvMw", [file_google_protobuf_timestamp]);
-
-/**
- * RunStatementRequest is one statement.
- *
- * @generated from message edgewise.model.v1.RunStatementRequest
- */
-export type RunStatementRequest = Message<"edgewise.model.v1.RunStatementRequest"> & {
-  /**
-   * As `CREATE MODEL …` or `SHOW MODELS`.
-   *
-   * @generated from field: string sql = 1;
-   */
-  sql: string;
-};
-
-/**
- * Describes the message edgewise.model.v1.RunStatementRequest.
- * Use `create(RunStatementRequestSchema)` to create a new message.
- */
-export const RunStatementRequestSchema: GenMessage<RunStatementRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 0);
-
-/**
- * RunStatementResponse is a table.
- *
- * @generated from message edgewise.model.v1.RunStatementResponse
- */
-export type RunStatementResponse = Message<"edgewise.model.v1.RunStatementResponse"> & {
-  /**
-   * False: the text is not a statement about models, and nothing was done.
-   *
-   * @generated from field: bool known = 1;
-   */
-  known: boolean;
-
-  /**
-   * In order.
-   *
-   * @generated from field: repeated edgewise.model.v1.RunStatementResponse.Column columns = 2;
-   */
-  columns: RunStatementResponse_Column[];
-
-  /**
-   * Each a JSON object.
-   *
-   * @generated from field: repeated string rows = 3;
-   */
-  rows: string[];
-
-  /**
-   * What was asked for has begun, and goes on.
-   *
-   * @generated from field: bool accepted = 4;
-   */
-  accepted: boolean;
-
-  /**
-   * The name after a trailing FORMAT.
-   *
-   * @generated from field: string format = 5;
-   */
-  format: string;
-
-  /**
-   * The model that answered, as `churn@3; …`. Empty where none did.
-   *
-   * @generated from field: string model = 6;
-   */
-  model: string;
-};
-
-/**
- * Describes the message edgewise.model.v1.RunStatementResponse.
- * Use `create(RunStatementResponseSchema)` to create a new message.
- */
-export const RunStatementResponseSchema: GenMessage<RunStatementResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 1);
-
-/**
- * Column of the table.
- *
- * @generated from message edgewise.model.v1.RunStatementResponse.Column
- */
-export type RunStatementResponse_Column = Message<"edgewise.model.v1.RunStatementResponse.Column"> & {
-  /**
-   * Its name.
-   *
-   * @generated from field: string name = 1;
-   */
-  name: string;
-
-  /**
-   * In ClickHouse's words.
-   *
-   * @generated from field: string type = 2;
-   */
-  type: string;
-};
-
-/**
- * Describes the message edgewise.model.v1.RunStatementResponse.Column.
- * Use `create(RunStatementResponse_ColumnSchema)` to create a new message.
- */
-export const RunStatementResponse_ColumnSchema: GenMessage<RunStatementResponse_Column> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 1, 0);
+  fileDesc("Ch1lZGdld2lzZS9tb2RlbC92MS9tb2RlbC5wcm90bxIRZWRnZXdpc2UubW9kZWwudjEitwEKBU1vZGVsEgwKBG5hbWUYASABKAkSDAoEbGl2ZRgCIAEoDRIOCgZuZXdlc3QYAyABKA0SDgoGdGFyZ2V0GAQgASgJEgsKA3NxbBgFIAEoCRIOCgZlbmdpbmUYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZGVzY3JpcHRpb24YCCABKAkSEAoIZXZlcnlfbXMYCSABKAQiwAEKB1ZlcnNpb24SDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBnN0YXR1cxgDIAEoCRIMCgRsaXZlGAQgASgIEgsKA2pvYhgFIAEoCRIOCgZzaGEyNTYYBiABKAkSDQoFYnl0ZXMYByABKAQSDAoEY2FyZBgIIAEoCRIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZlbmdpbmUYCiABKAkikgIKA0pvYhIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEg4KBnN0YXR1cxgEIAEoCRINCgVwaGFzZRgFIAEoCRIPCgdwZXJjZW50GAYgASgNEhIKCmVycm9yX2NvZGUYByABKAkSDQoFZXJyb3IYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjIKEUxpc3RNb2RlbHNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJTChJMaXN0TW9kZWxzUmVzcG9uc2USKAoGbW9kZWxzGAEgAygLMhguZWRnZXdpc2UubW9kZWwudjEuTW9kZWwSEwoLbmV4dF9jdXJzb3IYAiABKAkiHwoPR2V0TW9kZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiQgoTTGlzdFZlcnNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgNEg4KBmN1cnNvchgDIAEoCSJZChRMaXN0VmVyc2lvbnNSZXNwb25zZRIsCgh2ZXJzaW9ucxgBIAMoCzIaLmVkZ2V3aXNlLm1vZGVsLnYxLlZlcnNpb24SEwoLbmV4dF9jdXJzb3IYAiABKAkiMgoRR2V0VmVyc2lvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIiIKEkRlbGV0ZU1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIhUKE0RlbGV0ZU1vZGVsUmVzcG9uc2UiGwoNR2V0Sm9iUmVxdWVzdBIKCgJpZBgBIAEoCSIeChBDYW5jZWxKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIk4KDlByZWRpY3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIMCgRyb3dzGAMgAygJEg8KB2V4cGxhaW4YBCABKAgiawoPUHJlZGljdFJlc3BvbnNlEg8KB2Fuc3dlcnMYASADKAkSEAoId2FybmluZ3MYAiADKAkSFAoMZXhwbGFuYXRpb25zGAUgAygJEg8KB3ZlcnNpb24YAyABKA0SDgoGc2hhMjU2GAQgASgJIjIKEUdldFNlcnZpbmdSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSJsCgdTZXJ2aW5nEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIOCgZzaGEyNTYYAyABKAkSDQoFYnl0ZXMYBCABKAQSEQoJY29yZV9vbmx5GAUgASgIEhAKCGZhbGxiYWNrGAYgASgJIiQKEkdldEFydGVmYWN0UmVxdWVzdBIOCgZzaGEyNTYYASABKAkiHgoNQXJ0ZWZhY3RDaHVuaxINCgVieXRlcxgBIAEoDDLMBgoMTW9kZWxTZXJ2aWNlElkKCkxpc3RNb2RlbHMSJC5lZGdld2lzZS5tb2RlbC52MS5MaXN0TW9kZWxzUmVxdWVzdBolLmVkZ2V3aXNlLm1vZGVsLnYxLkxpc3RNb2RlbHNSZXNwb25zZRJICghHZXRNb2RlbBIiLmVkZ2V3aXNlLm1vZGVsLnYxLkdldE1vZGVsUmVxdWVzdBoYLmVkZ2V3aXNlLm1vZGVsLnYxLk1vZGVsEl8KDExpc3RWZXJzaW9ucxImLmVkZ2V3aXNlLm1vZGVsLnYxLkxpc3RWZXJzaW9uc1JlcXVlc3QaJy5lZGdld2lzZS5tb2RlbC52MS5MaXN0VmVyc2lvbnNSZXNwb25zZRJOCgpHZXRWZXJzaW9uEiQuZWRnZXdpc2UubW9kZWwudjEuR2V0VmVyc2lvblJlcXVlc3QaGi5lZGdld2lzZS5tb2RlbC52MS5WZXJzaW9uElwKC0RlbGV0ZU1vZGVsEiUuZWRnZXdpc2UubW9kZWwudjEuRGVsZXRlTW9kZWxSZXF1ZXN0GiYuZWRnZXdpc2UubW9kZWwudjEuRGVsZXRlTW9kZWxSZXNwb25zZRJCCgZHZXRKb2ISIC5lZGdld2lzZS5tb2RlbC52MS5HZXRKb2JSZXF1ZXN0GhYuZWRnZXdpc2UubW9kZWwudjEuSm9iEkgKCUNhbmNlbEpvYhIjLmVkZ2V3aXNlLm1vZGVsLnYxLkNhbmNlbEpvYlJlcXVlc3QaFi5lZGdld2lzZS5tb2RlbC52MS5Kb2ISUAoHUHJlZGljdBIhLmVkZ2V3aXNlLm1vZGVsLnYxLlByZWRpY3RSZXF1ZXN0GiIuZWRnZXdpc2UubW9kZWwudjEuUHJlZGljdFJlc3BvbnNlEk4KCkdldFNlcnZpbmcSJC5lZGdld2lzZS5tb2RlbC52MS5HZXRTZXJ2aW5nUmVxdWVzdBoaLmVkZ2V3aXNlLm1vZGVsLnYxLlNlcnZpbmcSWAoLR2V0QXJ0ZWZhY3QSJS5lZGdld2lzZS5tb2RlbC52MS5HZXRBcnRlZmFjdFJlcXVlc3QaIC5lZGdld2lzZS5tb2RlbC52MS5BcnRlZmFjdENodW5rMAFiBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * Model is a query plus a target.
@@ -194,7 +89,7 @@ export type Model = Message<"edgewise.model.v1.Model"> & {
  * Use `create(ModelSchema)` to create a new message.
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 2);
+  messageDesc(file_edgewise_model_v1_model, 0);
 
 /**
  * Version is what one training gave.
@@ -278,7 +173,7 @@ export type Version = Message<"edgewise.model.v1.Version"> & {
  * Use `create(VersionSchema)` to create a new message.
  */
 export const VersionSchema: GenMessage<Version> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 3);
+  messageDesc(file_edgewise_model_v1_model, 1);
 
 /**
  * Job is work that goes on after its request was answered.
@@ -369,7 +264,7 @@ export type Job = Message<"edgewise.model.v1.Job"> & {
  * Use `create(JobSchema)` to create a new message.
  */
 export const JobSchema: GenMessage<Job> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 4);
+  messageDesc(file_edgewise_model_v1_model, 2);
 
 /**
  * ListModelsRequest is a page.
@@ -397,7 +292,7 @@ export type ListModelsRequest = Message<"edgewise.model.v1.ListModelsRequest"> &
  * Use `create(ListModelsRequestSchema)` to create a new message.
  */
 export const ListModelsRequestSchema: GenMessage<ListModelsRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 5);
+  messageDesc(file_edgewise_model_v1_model, 3);
 
 /**
  * ListModelsResponse is a page.
@@ -425,7 +320,7 @@ export type ListModelsResponse = Message<"edgewise.model.v1.ListModelsResponse">
  * Use `create(ListModelsResponseSchema)` to create a new message.
  */
 export const ListModelsResponseSchema: GenMessage<ListModelsResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 6);
+  messageDesc(file_edgewise_model_v1_model, 4);
 
 /**
  * GetModelRequest names a model.
@@ -446,7 +341,7 @@ export type GetModelRequest = Message<"edgewise.model.v1.GetModelRequest"> & {
  * Use `create(GetModelRequestSchema)` to create a new message.
  */
 export const GetModelRequestSchema: GenMessage<GetModelRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 7);
+  messageDesc(file_edgewise_model_v1_model, 5);
 
 /**
  * ListVersionsRequest is a page.
@@ -481,7 +376,7 @@ export type ListVersionsRequest = Message<"edgewise.model.v1.ListVersionsRequest
  * Use `create(ListVersionsRequestSchema)` to create a new message.
  */
 export const ListVersionsRequestSchema: GenMessage<ListVersionsRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 8);
+  messageDesc(file_edgewise_model_v1_model, 6);
 
 /**
  * ListVersionsResponse is a page.
@@ -509,7 +404,7 @@ export type ListVersionsResponse = Message<"edgewise.model.v1.ListVersionsRespon
  * Use `create(ListVersionsResponseSchema)` to create a new message.
  */
 export const ListVersionsResponseSchema: GenMessage<ListVersionsResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 9);
+  messageDesc(file_edgewise_model_v1_model, 7);
 
 /**
  * GetVersionRequest names a version.
@@ -537,7 +432,7 @@ export type GetVersionRequest = Message<"edgewise.model.v1.GetVersionRequest"> &
  * Use `create(GetVersionRequestSchema)` to create a new message.
  */
 export const GetVersionRequestSchema: GenMessage<GetVersionRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 10);
+  messageDesc(file_edgewise_model_v1_model, 8);
 
 /**
  * DeleteModelRequest names a model.
@@ -558,7 +453,7 @@ export type DeleteModelRequest = Message<"edgewise.model.v1.DeleteModelRequest">
  * Use `create(DeleteModelRequestSchema)` to create a new message.
  */
 export const DeleteModelRequestSchema: GenMessage<DeleteModelRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 11);
+  messageDesc(file_edgewise_model_v1_model, 9);
 
 /**
  * DeleteModelResponse is empty.
@@ -573,7 +468,7 @@ export type DeleteModelResponse = Message<"edgewise.model.v1.DeleteModelResponse
  * Use `create(DeleteModelResponseSchema)` to create a new message.
  */
 export const DeleteModelResponseSchema: GenMessage<DeleteModelResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 12);
+  messageDesc(file_edgewise_model_v1_model, 10);
 
 /**
  * GetJobRequest names a job.
@@ -594,7 +489,7 @@ export type GetJobRequest = Message<"edgewise.model.v1.GetJobRequest"> & {
  * Use `create(GetJobRequestSchema)` to create a new message.
  */
 export const GetJobRequestSchema: GenMessage<GetJobRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 13);
+  messageDesc(file_edgewise_model_v1_model, 11);
 
 /**
  * CancelJobRequest names a job.
@@ -615,7 +510,7 @@ export type CancelJobRequest = Message<"edgewise.model.v1.CancelJobRequest"> & {
  * Use `create(CancelJobRequestSchema)` to create a new message.
  */
 export const CancelJobRequestSchema: GenMessage<CancelJobRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 14);
+  messageDesc(file_edgewise_model_v1_model, 12);
 
 /**
  * PredictRequest is rows.
@@ -657,7 +552,7 @@ export type PredictRequest = Message<"edgewise.model.v1.PredictRequest"> & {
  * Use `create(PredictRequestSchema)` to create a new message.
  */
 export const PredictRequestSchema: GenMessage<PredictRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 15);
+  messageDesc(file_edgewise_model_v1_model, 13);
 
 /**
  * PredictResponse is an answer for each row.
@@ -706,7 +601,7 @@ export type PredictResponse = Message<"edgewise.model.v1.PredictResponse"> & {
  * Use `create(PredictResponseSchema)` to create a new message.
  */
 export const PredictResponseSchema: GenMessage<PredictResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 16);
+  messageDesc(file_edgewise_model_v1_model, 14);
 
 /**
  * GetServingRequest names a model.
@@ -734,7 +629,7 @@ export type GetServingRequest = Message<"edgewise.model.v1.GetServingRequest"> &
  * Use `create(GetServingRequestSchema)` to create a new message.
  */
 export const GetServingRequestSchema: GenMessage<GetServingRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 17);
+  messageDesc(file_edgewise_model_v1_model, 15);
 
 /**
  * Serving is how a model predicts now.
@@ -790,7 +685,7 @@ export type Serving = Message<"edgewise.model.v1.Serving"> & {
  * Use `create(ServingSchema)` to create a new message.
  */
 export const ServingSchema: GenMessage<Serving> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 18);
+  messageDesc(file_edgewise_model_v1_model, 16);
 
 /**
  * GetArtefactRequest names a file. Only edges may ask.
@@ -811,7 +706,7 @@ export type GetArtefactRequest = Message<"edgewise.model.v1.GetArtefactRequest">
  * Use `create(GetArtefactRequestSchema)` to create a new message.
  */
 export const GetArtefactRequestSchema: GenMessage<GetArtefactRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 19);
+  messageDesc(file_edgewise_model_v1_model, 17);
 
 /**
  * ArtefactChunk is a piece of a file.
@@ -832,24 +727,15 @@ export type ArtefactChunk = Message<"edgewise.model.v1.ArtefactChunk"> & {
  * Use `create(ArtefactChunkSchema)` to create a new message.
  */
 export const ArtefactChunkSchema: GenMessage<ArtefactChunk> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 20);
+  messageDesc(file_edgewise_model_v1_model, 18);
 
 /**
- * ModelService keeps models: what trains them, their versions, and what they predict.
+ * ModelService keeps models: what trains them, their versions, and what they predict. Statements about models go where all
+ * SQL goes: QueryService.RunSql.
  *
  * @generated from service edgewise.model.v1.ModelService
  */
 export const ModelService: GenService<{
-  /**
-   * RunStatement does what a statement about models says; its answer is rows.
-   *
-   * @generated from rpc edgewise.model.v1.ModelService.RunStatement
-   */
-  runStatement: {
-    methodKind: "unary";
-    input: typeof RunStatementRequestSchema;
-    output: typeof RunStatementResponseSchema;
-  },
   /**
    * ListModels pages through the models of the workspace, by name.
    *
