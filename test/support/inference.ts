@@ -12,7 +12,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 
 export interface Inference {
   readonly url: string
-  /** Where `{"ok":true}` is all that is answered. */
+  /** Where `{"ok":true}` is all that is answered; under `parsed` after the body was parsed. */
   readonly bareUrl: string
   readonly pid: number | undefined
   /** Makes a file known; answers its hash. */
@@ -37,7 +37,11 @@ export async function startInference(): Promise<Inference> {
   const [port, barePort] = [await freePort(), await freePort()]
 
   build(path)
-  writeFileSync(join(path, 'bare.js'), `export default { fetch: () => Response.json({ ok: true }) }`)
+  const bare = `async fetch(request) {
+    if (request.url.endsWith('/parsed')) await request.json()
+    return Response.json({ ok: true })
+  }`
+  writeFileSync(join(path, 'bare.js'), `export default { ${bare} }`)
   const wasm = 'onnxruntime-web/ort-wasm-simd-threaded.wasm'
   writeFileSync(
     join(path, 'workerd.capnp'),
