@@ -14,7 +14,6 @@ export async function createModel(deps: ModelDeps, ctx: Context, statement: Crea
   authorise(ctx, 'models:write', name)
   checkName(name, 'name')
   const definition = definitionOf(statement)
-  refuseSeries(definition)
   await checkDefinition(deps, ctx, definition)
   const { workspace } = ctx.actor
   return deps.db.transaction(async (tx) => {
@@ -41,14 +40,6 @@ function definitionOf({ from, predict, orderBy, groupBy, window, horizon, option
     ...(horizon !== undefined && { horizon }),
     options: storedOptions(options),
   }
-}
-
-/** Series are forecast and watched by trainers of their own, which no statement reaches yet. */
-function refuseSeries({ horizon, options: { engine } }: ModelDefinition): void {
-  if (horizon === undefined && engine !== 'forecast' && engine !== 'anomaly') return
-  throw new Failure('query.not_allowed', 'Models of series (HORIZON, forecast, anomaly) cannot be made by SQL yet.', {
-    hint: 'Predict a column of each row: engine = gbdt, linear or kmeans.',
-  })
 }
 
 function exists(name: string): Failure {

@@ -65,6 +65,7 @@ type CardLike = Readonly<Record<string, unknown>>
 
 /** As the held-out rows say. */
 function metricsOf(card: CardLike): Answer {
+  if (card['task'] === 'forecast') return seriesOf(card)
   const holdout = card['holdout'] as PredictionCard['holdout'] | undefined
   const baseline: Readonly<Record<string, number>> = holdout?.baseline.metrics ?? {}
   const rows = Object.entries(holdout?.metrics ?? {}).map(([metric, value]) => ({
@@ -73,6 +74,26 @@ function metricsOf(card: CardLike): Answer {
     baseline: baseline[metric] ?? null,
   }))
   return answerOf({ metric: 'String', value: 'Nullable(Float64)', baseline: 'Nullable(Float64)' }, rows)
+}
+
+/** As a rolling backtest says, of each series. */
+function seriesOf(card: CardLike): Answer {
+  const all = card['series'] as readonly Readonly<Record<string, unknown>>[]
+  const number = 'Nullable(Float64)'
+  const types = { mase: number, baseline_mase: number, rmse: number, baseline_rmse: number }
+  return answerOf(
+    { series: 'String', methods: 'String', ...types, coverage_80: number, coverage_95: number },
+    all.map((one) => {
+      const coverage = one['coverage'] as { readonly of80: number; readonly of95: number } | undefined
+      return {
+        ...Object.fromEntries(Object.keys(types).map((name) => [name, one[name] ?? null])),
+        series: (one['series'] as readonly string[]).join(', '),
+        methods: (one['methods'] as readonly string[]).join(', '),
+        coverage_80: coverage?.of80 ?? null,
+        coverage_95: coverage?.of95 ?? null,
+      }
+    }),
+  )
 }
 
 /** What is asked for and how much it matters, then what was found in the columns. */

@@ -3,21 +3,30 @@ import { closest } from '#mesh/closest.ts'
 import type { Explanation } from '#mesh/inference/explain.ts'
 import type { Context } from '../context.ts'
 import { type Answer, answerOf } from './answer.ts'
+import type { ModelDeps } from './deps.ts'
 import { predict, type PredictDeps } from './predict.ts'
-import { provenance } from './serve.ts'
+import { readSeries } from './series/read-series.ts'
+import { getServing, isOfSeries, provenance, readArtefact } from './serve.ts'
 import type { PredictRow } from './statements/model-read.ts'
 
 /** `SELECT target FROM model WHERE feature = literal AND …`: one row, answered in the core. */
 export async function predictRow(
-  deps: PredictDeps,
+  deps: PredictDeps & Pick<ModelDeps, 'objects'>,
   ctx: Context,
-  { model: { name, version = 0 }, outputs, features }: PredictRow,
+  { model, outputs, features }: PredictRow,
   params: Readonly<Record<string, string>>,
 ): Promise<Answer> {
-  const row: Record<string, unknown> = {}
-  for (const { feature, value } of features) {
-    row[feature.name] = 'parameter' in value ? given(params, value.parameter) : value.value
+  const { name, version = 0 } = model
+  const valueOf = ({ value }: PredictRow['features'][number]): unknown =>
+    'parameter' in value ? given(params, value.parameter) : value.value
+  const found = await getServing(deps, ctx, { name, version })
+  const { engine, definition, sha256 } = found.version
+  if (isOfSeries(engine)) {
+    const file = await readArtefact(deps, sha256)
+    const answer = readSeries(file, definition, engine, { model, outputs, features }, valueOf)
+    return { ...answer, model: provenance(found, 'core') }
   }
+  const row = Object.fromEntries(features.map((feature) => [feature.feature.name, valueOf(feature)]))
   const explain = outputs.some(({ column }) => column?.name.endsWith('_explain'))
   const { answers, explanations, served } = await predict(deps, ctx, { name, version, rows: [row], explain })
   const offered = offeredBy(served.version.definition.target ?? 'segment', answers[0]!, explanations?.[0])

@@ -8,7 +8,7 @@ import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import type { LoadedModels } from './loaded-models.ts'
 import { type Block, nativeBlocks, type NativeColumn } from './native.ts'
-import { getServing, type ServedVersion } from './serve.ts'
+import { getServing, refuseSeries, type ServedVersion } from './serve.ts'
 import type { PredictRows, RowsOutput } from './statements/model-read.ts'
 
 export interface PredictRowsDeps extends Pick<ModelDeps, 'db' | 'limits' | 'reading'> {
@@ -53,6 +53,7 @@ export async function predictRows(
 ): Promise<PredictedRows> {
   if (format !== 'JSON' && format !== 'JSONEachRow' && format !== 'CSVWithNames') throw noFormat(format)
   const served = await getServing(deps, ctx, { name, version })
+  refuseSeries(served)
   const columns = await deps.reading.describeSql(ctx, from.sql)
   const { sha256 } = served.version
   const plan = await deps.loaded.use(sha256, ({ signature }) => planOf(signature, columns, outputs, name))

@@ -2,7 +2,7 @@ import { Failure } from '#mesh/errors.ts'
 import type { Model, Prediction } from '#mesh/inference/model.ts'
 import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
-import { getServing, type ServedVersion } from './serve.ts'
+import { getServing, refuseSeries, type ServedVersion } from './serve.ts'
 import type { LoadedModels } from './loaded-models.ts'
 
 export interface PredictDeps extends Pick<ModelDeps, 'db' | 'limits'> {
@@ -25,6 +25,7 @@ export async function predict(
   { name, version, rows, explain }: PredictInput,
 ): Promise<Prediction & { readonly served: ServedVersion }> {
   const served = await getServing(deps, ctx, { name, version })
+  refuseSeries(served)
   if (rows.length > deps.limits.maxRows) throw tooMany(deps.limits.maxRows)
   const run = (model: Model): Prediction => model.predict(rows, { probabilities: true, explain })
   return { ...(await deps.loaded.use(served.version.sha256, run)), served }

@@ -19,7 +19,23 @@ export async function getServing(
   authorise(ctx, 'models:predict', name)
   const ready = await getReadyVersion(db, ctx.actor.workspace, name, version)
   const { placement = 'auto' } = ready.definition.options
-  return { version: ready, coreOnly: placement === 'core' || ready.bytes > limits.maxEdgeBytes }
+  return {
+    version: ready,
+    coreOnly: placement === 'core' || ready.bytes > limits.maxEdgeBytes || isOfSeries(ready.engine),
+  }
+}
+
+/** Forecasts and alarms are read in SQL; they answer no rows. */
+export function isOfSeries(engine: string | null): engine is 'forecast' | 'anomaly' {
+  return engine === 'forecast' || engine === 'anomaly'
+}
+
+/** Fails where a model answers no rows. */
+export function refuseSeries({ version: { name, engine } }: ServedVersion): void {
+  if (!isOfSeries(engine)) return
+  throw new Failure('request.invalid', `\`${name}\` is of series, and predicts for no rows.`, {
+    hint: `Read it in SQL: SELECT * FROM ${name}.`,
+  })
 }
 
 /** A version's file, for edges: those hold what several callers may predict with. */

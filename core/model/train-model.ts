@@ -91,15 +91,15 @@ async function publish(
   ctx: Context,
   job: JobRow,
   { name, version, workspace }: VersionRow,
-  { onnx, engine, card, beatsBaseline }: Trained,
+  { file, engine, card, beatsBaseline }: Trained,
 ): Promise<void> {
-  if (onnx.length > limits.maxArtefactBytes) {
-    throw new Failure('model.failed', `The model is ${onnx.length} bytes; ${limits.maxArtefactBytes} are allowed.`, {
+  if (file.length > limits.maxArtefactBytes) {
+    throw new Failure('model.failed', `The model is ${file.length} bytes; ${limits.maxArtefactBytes} are allowed.`, {
       hint: 'Train fewer or shallower trees (USING rounds = …, depth = …).',
     })
   }
-  const sha256 = createHash('sha256').update(onnx).digest('hex')
-  await objects.put(artefactKey(sha256), onnx)
+  const sha256 = createHash('sha256').update(file).digest('hex')
+  await objects.put(artefactKey(sha256), file)
   await db.transaction(async (tx) => {
     const model = await lockModel(tx, workspace, name)
     const ended = { status: 'done', phase: 'done', percent: 100, endedAt: new Date(now()) } as const
@@ -110,7 +110,7 @@ async function publish(
       {
         status: 'ready',
         sha256,
-        bytes: onnx.length,
+        bytes: file.length,
         engine,
         card,
         beatsBaseline,

@@ -211,6 +211,70 @@ describe('a model', () => {
   })
 })
 
+describe('series', () => {
+  const hourMs = 3_600_000
+  const begin = Date.UTC(2026, 0, 5)
+  const noise = createRandom(5)
+  /** Four weeks of hours in two shops, with a day's rhythm; once one of them stood still. */
+  const visits = ['north', 'south'].flatMap((shop, at) =>
+    Array.from({ length: 24 * 28 }, (_, n) => {
+      const rhythm = 100 + 50 * at + 40 * Math.sin((2 * Math.PI * (n % 24)) / 24)
+      const value = at === 0 && n >= 400 && n < 406 ? 0 : rhythm + 5 * noise()
+      return JSON.stringify({ shop, hour: new Date(begin + n * hourMs).toISOString(), value })
+    }),
+  )
+
+  test('are forecast, each by its own method, with intervals', { timeout: 60_000 }, async () => {
+    await must(product, '/v1/events/visits?wait=true', { body: visits.join('\n') })
+    await trained(
+      product,
+      'CREATE MODEL next_day FROM (SELECT shop, hour, value FROM visits) PREDICT value ORDER BY hour GROUP BY shop HORIZON 24',
+    )
+    interface Step {
+      readonly shop: string
+      readonly hour: string
+      readonly value: number
+      readonly low_80: number
+      readonly high_80: number
+    }
+    const steps = await rows<Step>(product, `SELECT * FROM next_day WHERE shop = 'south'`)
+    expect(steps).toHaveLength(24)
+    expect(Date.parse(steps[0]!.hour)).toBe(begin + 24 * 28 * hourMs)
+    for (const [n, step] of steps.entries()) {
+      expect(step.shop).toBe('south')
+      expect(Math.abs(step.value - (152.5 + 40 * Math.sin((2 * Math.PI * (n % 24)) / 24)))).toBeLessThan(8)
+      expect(step.low_80).toBeLessThan(step.value)
+      expect(step.high_80).toBeGreaterThan(step.value)
+    }
+    expect(await rows(product, 'SELECT shop, value FROM next_day')).toHaveLength(48)
+    const measured = await rows<{ mase: number; baseline_mase: number }>(product, 'DESCRIBE MODEL next_day.metrics')
+    for (const { mase, baseline_mase } of measured) expect(mase).toBeLessThanOrEqual(baseline_mase)
+    const answer = await ask(product, '/v1/models/next_day/predict', { json: { shop: 'south' } })
+    expect(answer.json).toMatchObject({ code: 'request.invalid', hint: 'Read it in SQL: SELECT * FROM next_day.' })
+    const wrong = await ask(product, '/v1/sql', { json: { query: `SELECT * FROM next_day WHERE shp = 'south'` } })
+    expect(wrong.json).toMatchObject({ code: 'query.unknown_column', hint: 'Did you mean `shop`?' })
+  })
+
+  test('are watched: what was out of the ordinary is found', { timeout: 60_000 }, async () => {
+    await trained(
+      product,
+      `CREATE MODEL odd_hours FROM (SELECT shop, hour, value FROM visits) PREDICT value ORDER BY hour GROUP BY shop USING engine = 'anomaly'`,
+    )
+    const alarms = await rows<{ shop: string; begin: string; end: string }>(product, 'SELECT * FROM odd_hours')
+    expect(alarms).toMatchObject([{ shop: 'north', begin: new Date(begin + 400 * hourMs).toISOString() }])
+  })
+
+  test('that are none fail with the reason', { timeout: 30_000 }, async () => {
+    const create =
+      'CREATE MODEL no_series FROM (SELECT shop, hour, value FROM visits) PREDICT value ORDER BY hour HORIZON 24'
+    await expect(trained(product, create)).rejects.toThrow(/request\.invalid/)
+    const none = await ask(product, '/v1/sql', {
+      json: { query: create.replace('ORDER BY hour', '').replace('no_series', 'x') },
+    })
+    expect(none.json).toMatchObject({ code: 'query.syntax' })
+  })
+})
+
 describe('another workspace', () => {
   test('can neither see, predict with, retrain nor guess the name of a model', async () => {
     const statements = [

@@ -1,3 +1,4 @@
+import { trainSeries } from '../series/train-series.ts'
 import { train } from '../train/train.ts'
 import { trainSegments } from '../train/train-segments.ts'
 import type { Table } from '../table.ts'
@@ -5,16 +6,24 @@ import type { Assignment, Trained } from './message.ts'
 
 export type OnProgress = (phase: string, done: number, of: number) => void
 
+/** Steps ahead where HORIZON does not say. */
+const defaultHorizon = 30
+
 /** Trains what was asked for from the rows that came, and puts on the card how they came. */
 export function trainAssigned(
   { definition, reading, sample, seed }: Assignment,
   table: Table,
   onProgress: OnProgress,
 ): Trained {
-  const { target, orderBy, options } = definition
+  const { target, orderBy, groupBy = [], horizon, options } = definition
   const { engine = 'auto' } = options
   const said = { seed, onProgress: (done: number, of: number) => onProgress('trains', done, of) }
-  if (engine === 'forecast' || engine === 'anomaly') throw new Error(`There is no trainer for ${engine}.`)
+  if (engine === 'forecast' || engine === 'anomaly' || horizon !== undefined) {
+    const columns = { time: orderBy!, value: target!, by: groupBy }
+    const kind = engine === 'anomaly' ? engine : 'forecast'
+    const trained = trainSeries({ engine: kind, table, columns, horizon: horizon ?? defaultHorizon, ...said })
+    return { ...trained, engine: kind, card: { ...trained.card, notes: reading.notes, sample } }
+  }
   const { onnx, card } =
     engine === 'kmeans' || target === undefined
       ? trainSegments({ table, options: { ...(options.k !== undefined && { k: options.k }) }, ...said })
@@ -44,7 +53,7 @@ export function trainAssigned(
         })
   const { parameters, beatsBaseline } = card
   return {
-    onnx,
+    file: onnx,
     engine: String(parameters['engine'] ?? engine),
     beatsBaseline,
     card: { ...card, notes: [...reading.notes, ...card.notes], sample },

@@ -3,8 +3,8 @@ import type { ModelDefinition } from '../schema.ts'
 
 /** What a training gave. */
 export interface Trained {
-  /** The file, with its signature. */
-  readonly onnx: Uint8Array<ArrayBuffer>
+  /** ONNX with its signature; of series, JSON. */
+  readonly file: Uint8Array<ArrayBuffer>
   readonly engine: string
   readonly card: Readonly<Record<string, unknown>>
   readonly beatsBaseline: boolean
