@@ -30,7 +30,8 @@ export function readSeries(
   for (const feature of features) {
     const { name } = feature.feature
     if (!groupBy.includes(name)) throw notOf(model.name, name, groupBy)
-    wanted.set(name, String(valueOf(feature) ?? ''))
+    const value = valueOf(feature) as string | number | boolean | null
+    wanted.set(name, value === null ? '' : String(value))
   }
   const isWanted = (key: string): boolean =>
     textsOf(key).every((text, at) => (wanted.get(groupBy[at]!) ?? text) === text)
