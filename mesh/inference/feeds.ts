@@ -57,7 +57,8 @@ export function createFeeder({ inputs }: Pick<Signature, 'inputs'>): Feeder {
         problems.push({ pointer: `/rows/${row}`, reason: 'must be an object of features' })
         continue
       }
-      for (const [name, cell] of Object.entries(cells)) {
+      for (const name of Object.keys(cells)) {
+        const cell = (cells as Readonly<Record<string, unknown>>)[name]
         const at = positions.get(name)
         if (at === undefined) {
           problems.push({ pointer: pointerTo(row, name), reason: notThere(name, positions.keys()) })
