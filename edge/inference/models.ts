@@ -9,7 +9,7 @@ export interface ModelsOptions {
   readonly openOrt: () => Promise<Ort>
   readonly now: () => number
   readonly maxModels?: number
-  /** Of all files together. In memory a model is about three times its file, and an isolate on Cloudflare has 128 MB. */
+  /** Of all files together. A file of trees is 8 times as large in memory, 25 times while it is loaded; Cloudflare has 128 MB. */
   readonly maxBytes?: number
   /** How long a file that could not be had is not asked for again. */
   readonly failedMs?: number
@@ -33,7 +33,7 @@ export function createModels({
   openOrt,
   now,
   maxModels = 3,
-  maxBytes = 16 << 20,
+  maxBytes = 3 << 20,
   failedMs = 5_000,
 }: ModelsOptions) {
   const entries = new Map<string, Entry>()

@@ -9,13 +9,18 @@ export interface Slot {
   release(): void
 }
 
-/** Numbers of the shape of the call before are written over it; a shape's first call, and every text, makes a tensor. */
+/** Labels of one column that are kept as tensors: most columns have few, and most calls have one row. */
+const maxKept = 64
+const maxKeptLength = 100
+
+/** Numbers of the shape of the call before are written over it; a shape's first call, and texts, make a tensor. */
 export function createSlot(ort: Ort, memory: () => Memory): Slot {
   let tensor = 0
   let content = 0
   let before: Pick<Tensor, 'type' | 'dims'> | undefined
+  const kept = new Map<string, number>()
 
-  function release(): void {
+  function forget(): void {
     if (tensor !== 0) ort._OrtReleaseTensor(tensor)
     if (content !== 0) ort._free(content)
     tensor = 0
@@ -36,22 +41,45 @@ export function createSlot(ort: Ort, memory: () => Memory): Slot {
     }
   }
 
+  function makeTexts(feed: StringTensor): number {
+    const texts = writeTexts(ort, memory, feed)
+    try {
+      // ONNX Runtime copies them.
+      return make(feed, texts, 4 * feed.data.length)
+    } finally {
+      ort._free(texts)
+    }
+  }
+
+  function releaseKept(): void {
+    for (const label of kept.values()) ort._OrtReleaseTensor(label)
+    kept.clear()
+  }
+
+  function label(feed: StringTensor, text: string): number {
+    const found = kept.get(text)
+    if (found !== undefined) return found
+    if (kept.size >= maxKept) releaseKept()
+    const made = makeTexts(feed)
+    kept.set(text, made)
+    return made
+  }
+
   return {
-    release,
+    release() {
+      forget()
+      releaseKept()
+    },
     fill(feed) {
       if (feed.type === 'string') {
-        release()
-        // ONNX Runtime copies texts.
-        const texts = writeTexts(ort, memory, feed)
-        try {
-          tensor = make(feed, texts, 4 * feed.data.length)
-        } finally {
-          ort._free(texts)
-        }
+        const [text = ''] = feed.data
+        if (feed.data.length === 1 && feed.dims.length === 2 && text.length <= maxKeptLength) return label(feed, text)
+        forget()
+        tensor = makeTexts(feed)
         return tensor
       }
       if (before === undefined || !isLike(feed, before)) {
-        release()
+        forget()
         content = allocate(ort, feed.data.byteLength)
         tensor = make(feed, content, feed.data.byteLength)
         before = { type: feed.type, dims: feed.dims }
