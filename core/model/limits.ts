@@ -13,8 +13,8 @@ export const modelLimits = {
   maxBytes: 2 * 1024 ** 3,
   /** How long a training may take, where time_limit does not say otherwise. */
   timeLimitMs: 3_600_000,
-  /** A larger file predicts in the core. */
-  maxEdgeBytes: 8 * 1024 ** 2,
+  /** A larger file predicts in the core: what edges hold of all of them together. */
+  maxEdgeBytes: 3 * 1024 ** 2,
   /** Of any model. */
   maxArtefactBytes: 256 * 1024 ** 2,
   /** Rows of one prediction. */
