@@ -21,6 +21,7 @@ import { issuers } from './routes/issuers.ts'
 import { keys } from './routes/keys.ts'
 import { limits } from './routes/limits.ts'
 import { metrics } from './routes/metrics.ts'
+import { inferenceHealth, inferenceProtocol } from './routes/inference-protocol.ts'
 import { models } from './routes/models.ts'
 import { predicting } from './routes/predict.ts'
 import { invalid, methodsOf, notFound, onError } from './routes/problems.ts'
@@ -80,7 +81,8 @@ export function createApp(deps: Deps): App {
   signingIn(app, deps)
   providerSignIn(app, deps)
   accepting(app, deps)
-  app.use('/v1/*', authenticate(deps), limit(), plainQuery())
+  inferenceHealth(app, deps)
+  for (const guarded of ['/v1/*', '/v2/*']) app.use(guarded, authenticate(deps), limit(), plainQuery())
   for (const resource of described) app.use(`/v1/${resource}/*`, smallBody)
 
   // What there is.
@@ -91,6 +93,7 @@ export function createApp(deps: Deps): App {
   endpointDocs(app, deps)
   models(app, deps)
   predicting(app, deps)
+  inferenceProtocol(app, deps)
   streams(app, deps)
   quarantine(app, deps)
   verifying(app, deps)

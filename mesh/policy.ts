@@ -122,6 +122,7 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
       'getJob',
       'predict',
       'getServing',
+      'getSignature',
       'getArtefact',
       'cancelJob',
     ],

@@ -1,5 +1,6 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Model, Prediction } from '#mesh/inference/model.ts'
+import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import { getServing, refuseSeries, type ServedVersion } from './serve.ts'
@@ -29,6 +30,17 @@ export async function predict(
   if (rows.length > deps.limits.maxRows) throw tooMany(deps.limits.maxRows)
   const run = (model: Model): Prediction => model.predict(rows, { probabilities: true, explain })
   return { ...(await deps.loaded.use(served.version.sha256, run)), served }
+}
+
+/** What a version takes and gives. */
+export async function getSignature(
+  deps: PredictDeps,
+  ctx: Context,
+  which: { readonly name: string; readonly version: number },
+): Promise<Signature> {
+  const served = await getServing(deps, ctx, which)
+  refuseSeries(served)
+  return deps.loaded.use(served.version.sha256, ({ signature }) => signature)
 }
 
 function tooMany(maxRows: number): Failure {

@@ -22,7 +22,7 @@ import { cancelTraining, getJob } from './cancel-training.ts'
 import type { ModelDeps } from './deps.ts'
 import { dropModel } from './drop-model.ts'
 import { modelsPage, oneModel, oneVersion, versionsPage } from './pages.ts'
-import { predict, type PredictDeps } from './predict.ts'
+import { getSignature, predict, type PredictDeps } from './predict.ts'
 import { getArtefact, getServing } from './serve.ts'
 
 type ModelOf = Awaited<ReturnType<typeof oneModel>>
@@ -84,6 +84,7 @@ export function modelService(deps: ModelDeps & PredictDeps): Service<typeof Mode
         fallback: JSON.stringify(version.definition.options.fallback ?? null),
       })
     },
+    getSignature: (request, call) => getSignature(deps, contextOf(call), request),
     async *getArtefact(request, call) {
       const file = await getArtefact(deps, contextOf(call), request)
       for (let at = 0; at < file.length; at += chunkBytes) {

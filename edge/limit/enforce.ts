@@ -5,7 +5,7 @@ import { type AppContext, type AppEnv, backgroundOf } from '../routes/context.ts
 import type { Meter } from './limiter.ts'
 
 /** What an isolate can do of its own for a caller that it knows. */
-const works = /^\/v1\/(?:endpoints\/|models\/[^/]+\/predict$)/
+const works = /^(?:\/v1\/endpoints\/|\/v[12]\/models\/[^/]+\/(?:predict|infer|versions\/\d+\/infer)$)/
 
 /** Charges the caller's plan one unit. Routes that cost more charge the rest themselves. */
 export function limit(): MiddlewareHandler<AppEnv> {

@@ -71,6 +71,7 @@ const bodies: Readonly<Record<string, { readonly json?: unknown; readonly body?:
   'PUT /v1/limits/:name': { json: { requests: 1 } },
   'POST /v1/limits/:name': { json: { subject: 'x' } },
   'POST /v1/models/:name/predict': { json: { n: 1 } },
+  'POST /v2/models/:name/infer': { json: { inputs: [{ name: 'n', datatype: 'FP32', shape: [1, 1], data: [1] }] } },
 }
 
 /** Where a name alone does not do. */
@@ -229,7 +230,7 @@ describe('every HTTP route', () => {
   test('lets a viewer read, and change nothing', async () => {
     const { key } = await newKey(product, { scopes: builtInRoles['viewer'] ?? [] })
     const read =
-      /^(GET \/v1\/(streams|queries|endpoints|sql|models|jobs|sessions|openapi\.json|usage)|POST \/v1\/(sql|endpoints|models\/:name\/predict))/
+      /^(GET \/v1\/(streams|queries|endpoints|sql|models|jobs|sessions|openapi\.json|usage)|POST \/v1\/(sql|endpoints|models\/:name\/predict)|\w+ \/v2\/models)/
     expect(answered(await statuses(key)).filter((name) => !read.test(name))).toEqual([])
   })
 

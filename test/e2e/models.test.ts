@@ -161,6 +161,58 @@ describe('a model', () => {
     ])
   })
 
+  test('answers clients of the Open Inference Protocol', async () => {
+    expect((await ask(product, '/v2/health/ready', { key: null })).json).toEqual({ ready: true })
+    expect((await ask(product, '/v2/models/leaves', { key: null })).status).toBe(401)
+    const metadata = await must(product, '/v2/models/leaves')
+    expect(metadata.json).toEqual({
+      name: 'leaves',
+      versions: ['1'],
+      platform: 'onnx_onnxv1',
+      inputs: [
+        { name: 'tenure', datatype: 'FP32', shape: [-1, 1] },
+        { name: 'charge', datatype: 'FP32', shape: [-1, 1] },
+        { name: 'contract', datatype: 'BYTES', shape: [-1, 1] },
+      ],
+      outputs: [
+        { name: 'prediction', datatype: 'BYTES', shape: [-1, 1] },
+        { name: 'probabilities', datatype: 'FP32', shape: [-1, 2] },
+      ],
+    })
+    expect((await ask(product, '/v2/models/leaves/versions/1/ready')).json).toEqual({ name: 'leaves', ready: true })
+    expect((await ask(product, '/v2/models/leaves/versions/9/ready')).status).toBe(404)
+    const inputs = [
+      { name: 'tenure', datatype: 'INT64', shape: [2, 1], data: [2, 50] },
+      { name: 'contract', datatype: 'BYTES', shape: [2, 1], data: [['monthly'], ['yearly']] },
+      { name: 'charge', datatype: 'FP64', shape: [2], data: [20, 30] },
+    ]
+    const { predictions } = (
+      await predict({
+        rows: [2, 50].map((tenure, at) => ({ tenure, contract: ['monthly', 'yearly'][at], charge: [20, 30][at] })),
+      })
+    ).json
+    const inferred = await ask(product, '/v2/models/leaves/infer', { json: { id: 'mine', inputs } })
+    expect(inferred.json).toEqual({
+      model_name: 'leaves',
+      model_version: '1',
+      id: 'mine',
+      outputs: [
+        { name: 'prediction', datatype: 'BYTES', shape: [2, 1], data: predictions.map(({ prediction }) => prediction) },
+        { name: 'probabilities', datatype: 'FP32', shape: [2, 2], data: expect.any(Array) as unknown },
+      ],
+    })
+    expect(inferred.headers.get('edgewise-model')).toMatch(/placement=edge/)
+    const wrong = await ask(product, '/v2/models/leaves/infer', {
+      json: {
+        inputs: [{ name: 'tenur', datatype: 'FP32', shape: [1, 1], data: [1] }],
+        outputs: [{ name: 'prediction' }],
+      },
+    })
+    expect(wrong.json).toMatchObject({
+      errors: [{ pointer: '/inputs/0/name', reason: 'is not an input of the model; did you mean `tenure`?' }],
+    })
+  })
+
   test('is explained: where it runs, and why', async () => {
     const lines = await rows<{ explain: string }>(product, 'EXPLAIN SELECT left FROM leaves WHERE tenure = 1')
     expect(lines.map(({ explain }) => explain).join('\n')).toMatch(/Model leaves, version 1[\s\S]*core[\s\S]*edge/)

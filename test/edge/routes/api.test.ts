@@ -195,6 +195,9 @@ describe('the description of the API', () => {
       'GET /metrics',
       'GET /openapi.json',
       'GET /problems/:code',
+      'GET /v2',
+      'GET /v2/health/live',
+      'GET /v2/health/ready',
     ])
   })
 
@@ -251,6 +254,12 @@ describe('the description of the API', () => {
       '/v1/users/{id}',
       '/v1/workspaces',
       '/v1/workspaces/{name}',
+      '/v2/models/{name}',
+      '/v2/models/{name}/infer',
+      '/v2/models/{name}/ready',
+      '/v2/models/{name}/versions/{version}',
+      '/v2/models/{name}/versions/{version}/infer',
+      '/v2/models/{name}/versions/{version}/ready',
     ])
   })
 

@@ -1,0 +1,189 @@
+import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Hono } from 'hono'
+import { Failure } from '#mesh/errors.ts'
+import { allows } from '#mesh/scopes.ts'
+import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
+import type { Serving } from '#proto/edgewise/model/v1/model_pb.ts'
+import { asCaller } from '../core.ts'
+import type { Deps } from '../deps.ts'
+import { climb } from '../inference/ladder.ts'
+import { metadataOf, rowsOf, tensorsOf } from '../inference/tensors.ts'
+import { charge } from '../limit/enforce.ts'
+import { maxJsonBytes, parseJson, readBody, textOf } from './body.ts'
+import { type AppContext, type AppEnv, backgroundOf, callerOf } from './context.ts'
+import { invalid } from './problems.ts'
+import { failures, json, Name, query } from './schemas.ts'
+
+/** The Open Inference Protocol, so that clients of KServe and Triton work. https://github.com/open-inference/open-inference-protocol */
+
+const Tensor = z.object({
+  name: z.string().max(300),
+  datatype: z.string().max(10).openapi({ example: 'FP32' }),
+  shape: z.array(z.int().min(0).max(1_000_000)).min(1).max(8),
+  data: z.array(z.unknown()),
+})
+const Infer = z
+  .object({
+    id: z.string().max(200).optional(),
+    parameters: z.record(z.string(), z.unknown()).optional(),
+    inputs: z.array(Tensor).min(1).max(1_000),
+    outputs: z
+      .array(z.object({ name: z.string().max(300) }))
+      .max(10)
+      .optional(),
+  })
+  .openapi('InferRequest')
+const Inferred = z
+  .object({
+    model_name: z.string(),
+    model_version: z.string(),
+    id: z.string().optional(),
+    outputs: z.array(
+      z.object({ name: z.string(), datatype: z.string(), shape: z.array(z.int()), data: z.array(z.unknown()) }),
+    ),
+  })
+  .openapi('InferResponse')
+const Metadata = z
+  .object({
+    name: z.string(),
+    versions: z.array(z.string()),
+    platform: z.string(),
+    inputs: z.array(z.object({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) })),
+    outputs: z.array(z.object({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) })),
+  })
+  .openapi('ModelMetadata')
+const Ready = z.object({ name: z.string(), ready: z.boolean() })
+
+const tags = ['models']
+const ofModel = z.object({ name: Name })
+const ofVersion = z.object({ name: Name, version: z.coerce.number().int().min(1).max(0x7fff_ffff) })
+
+function routesUnder<P extends string, S extends z.ZodObject>(path: P, params: S) {
+  return {
+    metadata: createRoute({
+      tags,
+      summary: 'What a model takes and gives (Open Inference Protocol)',
+      method: 'get',
+      path,
+      request: { params, query: query({}) },
+      responses: { 200: json('Its inputs and outputs', Metadata), ...failures },
+    }),
+    ready: createRoute({
+      tags,
+      summary: 'Whether a model can predict (Open Inference Protocol)',
+      method: 'get',
+      path: `${path}/ready`,
+      request: { params, query: query({}) },
+      responses: { 200: json('It can', Ready), ...failures },
+    }),
+    infer: createRoute({
+      tags,
+      summary: 'Predict (Open Inference Protocol)',
+      method: 'post',
+      path: `${path}/infer`,
+      request: { params, query: query({}) },
+      responses: { 200: json('Tensors', Inferred), ...failures },
+    }),
+  }
+}
+
+/** What is asked without a credential. */
+export function inferenceHealth(app: Hono<AppEnv>, { feed }: Deps): void {
+  app.get('/v2/health/live', (c) => c.json({ live: true }))
+  app.get('/v2/health/ready', async (c) => {
+    const ready = await feed.settle(backgroundOf(c))
+    return c.json({ ready }, ready ? 200 : 503)
+  })
+  app.get('/v2', (c) => c.json({ name: 'edgewise', version: '1', extensions: [] }))
+}
+
+export function inferenceProtocol(app: OpenAPIHono<AppEnv>, deps: Deps): void {
+  const found = (c: AppContext, name: string, version = 0) => servingOf(c, deps, name, version)
+  for (const { metadata, ready, infer } of [
+    routesUnder('/v2/models/{name}', ofModel),
+    routesUnder('/v2/models/{name}/versions/{version}', ofVersion),
+  ]) {
+    const which = (c: AppContext): { name: string; version?: number } => {
+      const { name, version } = c.req.valid('param' as never) as { name: string; version?: number }
+      c.set('resource', name)
+      return { name, ...(version !== undefined && { version }) }
+    }
+    app.openapi(metadata, async (c) => {
+      const { name, version } = which(c)
+      const { serving, signature } = await found(c, name, version)
+      const about = { name, versions: [String(serving.version)], platform: 'onnx_onnxv1', ...metadataOf(signature) }
+      return c.json(about, 200)
+    })
+    app.openapi(ready, async (c) => {
+      const { name, version } = which(c)
+      await found(c, name, version)
+      return c.json({ name, ready: true }, 200)
+    })
+    app.openAPIRegistry.registerPath({
+      ...infer,
+      request: { ...infer.request, body: { required: true, content: { 'application/json': { schema: Infer } } } },
+    })
+    app.openapi({ ...infer, hide: true }, async (c) => {
+      const { name, version } = which(c)
+      const { serving, signature } = await found(c, name, version)
+      return inferred(c, deps, serving, signature)
+    })
+  }
+}
+
+async function inferred(c: AppContext, deps: Deps, serving: Serving, signature: Signature) {
+  if (c.req.header('inference-header-content-length') !== undefined) {
+    throw new Failure('request.unsupported_media_type', 'Tensors in binary are not read here.', {
+      hint: 'Send them as JSON: binary_data=False, in the clients of Triton.',
+    })
+  }
+  const parsed = Infer.safeParse(parseJson(textOf(await readBody(c.req.raw, maxJsonBytes))))
+  if (!parsed.success) throw invalid('json', parsed.error.issues)
+  const { id, inputs, outputs } = parsed.data
+  const rows = rowsOf(inputs, signature)
+  const cost = Math.max(1, Math.ceil(rows.length / 100))
+  c.set('cost', cost)
+  await charge(c, c.var.session.meter, cost - 1)
+  const ask = { rows, explain: false, caller: callerOf(c), background: backgroundOf(c), degraded: c.var.degraded }
+  const { answers, placement, fallback } = await climb(deps, serving, ask)
+  const wanted = outputs?.map(({ name }) => name)
+  const { name, version, sha256 } = serving
+  return c.json(
+    {
+      model_name: name,
+      model_version: String(version),
+      ...(id !== undefined && { id }),
+      outputs: tensorsOf(answers, signature, wanted) as z.output<typeof Inferred>['outputs'],
+    },
+    200,
+    {
+      'edgewise-model': `${name}@${version}; placement=${placement}; sha256=${sha256}`,
+      'edgewise-cost': String(cost),
+      ...(fallback !== undefined && { 'edgewise-fallback': fallback }),
+    },
+  )
+}
+
+/** Which file predicts, and what it takes: from the file itself where it is here, else by the core's word. */
+async function servingOf(
+  c: AppContext,
+  { servings, models, core }: Deps,
+  name: string,
+  version: number,
+): Promise<{ readonly serving: Serving; readonly signature: Signature }> {
+  const { session, degraded } = c.var
+  if (!allows(session.actor.scopes, 'models:predict', name)) {
+    throw new Failure('auth.scope', `This needs the scope models:predict:${name}.`)
+  }
+  const caller = callerOf(c)
+  const { workspace } = session.actor
+  const serving = degraded
+    ? servings.peek(workspace, name, version)
+    : await servings.get(workspace, name, version, caller)
+  if (serving === undefined) throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
+  if (serving.coreOnly) {
+    return { serving, signature: await core.model.getSignature({ name, version: serving.version }, asCaller(caller)) }
+  }
+  const passenger = { signal: caller.signal, background: backgroundOf(c) }
+  return { serving, signature: await models.use(serving.sha256, passenger, ({ signature }) => signature) }
+}
