@@ -4,6 +4,12 @@ export type NativeColumn =
   | { readonly kind: 'int64'; readonly values: BigInt64Array }
   /** Text i is from `ends[i − 1]` (from 0) to `ends[i]`. */
   | { readonly kind: 'text'; readonly bytes: Buffer; readonly ends: Int32Array }
+  /** The label of each row, by its number. */
+  | {
+      readonly kind: 'label'
+      readonly codes: Uint8Array | Uint16Array | Uint32Array
+      readonly labels: readonly string[]
+    }
 
 export interface Block {
   readonly rows: number
@@ -13,7 +19,7 @@ export interface Block {
 const utf8 = new TextDecoder()
 
 /**
- * Blocks of ClickHouse's Native format, of columns that are Float32, Int64 or String:
+ * Blocks of ClickHouse's Native format, of columns that are Float32, Int64, String or LowCardinality(String):
  * https://clickhouse.com/docs/interfaces/formats/Native. A block is numbers of columns and rows, then for each column its
  * name, its type and its values; numbers of things are LEB128.
  */
@@ -66,6 +72,10 @@ function readBlock(bytes: Buffer): { readonly block: Block; readonly end: number
       const column = readTexts(bytes, cursor, rows)
       if (column === undefined) return short(1)
       columns.push(column)
+    } else if (type === 'LowCardinality(String)') {
+      const column = readLabels(bytes, cursor)
+      if (column === undefined) return short(1)
+      columns.push(column)
     } else throw new Error(`A column of the type ${type} was not asked for.`)
   }
   return { block: { rows, columns }, end: cursor.at }
@@ -95,6 +105,36 @@ function readTexts(bytes: Buffer, cursor: Cursor, rows: number): NativeColumn | 
     second.at += length
   }
   return { kind: 'text', bytes: texts, ends }
+}
+
+/** Bits beside the width of codes: labels of this block alone follow. */
+const hasOwnLabels = 0x200
+
+/**
+ * How LowCardinality is written (SerializationLowCardinality.cpp): a version, flags with the width of codes, the number of
+ * labels and they, the number of codes and they.
+ */
+function readLabels(bytes: Buffer, cursor: Cursor): NativeColumn | undefined {
+  const count = 24
+  if (cursor.at + count > bytes.length) return undefined
+  const flags = Number(bytes.readBigUInt64LE(cursor.at + 8))
+  const width = 2 ** (flags & 0xff)
+  if ((flags & hasOwnLabels) === 0 || width > 4) throw new Error('Labels are not written as they were.')
+  const own = { at: cursor.at + count }
+  const labels: string[] = []
+  for (let left = Number(bytes.readBigUInt64LE(cursor.at + 16)); left > 0; left--) {
+    const label = readText(bytes, own)
+    if (label === undefined) return undefined
+    labels.push(label)
+  }
+  if (own.at + 8 > bytes.length) return undefined
+  const size = Number(bytes.readBigUInt64LE(own.at)) * width
+  const from = own.at + 8
+  if (from + size > bytes.length) return undefined
+  const { buffer } = new Uint8Array(bytes.subarray(from, from + size))
+  cursor.at = from + size
+  const codes = width === 1 ? new Uint8Array(buffer) : width === 2 ? new Uint16Array(buffer) : new Uint32Array(buffer)
+  return { kind: 'label', codes, labels }
 }
 
 function readText(bytes: Buffer, cursor: Cursor): string | undefined {

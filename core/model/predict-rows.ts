@@ -119,7 +119,7 @@ function offeredBy({ kind, target, labels }: Signature): readonly Added[] {
 function expressionOf({ name, type }: Column, input: InputType): string {
   const column = quoteName(name)
   const isString = /^(?:Nullable\(|LowCardinality\()*(?:String|FixedString)/.test(type)
-  if (input === InputType.CATEGORY) return `ifNull(toString(${column}), '')`
+  if (input === InputType.CATEGORY) return `toLowCardinality(ifNull(toString(${column}), ''))`
   if (input === InputType.TIME) {
     return `ifNull(toUnixTimestamp64Milli(toDateTime64(${column}, 3, 'UTC')), toInt64(-9223372036854775808))`
   }
@@ -173,6 +173,13 @@ function tensorOf(name: string, column: NativeColumn, from: number, to: number):
       return { name, type: 'float', dims, data: column.values.subarray(from, to) }
     case 'int64':
       return { name, type: 'int64', dims, data: column.values.subarray(from, to) }
+    case 'label':
+      return {
+        name,
+        type: 'string',
+        dims,
+        data: Array.from(column.codes.subarray(from, to), (code) => column.labels[code]!),
+      }
     default:
       return {
         name,

@@ -100,15 +100,17 @@ function isLike(one: Pick<Tensor, 'type' | 'dims'>, other: Pick<Tensor, 'type' |
 
 /** Addresses of zero-terminated UTF-8, and behind them the texts: one block, to be freed by whoever asked. */
 function writeTexts(ort: Ort, memory: () => Memory, { data }: StringTensor): number {
+  // Each text once: of a column there are few.
+  const places = new Map<string, number>()
   let bytes = 4 * data.length
-  for (const text of data) bytes += ort.lengthBytesUTF8(text) + 1
-  const block = allocate(ort, bytes)
-  const { words } = memory()
-  const end = block + bytes
-  let at = block + 4 * data.length
-  for (let i = 0; i < data.length; i++) {
-    words[(block >>> 2) + i] = at
-    at += ort.stringToUTF8(data[i]!, at, end - at) + 1
+  for (const text of data) {
+    if (places.has(text)) continue
+    places.set(text, bytes)
+    bytes += ort.lengthBytesUTF8(text) + 1
   }
+  const block = allocate(ort, bytes)
+  for (const [text, place] of places) ort.stringToUTF8(text, block + place, bytes - place)
+  const { words } = memory()
+  for (let i = 0; i < data.length; i++) words[(block >>> 2) + i] = block + places.get(data[i]!)!
   return block
 }
