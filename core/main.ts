@@ -190,6 +190,15 @@ async function start(env: Env) {
     ]).catch((error: unknown) => log.error({ err: error }, 'a chore failed; it is tried again in a minute'))
   }, 60_000)
   await domains.model.start()
+  let isTending = false
+  const rollouts = setInterval(() => {
+    if (isTending) return
+    isTending = true
+    domains.model
+      .tendRollouts()
+      .catch((error: unknown) => log.error({ err: error }, 'rollouts could not be looked after; again in a second'))
+      .finally(() => (isTending = false))
+  }, 1_000)
   log.info({ http: server.http, grpc: server.grpc, data: directory.path, roles: env.ROLES }, 'core ready')
 
   return {
@@ -198,6 +207,7 @@ async function start(env: Env) {
     /** Doors first, then what they lead to: nothing acknowledged is in memory only when this ends. */
     async stop(): Promise<void> {
       clearInterval(chores)
+      clearInterval(rollouts)
       loopDelay.stop()
       await server.close()
       await jobs.close()

@@ -2,9 +2,18 @@ import { authorise, type Context } from '../context.ts'
 import { type Answer, answerOf } from './answer.ts'
 import type { ModelDeps } from './deps.ts'
 import { getModel, noModel } from './names.ts'
+import { shownRollouts } from './rollout.ts'
 import type { PredictionCard } from './train/card.ts'
 import type { DescribeModel, ShowModels } from './statements/statement.ts'
-import { findVersion, listJobs, listModels, listVersions, type ModelRow, type VersionRow } from './store.ts'
+import {
+  findVersion,
+  listJobs,
+  listModels,
+  listRollouts,
+  listVersions,
+  type ModelRow,
+  type VersionRow,
+} from './store.ts'
 
 const maxShown = 1_000
 
@@ -54,6 +63,7 @@ export async function describeModel(
   const wanted = version ?? model.live ?? model.newest
   const found = await findVersion(db, workspace, name, wanted)
   if (found === undefined) throw noModel(name, wanted)
+  if (aspect === 'rollouts') return shownRollouts(await listRollouts(db, workspace, name, maxShown))
   if (aspect === 'jobs') return jobsOf(deps, workspace, name)
   if (aspect === 'info') return infoOf(model, found, await listVersions(db, workspace, name, { limit: maxShown }))
   const card = found.card ?? {}

@@ -5,7 +5,7 @@ import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import { noModel, taskId, trainingQueue } from './names.ts'
 import type { DropModel } from './statements/statement.ts'
-import { deleteModelRow, deleteVersionRow, findVersion, listJobs, lockModel } from './store.ts'
+import { deleteModelRow, deleteVersionRow, findRollout, findVersion, listJobs, lockModel } from './store.ts'
 
 /** Drops a model with all that it was, or one of its versions that does not predict. Trainings under way end. */
 export async function dropModel(
@@ -30,6 +30,7 @@ export async function dropModel(
       await recordChange(tx, { kind: 'model', workspace, name })
     } else {
       if (model.live === found.version) throw isLive(name, found.version)
+      if ((await findRollout(tx, workspace, name))?.version === found.version) throw isRolledOut(name, found.version)
       await deleteVersionRow(tx, found)
     }
     await record(tx, ctx, { action: 'drop_model', resource: `model/${name}`, detail: { version: version ?? 'all' } })
@@ -43,5 +44,11 @@ export async function dropModel(
 function isLive(name: string, version: number): Failure {
   return new Failure('resource.in_use', `Version ${version} of \`${name}\` is the live one.`, {
     hint: `SET MODEL ${name} LIVE another version first, or DROP MODEL ${name} with all of them.`,
+  })
+}
+
+function isRolledOut(name: string, version: number): Failure {
+  return new Failure('resource.in_use', `Version ${version} of \`${name}\` is being rolled out.`, {
+    hint: `ABORT ROLLOUT FOR MODEL ${name} first.`,
   })
 }

@@ -6,6 +6,7 @@ import { openLoadedModels } from './loaded-models.ts'
 import { jobOf, trainingQueue } from './names.ts'
 import { modelService } from './rpc.ts'
 import { sweepArtefacts } from './sweep-artefacts.ts'
+import { tendRollouts } from './tend-rollouts.ts'
 import { tendModels } from './tend.ts'
 import { trainModel } from './train-model.ts'
 
@@ -19,6 +20,8 @@ export interface ModelDomain {
   readonly answerSql: AnswerSql
   /** Trains what waits, from now on. */
   start(): Promise<void>
+  /** Takes rollouts on or back when their time comes. Called often. */
+  tendRollouts(): Promise<void>
   /** Begins trainings that are due, and ends what nobody works on any more. Called on a schedule. */
   tend(): Promise<void>
 }
@@ -38,6 +41,7 @@ export function createModel(deps: ModelDeps): ModelDomain {
         { retries, heartbeatSeconds, concurrency: limits.trainings, concurrencyOfGroup: limits.trainingsOfWorkspace },
         (task, signal) => trainModel(deps, jobOf(task), signal),
       ),
+    tendRollouts: () => tendRollouts(deps),
     async tend() {
       await tendModels(deps)
       await sweepArtefacts(deps)

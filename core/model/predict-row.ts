@@ -28,7 +28,12 @@ export async function predictRow(
   }
   const row = Object.fromEntries(features.map((feature) => [feature.feature.name, valueOf(feature)]))
   const explain = outputs.some(({ column }) => column?.name.endsWith('_explain'))
-  const { answers, explanations, served } = await predict(deps, ctx, { name, version, rows: [row], explain })
+  const { answers, explanations, served } = await predict(deps, ctx, {
+    name,
+    version: found.version.version,
+    rows: [row],
+    explain,
+  })
   const offered = offeredBy(served.version.definition.target ?? 'segment', answers[0]!, explanations?.[0])
   const types: Record<string, string> = {}
   const cells: Record<string, unknown> = {}

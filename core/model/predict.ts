@@ -3,7 +3,7 @@ import type { Model, Prediction } from '#mesh/inference/model.ts'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
-import { getServing, refuseSeries, type ServedVersion } from './serve.ts'
+import { armOf, getServing, refuseSeries, type ServedVersion } from './serve.ts'
 import type { LoadedModels } from './loaded-models.ts'
 
 export interface PredictDeps extends Pick<ModelDeps, 'db' | 'limits'> {
@@ -17,15 +17,17 @@ export interface PredictInput {
   /** JSON objects of raw columns. */
   readonly rows: readonly unknown[]
   readonly explain: boolean
+  /** Whom it is for; else the caller. */
+  readonly subject?: string
 }
 
 /** Answers for rows, in the core. */
 export async function predict(
   deps: PredictDeps,
   ctx: Context,
-  { name, version, rows, explain }: PredictInput,
+  { name, version, rows, explain, subject = ctx.actor.subject || ctx.actor.id }: PredictInput,
 ): Promise<Prediction & { readonly served: ServedVersion }> {
-  const served = await getServing(deps, ctx, { name, version })
+  const served = armOf(await getServing(deps, ctx, { name, version }), subject)
   refuseSeries(served)
   if (rows.length > deps.limits.maxRows) throw tooMany(deps.limits.maxRows)
   const run = (model: Model): Prediction => model.predict(rows, { probabilities: true, explain })

@@ -23,7 +23,7 @@ import type { ModelDeps } from './deps.ts'
 import { dropModel } from './drop-model.ts'
 import { modelsPage, oneModel, oneVersion, versionsPage } from './pages.ts'
 import { getSignature, predict, type PredictDeps } from './predict.ts'
-import { getArtefact, getServing } from './serve.ts'
+import { getArtefact, getServing, type ServedVersion } from './serve.ts'
 
 type ModelOf = Awaited<ReturnType<typeof oneModel>>
 type VersionOf = Awaited<ReturnType<typeof oneVersion>>['version']
@@ -62,8 +62,8 @@ export function modelService(deps: ModelDeps & PredictDeps): Service<typeof Mode
     async cancelJob({ id }, call) {
       return jobMessage(await cancelTraining(deps, contextOf(call), id))
     },
-    async predict({ name, version, rows, explain }, call) {
-      const input = { name, version, rows: rows.map(rowOf), explain }
+    async predict({ name, version, rows, explain, subject }, call) {
+      const input = { name, version, rows: rows.map(rowOf), explain, ...(subject !== '' && { subject }) }
       const { answers, warnings, explanations = [], served } = await predict(deps, contextOf(call), input)
       return create(PredictResponseSchema, {
         answers: answers.map((answer) => JSON.stringify(answer)),
@@ -71,17 +71,21 @@ export function modelService(deps: ModelDeps & PredictDeps): Service<typeof Mode
         explanations: explanations.map((explanation) => JSON.stringify(explanation)),
         version: served.version.version,
         sha256: served.version.sha256,
+        arm: served.arm ?? '',
       })
     },
     async getServing(request, call) {
-      const { version, coreOnly } = await getServing(deps, contextOf(call), request)
+      const served = await getServing(deps, contextOf(call), request)
+      const { candidate } = served
       return create(ServingSchema, {
-        name: version.name,
-        version: version.version,
-        sha256: version.sha256,
-        bytes: BigInt(version.bytes),
-        coreOnly,
-        fallback: JSON.stringify(version.definition.options.fallback ?? null),
+        ...servingOf(served),
+        ...(candidate && {
+          candidate: {
+            serving: servingOf(candidate.served),
+            rollout: candidate.rollout,
+            percent: candidate.percent,
+          },
+        }),
       })
     },
     getSignature: (request, call) => getSignature(deps, contextOf(call), request),
@@ -91,6 +95,17 @@ export function modelService(deps: ModelDeps & PredictDeps): Service<typeof Mode
         yield create(ArtefactChunkSchema, { bytes: file.subarray(at, at + chunkBytes) })
       }
     },
+  }
+}
+
+function servingOf({ version, coreOnly }: ServedVersion) {
+  return {
+    name: version.name,
+    version: version.version,
+    sha256: version.sha256,
+    bytes: BigInt(version.bytes),
+    coreOnly,
+    fallback: JSON.stringify(version.definition.options.fallback ?? null),
   }
 }
 

@@ -1,4 +1,3 @@
-import { Failure } from '#mesh/errors.ts'
 import { authorise, type Context } from '../context.ts'
 import { type Answer, answerOf } from './answer.ts'
 import { cancelTraining } from './cancel-training.ts'
@@ -8,6 +7,7 @@ import { describeModel, showModels } from './describe-model.ts'
 import { dropModel } from './drop-model.ts'
 import { evaluateStatement } from './evaluate-statement.ts'
 import { dropSchedule, retrainModel } from './retrain-model.ts'
+import { changeRollout, createRollout } from './rollout.ts'
 import { setLive } from './set-live.ts'
 import type { Started } from './start-training.ts'
 import { parseStatement } from './statements/parse-statement.ts'
@@ -28,7 +28,7 @@ export async function runStatement(
   try {
     return { ...(await run(deps, ctx, statement)), format: statement.format }
   } catch (thrown) {
-    const part = 'from' in statement ? statement.from : undefined
+    const part = 'from' in statement ? statement.from : 'gate' in statement ? statement.gate : undefined
     throw part === undefined ? thrown : inStatement(thrown, sql, part)
   }
 }
@@ -66,8 +66,10 @@ async function run(deps: ModelDeps, ctx: Context, statement: ModelStatement): Pr
     }
     case 'evaluate':
       return evaluateStatement(deps, ctx, statement)
+    case 'create_rollout':
+      return createRollout(deps, ctx, statement)
     default:
-      throw new Failure('query.not_allowed', `${statement.kind.replace('_', ' ').toUpperCase()} is not there yet.`)
+      return changeRollout(deps, ctx, statement)
   }
 }
 

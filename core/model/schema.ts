@@ -63,6 +63,39 @@ export const versions = pgTable(
   ],
 )
 
+export type RolloutStatus = 'running' | 'paused' | 'done' | 'rolled back' | 'aborted'
+
+/** How a version gets the traffic, step by step. A model has one at a time that has not ended. */
+export const rollouts = pgTable(
+  'model_rollouts',
+  {
+    id: text('id').primaryKey(),
+    workspace: text('workspace').notNull(),
+    model: text('model').notNull(),
+    version: integer('version').notNull(),
+    /** The one that predicted before. */
+    base: integer('base').notNull(),
+    status: text('status').$type<RolloutStatus>().notNull(),
+    /** Percents, and which of them holds. */
+    steps: jsonb('steps').$type<readonly number[]>().notNull(),
+    step: integer('step').notNull(),
+    everyMs: bigint('every_ms', { mode: 'number' }).notNull(),
+    /** A SELECT whose first value must be true for it to go on. */
+    gate: text('gate'),
+    /** Why it ended, or what the gate said last. */
+    reason: text('reason').notNull(),
+    /** Checks of the gate in a row that could not be made. */
+    failures: integer('failures').notNull(),
+    /** As whom the gate reads: an Actor as JSON. */
+    owner: jsonb('owner').notNull(),
+    requestId: text('request_id').notNull(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
+    stepAt: timestamp('step_at', { withTimezone: true }).notNull(),
+    endedAt: timestamp('ended_at', { withTimezone: true }),
+  },
+  (table) => [index('model_rollouts_of').on(table.workspace, table.model)],
+)
+
 export type JobStatus = 'queued' | 'running' | 'done' | 'failed' | 'cancelled'
 
 /** What is seen of a training while it goes on, and after it. */

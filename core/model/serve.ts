@@ -1,13 +1,23 @@
 import { Failure } from '#mesh/errors.ts'
+import { getsCandidate } from '#mesh/inference/arm.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import { artefactKey, getReadyVersion } from './names.ts'
-import type { VersionRow } from './store.ts'
+import { findRollout, type VersionRow } from './store.ts'
 
 export interface ServedVersion {
   readonly version: VersionRow & { readonly sha256: string; readonly bytes: number }
   /** It predicts in the core only. */
   readonly coreOnly: boolean
+  /** What some of the subjects get instead, while it is rolled out. */
+  readonly candidate?: {
+    readonly served: ServedVersion
+    readonly rollout: string
+    /** Of the subjects. */
+    readonly percent: number
+  }
+  /** Which of the two this is, once one was chosen. */
+  readonly arm?: 'base' | 'candidate'
 }
 
 /** What an edge must know to predict with a model for this caller. */
@@ -17,12 +27,27 @@ export async function getServing(
   { name, version }: { readonly name: string; readonly version: number },
 ): Promise<ServedVersion> {
   authorise(ctx, 'models:predict', name)
-  const ready = await getReadyVersion(db, ctx.actor.workspace, name, version)
-  const { placement = 'auto' } = ready.definition.options
-  return {
-    version: ready,
-    coreOnly: placement === 'core' || ready.bytes > limits.maxEdgeBytes || isOfSeries(ready.engine),
-  }
+  const { workspace } = ctx.actor
+  const served = servedOf(limits, await getReadyVersion(db, workspace, name, version))
+  const rollout = version === 0 ? await findRollout(db, workspace, name) : undefined
+  if (rollout === undefined) return served
+  const candidate = servedOf(limits, await getReadyVersion(db, workspace, name, rollout.version))
+  return { ...served, candidate: { served: candidate, rollout: rollout.id, percent: rollout.steps[rollout.step] ?? 0 } }
+}
+
+function servedOf(limits: ModelDeps['limits'], version: ServedVersion['version']): ServedVersion {
+  const { placement = 'auto' } = version.definition.options
+  const coreOnly = placement === 'core' || version.bytes > limits.maxEdgeBytes || isOfSeries(version.engine)
+  return { version, coreOnly }
+}
+
+/** The version that a subject gets: the same one each time. */
+export function armOf(served: ServedVersion, subject: string): ServedVersion {
+  const { candidate } = served
+  if (candidate === undefined) return served
+  return getsCandidate(candidate.rollout, subject, candidate.percent)
+    ? { ...candidate.served, arm: 'candidate' }
+    : { ...served, arm: 'base' }
 }
 
 /** Forecasts and alarms are read in SQL; they answer no rows. */

@@ -1,9 +1,10 @@
+import { Failure } from '#mesh/errors.ts'
 import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import { getReadyVersion, noModel } from './names.ts'
-import { lockModel, upsertModel } from './store.ts'
+import { findRollout, lockModel, upsertModel } from './store.ts'
 
 /** Makes a version that is ready the one that predicts. */
 export async function setLive(
@@ -17,8 +18,15 @@ export async function setLive(
   await db.transaction(async (tx) => {
     const model = await lockModel(tx, workspace, name)
     if (model === undefined) throw noModel(name)
+    if ((await findRollout(tx, workspace, name)) !== undefined) throw rollingOut(name)
     await upsertModel(tx, { ...model, live: version })
     await recordChange(tx, { kind: 'model', workspace, name })
     await record(tx, ctx, { action: 'set_live', resource: `model/${name}`, detail: { version, before: model.live } })
+  })
+}
+
+function rollingOut(name: string): Failure {
+  return new Failure('resource.in_use', `A rollout of \`${name}\` is under way: it decides what predicts.`, {
+    hint: `ABORT ROLLOUT FOR MODEL ${name} ends it.`,
   })
 }

@@ -1,10 +1,11 @@
 import { and, asc, desc, eq, gt, inArray, isNotNull, like, lt } from 'drizzle-orm'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
-import { jobs, models, versions } from './schema.ts'
+import { jobs, models, rollouts, versions } from './schema.ts'
 
 export type ModelRow = typeof models.$inferSelect
 export type VersionRow = typeof versions.$inferSelect
 export type JobRow = typeof jobs.$inferSelect
+export type RolloutRow = typeof rollouts.$inferSelect
 
 type Db = ControlDb | ControlTx
 
@@ -62,6 +63,7 @@ export async function upsertModel(tx: ControlTx, row: ModelRow): Promise<void> {
 
 export async function deleteModelRow(tx: ControlTx, workspace: string, name: string): Promise<void> {
   await tx.delete(jobs).where(and(eq(jobs.workspace, workspace), eq(jobs.model, name)))
+  await tx.delete(rollouts).where(and(eq(rollouts.workspace, workspace), eq(rollouts.model, name)))
   await tx.delete(versions).where(and(eq(versions.workspace, workspace), eq(versions.name, name)))
   await tx.delete(models).where(ofModel(workspace, name))
 }
@@ -173,5 +175,49 @@ export async function updateOpenJob(
     .set(set)
     .where(and(eq(jobs.id, id), inArray(jobs.status, [...open])))
     .returning({ id: jobs.id })
+  return rows.length > 0
+}
+
+const underWay: readonly RolloutRow['status'][] = ['running', 'paused']
+
+export async function insertRollout(tx: ControlTx, row: RolloutRow): Promise<void> {
+  await tx.insert(rollouts).values(row)
+}
+
+/** The one that has not ended. */
+export async function findRollout(db: Db, workspace: string, model: string): Promise<RolloutRow | undefined> {
+  const [row] = await db
+    .select()
+    .from(rollouts)
+    .where(and(eq(rollouts.workspace, workspace), eq(rollouts.model, model), inArray(rollouts.status, [...underWay])))
+  return row
+}
+
+/** Of a model, newest first. */
+export async function listRollouts(db: Db, workspace: string, model: string, limit: number): Promise<RolloutRow[]> {
+  return db
+    .select()
+    .from(rollouts)
+    .where(and(eq(rollouts.workspace, workspace), eq(rollouts.model, model)))
+    .orderBy(desc(rollouts.createdAt))
+    .limit(limit)
+}
+
+/** Of any workspace. */
+export async function listRunningRollouts(db: Db): Promise<RolloutRow[]> {
+  return db.select().from(rollouts).where(eq(rollouts.status, 'running'))
+}
+
+/** Changes one that has not ended; false: it has. */
+export async function updateRollout(
+  tx: Db,
+  id: string,
+  set: Partial<Pick<RolloutRow, 'status' | 'step' | 'reason' | 'failures' | 'stepAt' | 'endedAt'>>,
+): Promise<boolean> {
+  const rows = await tx
+    .update(rollouts)
+    .set(set)
+    .where(and(eq(rollouts.id, id), inArray(rollouts.status, [...underWay])))
+    .returning({ id: rollouts.id })
   return rows.length > 0
 }

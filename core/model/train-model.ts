@@ -8,7 +8,7 @@ import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import { artefactKey } from './names.ts'
 import type { JobRow, VersionRow } from './store.ts'
-import { findJobById, findVersion, lockModel, updateOpenJob, updateVersion, upsertModel } from './store.ts'
+import { findJobById, findRollout, findVersion, lockModel, updateOpenJob, updateVersion, upsertModel } from './store.ts'
 import { readingOf } from './features/reading.ts'
 import type { Trained } from './training/message.ts'
 import { runTraining } from './training/run.ts'
@@ -117,7 +117,9 @@ async function publish(
       },
     )
     // A version that is no better than a guess predicts only when somebody says so, and an older one never by itself.
-    const live = beatsBaseline && version > (model.live ?? 0)
+    // While a rollout gives out the traffic, it does.
+    const rollout = await findRollout(tx, workspace, name)
+    const live = beatsBaseline && version > (model.live ?? 0) && rollout === undefined
     if (live) {
       await upsertModel(tx, { ...model, live: version })
       await recordChange(tx, { kind: 'model', workspace, name })

@@ -6,6 +6,7 @@ import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import type { Serving } from '#proto/edgewise/model/v1/model_pb.ts'
 import { asCaller } from '../core.ts'
 import type { Deps } from '../deps.ts'
+import { armOf } from '../inference/arm.ts'
 import { climb } from '../inference/ladder.ts'
 import { metadataOf, rowsOf, tensorsOf } from '../inference/tensors.ts'
 import { charge } from '../limit/enforce.ts'
@@ -125,13 +126,18 @@ export function inferenceProtocol(app: OpenAPIHono<AppEnv>, deps: Deps): void {
     })
     app.openapi({ ...infer, hide: true }, async (c) => {
       const { name, version } = which(c)
-      const { serving, signature } = await found(c, name, version)
-      return inferred(c, deps, serving, signature)
+      return inferred(c, deps, await found(c, name, version))
     })
   }
 }
 
-async function inferred(c: AppContext, deps: Deps, serving: Serving, signature: Signature) {
+interface Found {
+  readonly serving: Serving
+  readonly arm: string
+  readonly signature: Signature
+}
+
+async function inferred(c: AppContext, deps: Deps, { serving, arm, signature }: Found) {
   if (c.req.header('inference-header-content-length') !== undefined) {
     throw new Failure('request.unsupported_media_type', 'Tensors in binary are not read here.', {
       hint: 'Send them as JSON: binary_data=False, in the clients of Triton.',
@@ -157,7 +163,7 @@ async function inferred(c: AppContext, deps: Deps, serving: Serving, signature: 
     },
     200,
     {
-      'edgewise-model': `${name}@${version}; placement=${placement}; sha256=${sha256}`,
+      'edgewise-model': `${name}@${version}; placement=${placement}; sha256=${sha256}${arm}`,
       'edgewise-cost': String(cost),
       ...(fallback !== undefined && { 'edgewise-fallback': fallback }),
     },
@@ -170,20 +176,25 @@ async function servingOf(
   { servings, models, core }: Deps,
   name: string,
   version: number,
-): Promise<{ readonly serving: Serving; readonly signature: Signature }> {
+): Promise<Found> {
   const { session, degraded } = c.var
   if (!allows(session.actor.scopes, 'models:predict', name)) {
     throw new Failure('auth.scope', `This needs the scope models:predict:${name}.`)
   }
   const caller = callerOf(c)
   const { workspace } = session.actor
-  const serving = degraded
+  const known = degraded
     ? servings.peek(workspace, name, version)
     : await servings.get(workspace, name, version, caller)
-  if (serving === undefined) throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
+  if (known === undefined) throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
+  const { serving, arm } = armOf(known, session.actor.subject || session.actor.id)
   if (serving.coreOnly) {
-    return { serving, signature: await core.model.getSignature({ name, version: serving.version }, asCaller(caller)) }
+    return {
+      serving,
+      arm,
+      signature: await core.model.getSignature({ name, version: serving.version }, asCaller(caller)),
+    }
   }
   const passenger = { signal: caller.signal, background: backgroundOf(c) }
-  return { serving, signature: await models.use(serving.sha256, passenger, ({ signature }) => signature) }
+  return { serving, arm, signature: await models.use(serving.sha256, passenger, ({ signature }) => signature) }
 }

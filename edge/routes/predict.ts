@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { Failure } from '#mesh/errors.ts'
 import { allows } from '#mesh/scopes.ts'
 import type { Deps } from '../deps.ts'
+import { armOf } from '../inference/arm.ts'
 import { climb } from '../inference/ladder.ts'
 import { charge } from '../limit/enforce.ts'
 import { maxJsonBytes, parseJson, readBody, textOf } from './body.ts'
@@ -55,6 +56,11 @@ const predict = createRoute({
     params: z.object({ name: Name }),
     query: query({
       version: z.coerce.number().int().min(1).max(0x7fff_ffff).optional().openapi({ description: 'Pins a version' }),
+      subject: z
+        .string()
+        .max(200)
+        .optional()
+        .openapi({ description: 'Whom it is for: while a version is rolled out, the same one gets the same version' }),
       explain: Flag.openapi({ description: 'Say what each column added: exact, for up to 100 rows' }),
     }),
   },
@@ -68,7 +74,7 @@ export function predicting(app: OpenAPIHono<AppEnv>, deps: Deps): void {
   })
   app.openapi({ ...predict, hide: true }, async (c) => {
     const { name } = c.req.valid('param')
-    const { version = 0, explain = false } = c.req.valid('query')
+    const { version = 0, explain = false, subject = '' } = c.req.valid('query')
     const { session, degraded } = c.var
     c.set('resource', name)
     if (!allows(session.actor.scopes, 'models:predict', name)) {
@@ -77,11 +83,11 @@ export function predicting(app: OpenAPIHono<AppEnv>, deps: Deps): void {
     const rows = rowsOf(parseJson(textOf(await readBody(c.req.raw, maxJsonBytes))))
     const caller = callerOf(c)
     const { workspace } = session.actor
-    const serving = degraded
+    const known = degraded
       ? deps.servings.peek(workspace, name, version)
       : await deps.servings.get(workspace, name, version, caller)
-    if (serving === undefined)
-      throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
+    if (known === undefined) throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
+    const { serving, arm } = armOf(known, subject || session.actor.subject || session.actor.id)
     // A hundred rows cost what a request does.
     const cost = Math.ceil(rows.length / 100)
     c.set('cost', cost)
@@ -99,7 +105,7 @@ export function predicting(app: OpenAPIHono<AppEnv>, deps: Deps): void {
       ...(warnings.length > 0 && { warnings: [...warnings] }),
     }
     return c.json(shape, 200, {
-      'edgewise-model': `${name}@${serving.version}; placement=${placement}; sha256=${serving.sha256}`,
+      'edgewise-model': `${name}@${serving.version}; placement=${placement}; sha256=${serving.sha256}${arm}`,
       'edgewise-cost': String(cost),
       ...(fallback !== undefined && { 'edgewise-fallback': fallback }),
     })

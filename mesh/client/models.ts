@@ -54,6 +54,8 @@ export interface PredictOptions extends CallOptions {
   readonly version?: number | undefined
   /** Say what each column added; up to 100 rows. */
   readonly explain?: boolean | undefined
+  /** Whom it is for: while a version is rolled out, the same one gets the same version. */
+  readonly subject?: string | undefined
 }
 
 export function modelsWith(transport: Transport) {
@@ -62,11 +64,11 @@ export function modelsWith(transport: Transport) {
   return {
     /** Predicts for one row, or for up to 1,000. */
     async predict(model: string, rows: Row | readonly Row[], options: PredictOptions = {}): Promise<Predictions> {
-      const { version, explain, ...call } = options
+      const { version, explain, subject, ...call } = options
       const { value, response } = await transport.json<Omit<Predictions, 'provenance'>>({
         method: 'POST',
         path: `/v1/models/${encodeURIComponent(model)}/predict`,
-        search: { version, explain },
+        search: { version, explain, subject },
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ rows: [rows].flat() }),
         // It changes nothing.

@@ -72,7 +72,7 @@ export interface ShowModels {
   readonly like: string | undefined
 }
 
-export const aspects = ['info', 'features', 'metrics', 'card', 'jobs'] as const
+export const aspects = ['info', 'features', 'metrics', 'card', 'jobs', 'rollouts'] as const
 export type Aspect = (typeof aspects)[number]
 
 /** `DESCRIBE MODEL name[.version][.info|.features|.metrics|.card|.jobs]` */

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edgewise/model/v1/model.proto.
  */
 export const file_edgewise_model_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Ch1lZGdld2lzZS9tb2RlbC92MS9tb2RlbC5wcm90bxIRZWRnZXdpc2UubW9kZWwudjEitwEKBU1vZGVsEgwKBG5hbWUYASABKAkSDAoEbGl2ZRgCIAEoDRIOCgZuZXdlc3QYAyABKA0SDgoGdGFyZ2V0GAQgASgJEgsKA3NxbBgFIAEoCRIOCgZlbmdpbmUYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZGVzY3JpcHRpb24YCCABKAkSEAoIZXZlcnlfbXMYCSABKAQiwAEKB1ZlcnNpb24SDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBnN0YXR1cxgDIAEoCRIMCgRsaXZlGAQgASgIEgsKA2pvYhgFIAEoCRIOCgZzaGEyNTYYBiABKAkSDQoFYnl0ZXMYByABKAQSDAoEY2FyZBgIIAEoCRIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZlbmdpbmUYCiABKAkikgIKA0pvYhIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEg4KBnN0YXR1cxgEIAEoCRINCgVwaGFzZRgFIAEoCRIPCgdwZXJjZW50GAYgASgNEhIKCmVycm9yX2NvZGUYByABKAkSDQoFZXJyb3IYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjIKEUxpc3RNb2RlbHNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJTChJMaXN0TW9kZWxzUmVzcG9uc2USKAoGbW9kZWxzGAEgAygLMhguZWRnZXdpc2UubW9kZWwudjEuTW9kZWwSEwoLbmV4dF9jdXJzb3IYAiABKAkiHwoPR2V0TW9kZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiQgoTTGlzdFZlcnNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgNEg4KBmN1cnNvchgDIAEoCSJZChRMaXN0VmVyc2lvbnNSZXNwb25zZRIsCgh2ZXJzaW9ucxgBIAMoCzIaLmVkZ2V3aXNlLm1vZGVsLnYxLlZlcnNpb24SEwoLbmV4dF9jdXJzb3IYAiABKAkiMgoRR2V0VmVyc2lvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIiIKEkRlbGV0ZU1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIhUKE0RlbGV0ZU1vZGVsUmVzcG9uc2UiGwoNR2V0Sm9iUmVxdWVzdBIKCgJpZBgBIAEoCSIeChBDYW5jZWxKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIk4KDlByZWRpY3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIMCgRyb3dzGAMgAygJEg8KB2V4cGxhaW4YBCABKAgiawoPUHJlZGljdFJlc3BvbnNlEg8KB2Fuc3dlcnMYASADKAkSEAoId2FybmluZ3MYAiADKAkSFAoMZXhwbGFuYXRpb25zGAUgAygJEg8KB3ZlcnNpb24YAyABKA0SDgoGc2hhMjU2GAQgASgJIjIKEUdldFNlcnZpbmdSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSI0ChNHZXRTaWduYXR1cmVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSJsCgdTZXJ2aW5nEgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIOCgZzaGEyNTYYAyABKAkSDQoFYnl0ZXMYBCABKAQSEQoJY29yZV9vbmx5GAUgASgIEhAKCGZhbGxiYWNrGAYgASgJIiQKEkdldEFydGVmYWN0UmVxdWVzdBIOCgZzaGEyNTYYASABKAkiHgoNQXJ0ZWZhY3RDaHVuaxINCgVieXRlcxgBIAEoDDKiBwoMTW9kZWxTZXJ2aWNlElkKCkxpc3RNb2RlbHMSJC5lZGdld2lzZS5tb2RlbC52MS5MaXN0TW9kZWxzUmVxdWVzdBolLmVkZ2V3aXNlLm1vZGVsLnYxLkxpc3RNb2RlbHNSZXNwb25zZRJICghHZXRNb2RlbBIiLmVkZ2V3aXNlLm1vZGVsLnYxLkdldE1vZGVsUmVxdWVzdBoYLmVkZ2V3aXNlLm1vZGVsLnYxLk1vZGVsEl8KDExpc3RWZXJzaW9ucxImLmVkZ2V3aXNlLm1vZGVsLnYxLkxpc3RWZXJzaW9uc1JlcXVlc3QaJy5lZGdld2lzZS5tb2RlbC52MS5MaXN0VmVyc2lvbnNSZXNwb25zZRJOCgpHZXRWZXJzaW9uEiQuZWRnZXdpc2UubW9kZWwudjEuR2V0VmVyc2lvblJlcXVlc3QaGi5lZGdld2lzZS5tb2RlbC52MS5WZXJzaW9uElwKC0RlbGV0ZU1vZGVsEiUuZWRnZXdpc2UubW9kZWwudjEuRGVsZXRlTW9kZWxSZXF1ZXN0GiYuZWRnZXdpc2UubW9kZWwudjEuRGVsZXRlTW9kZWxSZXNwb25zZRJCCgZHZXRKb2ISIC5lZGdld2lzZS5tb2RlbC52MS5HZXRKb2JSZXF1ZXN0GhYuZWRnZXdpc2UubW9kZWwudjEuSm9iEkgKCUNhbmNlbEpvYhIjLmVkZ2V3aXNlLm1vZGVsLnYxLkNhbmNlbEpvYlJlcXVlc3QaFi5lZGdld2lzZS5tb2RlbC52MS5Kb2ISUAoHUHJlZGljdBIhLmVkZ2V3aXNlLm1vZGVsLnYxLlByZWRpY3RSZXF1ZXN0GiIuZWRnZXdpc2UubW9kZWwudjEuUHJlZGljdFJlc3BvbnNlEk4KCkdldFNlcnZpbmcSJC5lZGdld2lzZS5tb2RlbC52MS5HZXRTZXJ2aW5nUmVxdWVzdBoaLmVkZ2V3aXNlLm1vZGVsLnYxLlNlcnZpbmcSVAoMR2V0U2lnbmF0dXJlEiYuZWRnZXdpc2UubW9kZWwudjEuR2V0U2lnbmF0dXJlUmVxdWVzdBocLmVkZ2V3aXNlLm1vZGVsLnYxLlNpZ25hdHVyZRJYCgtHZXRBcnRlZmFjdBIlLmVkZ2V3aXNlLm1vZGVsLnYxLkdldEFydGVmYWN0UmVxdWVzdBogLmVkZ2V3aXNlLm1vZGVsLnYxLkFydGVmYWN0Q2h1bmswAWIGcHJvdG8z", [file_edgewise_model_v1_signature, file_google_protobuf_timestamp]);
+  fileDesc("Ch1lZGdld2lzZS9tb2RlbC92MS9tb2RlbC5wcm90bxIRZWRnZXdpc2UubW9kZWwudjEitwEKBU1vZGVsEgwKBG5hbWUYASABKAkSDAoEbGl2ZRgCIAEoDRIOCgZuZXdlc3QYAyABKA0SDgoGdGFyZ2V0GAQgASgJEgsKA3NxbBgFIAEoCRIOCgZlbmdpbmUYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZGVzY3JpcHRpb24YCCABKAkSEAoIZXZlcnlfbXMYCSABKAQiwAEKB1ZlcnNpb24SDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBnN0YXR1cxgDIAEoCRIMCgRsaXZlGAQgASgIEgsKA2pvYhgFIAEoCRIOCgZzaGEyNTYYBiABKAkSDQoFYnl0ZXMYByABKAQSDAoEY2FyZBgIIAEoCRIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZlbmdpbmUYCiABKAkikgIKA0pvYhIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEg4KBnN0YXR1cxgEIAEoCRINCgVwaGFzZRgFIAEoCRIPCgdwZXJjZW50GAYgASgNEhIKCmVycm9yX2NvZGUYByABKAkSDQoFZXJyb3IYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjIKEUxpc3RNb2RlbHNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJTChJMaXN0TW9kZWxzUmVzcG9uc2USKAoGbW9kZWxzGAEgAygLMhguZWRnZXdpc2UubW9kZWwudjEuTW9kZWwSEwoLbmV4dF9jdXJzb3IYAiABKAkiHwoPR2V0TW9kZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiQgoTTGlzdFZlcnNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgNEg4KBmN1cnNvchgDIAEoCSJZChRMaXN0VmVyc2lvbnNSZXNwb25zZRIsCgh2ZXJzaW9ucxgBIAMoCzIaLmVkZ2V3aXNlLm1vZGVsLnYxLlZlcnNpb24SEwoLbmV4dF9jdXJzb3IYAiABKAkiMgoRR2V0VmVyc2lvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIiIKEkRlbGV0ZU1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIhUKE0RlbGV0ZU1vZGVsUmVzcG9uc2UiGwoNR2V0Sm9iUmVxdWVzdBIKCgJpZBgBIAEoCSIeChBDYW5jZWxKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIl8KDlByZWRpY3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIMCgRyb3dzGAMgAygJEg8KB2V4cGxhaW4YBCABKAgSDwoHc3ViamVjdBgFIAEoCSJ4Cg9QcmVkaWN0UmVzcG9uc2USDwoHYW5zd2VycxgBIAMoCRIQCgh3YXJuaW5ncxgCIAMoCRIUCgxleHBsYW5hdGlvbnMYBSADKAkSDwoHdmVyc2lvbhgDIAEoDRIOCgZzaGEyNTYYBCABKAkSCwoDYXJtGAYgASgJIjIKEUdldFNlcnZpbmdSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSI0ChNHZXRTaWduYXR1cmVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSKdAQoHU2VydmluZxIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDgoGc2hhMjU2GAMgASgJEg0KBWJ5dGVzGAQgASgEEhEKCWNvcmVfb25seRgFIAEoCBIQCghmYWxsYmFjaxgGIAEoCRIvCgljYW5kaWRhdGUYByABKAsyHC5lZGdld2lzZS5tb2RlbC52MS5DYW5kaWRhdGUiWgoJQ2FuZGlkYXRlEisKB3NlcnZpbmcYASABKAsyGi5lZGdld2lzZS5tb2RlbC52MS5TZXJ2aW5nEg8KB3JvbGxvdXQYAiABKAkSDwoHcGVyY2VudBgDIAEoDSIkChJHZXRBcnRlZmFjdFJlcXVlc3QSDgoGc2hhMjU2GAEgASgJIh4KDUFydGVmYWN0Q2h1bmsSDQoFYnl0ZXMYASABKAwyogcKDE1vZGVsU2VydmljZRJZCgpMaXN0TW9kZWxzEiQuZWRnZXdpc2UubW9kZWwudjEuTGlzdE1vZGVsc1JlcXVlc3QaJS5lZGdld2lzZS5tb2RlbC52MS5MaXN0TW9kZWxzUmVzcG9uc2USSAoIR2V0TW9kZWwSIi5lZGdld2lzZS5tb2RlbC52MS5HZXRNb2RlbFJlcXVlc3QaGC5lZGdld2lzZS5tb2RlbC52MS5Nb2RlbBJfCgxMaXN0VmVyc2lvbnMSJi5lZGdld2lzZS5tb2RlbC52MS5MaXN0VmVyc2lvbnNSZXF1ZXN0GicuZWRnZXdpc2UubW9kZWwudjEuTGlzdFZlcnNpb25zUmVzcG9uc2USTgoKR2V0VmVyc2lvbhIkLmVkZ2V3aXNlLm1vZGVsLnYxLkdldFZlcnNpb25SZXF1ZXN0GhouZWRnZXdpc2UubW9kZWwudjEuVmVyc2lvbhJcCgtEZWxldGVNb2RlbBIlLmVkZ2V3aXNlLm1vZGVsLnYxLkRlbGV0ZU1vZGVsUmVxdWVzdBomLmVkZ2V3aXNlLm1vZGVsLnYxLkRlbGV0ZU1vZGVsUmVzcG9uc2USQgoGR2V0Sm9iEiAuZWRnZXdpc2UubW9kZWwudjEuR2V0Sm9iUmVxdWVzdBoWLmVkZ2V3aXNlLm1vZGVsLnYxLkpvYhJICglDYW5jZWxKb2ISIy5lZGdld2lzZS5tb2RlbC52MS5DYW5jZWxKb2JSZXF1ZXN0GhYuZWRnZXdpc2UubW9kZWwudjEuSm9iElAKB1ByZWRpY3QSIS5lZGdld2lzZS5tb2RlbC52MS5QcmVkaWN0UmVxdWVzdBoiLmVkZ2V3aXNlLm1vZGVsLnYxLlByZWRpY3RSZXNwb25zZRJOCgpHZXRTZXJ2aW5nEiQuZWRnZXdpc2UubW9kZWwudjEuR2V0U2VydmluZ1JlcXVlc3QaGi5lZGdld2lzZS5tb2RlbC52MS5TZXJ2aW5nElQKDEdldFNpZ25hdHVyZRImLmVkZ2V3aXNlLm1vZGVsLnYxLkdldFNpZ25hdHVyZVJlcXVlc3QaHC5lZGdld2lzZS5tb2RlbC52MS5TaWduYXR1cmUSWAoLR2V0QXJ0ZWZhY3QSJS5lZGdld2lzZS5tb2RlbC52MS5HZXRBcnRlZmFjdFJlcXVlc3QaIC5lZGdld2lzZS5tb2RlbC52MS5BcnRlZmFjdENodW5rMAFiBnByb3RvMw", [file_edgewise_model_v1_signature, file_google_protobuf_timestamp]);
 
 /**
  * Model is a query plus a target.
@@ -547,6 +547,13 @@ export type PredictRequest = Message<"edgewise.model.v1.PredictRequest"> & {
    * @generated from field: bool explain = 4;
    */
   explain: boolean;
+
+  /**
+   * Whom it is for: the same one gets the same version while one is rolled out. Empty means the caller.
+   *
+   * @generated from field: string subject = 5;
+   */
+  subject: string;
 };
 
 /**
@@ -596,6 +603,13 @@ export type PredictResponse = Message<"edgewise.model.v1.PredictResponse"> & {
    * @generated from field: string sha256 = 4;
    */
   sha256: string;
+
+  /**
+   * `base` or `candidate` while one is rolled out.
+   *
+   * @generated from field: string arm = 6;
+   */
+  arm: string;
 };
 
 /**
@@ -708,6 +722,13 @@ export type Serving = Message<"edgewise.model.v1.Serving"> & {
    * @generated from field: string fallback = 6;
    */
   fallback: string;
+
+  /**
+   * The version that is being rolled out, where the one above is the one of before.
+   *
+   * @generated from field: edgewise.model.v1.Candidate candidate = 7;
+   */
+  candidate?: Candidate | undefined;
 };
 
 /**
@@ -716,6 +737,41 @@ export type Serving = Message<"edgewise.model.v1.Serving"> & {
  */
 export const ServingSchema: GenMessage<Serving> = /*@__PURE__*/
   messageDesc(file_edgewise_model_v1_model, 17);
+
+/**
+ * Candidate is a version that some of the subjects get.
+ *
+ * @generated from message edgewise.model.v1.Candidate
+ */
+export type Candidate = Message<"edgewise.model.v1.Candidate"> & {
+  /**
+   * How it predicts.
+   *
+   * @generated from field: edgewise.model.v1.Serving serving = 1;
+   */
+  serving?: Serving | undefined;
+
+  /**
+   * `rol_…`; also the salt of who gets it.
+   *
+   * @generated from field: string rollout = 2;
+   */
+  rollout: string;
+
+  /**
+   * Of the subjects.
+   *
+   * @generated from field: uint32 percent = 3;
+   */
+  percent: number;
+};
+
+/**
+ * Describes the message edgewise.model.v1.Candidate.
+ * Use `create(CandidateSchema)` to create a new message.
+ */
+export const CandidateSchema: GenMessage<Candidate> = /*@__PURE__*/
+  messageDesc(file_edgewise_model_v1_model, 18);
 
 /**
  * GetArtefactRequest names a file. Only edges may ask.
@@ -736,7 +792,7 @@ export type GetArtefactRequest = Message<"edgewise.model.v1.GetArtefactRequest">
  * Use `create(GetArtefactRequestSchema)` to create a new message.
  */
 export const GetArtefactRequestSchema: GenMessage<GetArtefactRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 18);
+  messageDesc(file_edgewise_model_v1_model, 19);
 
 /**
  * ArtefactChunk is a piece of a file.
@@ -757,7 +813,7 @@ export type ArtefactChunk = Message<"edgewise.model.v1.ArtefactChunk"> & {
  * Use `create(ArtefactChunkSchema)` to create a new message.
  */
 export const ArtefactChunkSchema: GenMessage<ArtefactChunk> = /*@__PURE__*/
-  messageDesc(file_edgewise_model_v1_model, 19);
+  messageDesc(file_edgewise_model_v1_model, 20);
 
 /**
  * ModelService keeps models: what trains them, their versions, and what they predict. Statements about models go where all

@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto'
+import { toJson } from '@bufbuild/protobuf'
+import { Failure } from '#mesh/errors.ts'
+import { ActorSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import { record } from '../audit/index.ts'
+import { recordChange } from '../config/index.ts'
+import { authorise, type Context } from '../context.ts'
+import { type Answer, answerOf } from './answer.ts'
+import type { ModelDeps } from './deps.ts'
+import { getReadyVersion, noModel } from './names.ts'
+import type { ChangeRollout, CreateRollout } from './statements/statement.ts'
+import { findRollout, insertRollout, lockModel, type RolloutRow, updateRollout } from './store.ts'
+
+/** Begins to give a version the traffic: the first step at once, each next one after a while, if the gate lets it. */
+export async function createRollout(deps: ModelDeps, ctx: Context, statement: CreateRollout): Promise<Answer> {
+  const { version, steps, everyMs, gate } = statement
+  const { name } = statement.model
+  authorise(ctx, 'models:write', name)
+  if (statement.shadow) throw noShadow()
+  const { workspace } = ctx.actor
+  await getReadyVersion(deps.db, workspace, name, version)
+  if (gate !== undefined) await deps.reading.describeSql(ctx, gate.sql)
+  const now = new Date(deps.now())
+  const rollout = await deps.db.transaction(async (tx) => {
+    const model = await lockModel(tx, workspace, name)
+    if (model === undefined) throw noModel(name)
+    if (model.live === null || model.live === version) throw nothingToRollOut(name, version, model.live)
+    if ((await findRollout(tx, workspace, name)) !== undefined) throw underWay(name)
+    const row: RolloutRow = {
+      id: `rol_${randomUUID().replaceAll('-', '')}`,
+      workspace,
+      model: name,
+      version,
+      base: model.live,
+      status: 'running',
+      steps,
+      step: 0,
+      everyMs,
+      gate: gate?.sql ?? null,
+      reason: '',
+      failures: 0,
+      owner: toJson(ActorSchema, ctx.actor),
+      requestId: ctx.requestId,
+      createdAt: now,
+      stepAt: now,
+      endedAt: null,
+    }
+    await insertRollout(tx, row)
+    await recordChange(tx, { kind: 'model', workspace, name })
+    const detail = { rollout: row.id, version, base: model.live, percent: steps[0]! }
+    await record(tx, ctx, { action: 'create_rollout', resource: `model/${name}`, detail })
+    return row
+  })
+  return answerOf(types, [shownRollout(rollout)])
+}
+
+/** Holds a rollout where it is, lets it go on, or ends it: the version of before has all the traffic again. */
+export async function changeRollout(deps: ModelDeps, ctx: Context, { kind, model }: ChangeRollout): Promise<Answer> {
+  const { name } = model
+  authorise(ctx, 'models:write', name)
+  const { workspace } = ctx.actor
+  const now = new Date(deps.now())
+  const set = {
+    pause_rollout: { status: 'paused' },
+    // The step begins anew.
+    resume_rollout: { status: 'running', stepAt: now, failures: 0 },
+    abort_rollout: { status: 'aborted', endedAt: now, reason: 'aborted by hand' },
+  } as const
+  const rollout = await deps.db.transaction(async (tx) => {
+    if ((await lockModel(tx, workspace, name)) === undefined) throw noModel(name)
+    const found = await findRollout(tx, workspace, name)
+    if (found === undefined) throw notUnderWay(name)
+    await updateRollout(tx, found.id, set[kind])
+    await recordChange(tx, { kind: 'model', workspace, name })
+    await record(tx, ctx, { action: kind, resource: `model/${name}`, detail: { rollout: found.id } })
+    return { ...found, ...set[kind] }
+  })
+  return answerOf(types, [shownRollout(rollout)])
+}
+
+const time = "DateTime64(3, 'UTC')"
+const types = {
+  rollout: 'String',
+  version: 'UInt32',
+  base: 'UInt32',
+  status: 'String',
+  percent: 'UInt8',
+  reason: 'String',
+  created_at: time,
+  step_at: time,
+}
+
+export function shownRollouts(rollouts: readonly RolloutRow[]): Answer {
+  return answerOf(types, rollouts.map(shownRollout))
+}
+
+function shownRollout({ id, version, base, status, steps, step, reason, createdAt, stepAt }: RolloutRow) {
+  return {
+    rollout: id,
+    version,
+    base,
+    status,
+    percent: status === 'done' ? 100 : status === 'running' || status === 'paused' ? steps[step] : 0,
+    reason,
+    created_at: createdAt.toISOString(),
+    step_at: stepAt.toISOString(),
+  }
+}
+
+function nothingToRollOut(name: string, version: number, live: number | null): Failure {
+  if (live === version)
+    return new Failure('request.invalid', `Version ${version} of \`${name}\` has all the traffic already.`)
+  return new Failure('request.invalid', `\`${name}\` has no version that predicts, to begin from.`, {
+    hint: `SET MODEL ${name} LIVE ${version}.`,
+  })
+}
+
+function underWay(name: string): Failure {
+  return new Failure('resource.in_use', `A rollout of \`${name}\` is under way.`, {
+    hint: `ABORT ROLLOUT FOR MODEL ${name} ends it; DESCRIBE MODEL ${name}.rollouts says how it stands.`,
+  })
+}
+
+function notUnderWay(name: string): Failure {
+  return new Failure('resource.not_found', `No rollout of \`${name}\` is under way.`)
+}
+
+function noShadow(): Failure {
+  return new Failure('query.not_allowed', 'SHADOW is not there yet: no version is scored beside another.', {
+    hint: 'Leave it out; a first step of 1 % tells as much of a version, at a price.',
+  })
+}
