@@ -52,6 +52,15 @@ export async function must<T = Row>(gateway: Gateway, path: string, asked: Asked
   return answer
 }
 
+/** Asks until the answer is one that was kept: what was fetched while the edge heard of a change is given, and not kept. */
+export async function kept<T = Row>(gateway: Gateway, path: string, asked: Asked = {}): Promise<Answered<T>> {
+  for (let left = 50; ; left--) {
+    const answer = await ask<T>(gateway, path, asked)
+    if (left === 0 || /; ?hit/.test(answer.headers.get('cache-status') ?? '')) return answer
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
 /** Rows of a query of one's own. */
 export async function rows<T = Row>(gateway: Gateway, query: string, key = gateway.key): Promise<readonly T[]> {
   return (await must<{ data: readonly T[] }>(gateway, '/v1/sql', { json: { query }, key })).json.data
