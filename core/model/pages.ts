@@ -1,6 +1,5 @@
-import { Failure } from '#mesh/errors.ts'
 import { authorise, type Context } from '../context.ts'
-import { pageLimit } from '../page.ts'
+import { cursorOf, pageLimit, pageOf } from '../page.ts'
 import type { ModelDeps } from './deps.ts'
 import { getModel, noModel } from './names.ts'
 import { findVersion, listModels, listVersions, type ModelRow, type VersionRow } from './store.ts'
@@ -47,20 +46,4 @@ export async function oneVersion(
   const found = await findVersion(db, ctx.actor.workspace, name, wanted)
   if (found === undefined) throw noModel(name, wanted)
   return { model, version: found }
-}
-
-function pageOf<Row>(rows: readonly Row[], limit: number, cursor: (last: Row) => string) {
-  const page = rows.slice(0, limit)
-  const last = page.at(-1)
-  const more = rows.length > limit && last !== undefined
-  return { rows: page, nextCursor: more ? Buffer.from(cursor(last)).toString('base64url') : '' }
-}
-
-function cursorOf(cursor: string, shape: RegExp): string {
-  if (cursor === '') return ''
-  const text = Buffer.from(cursor, 'base64url').toString('utf8')
-  if (shape.test(text)) return text
-  throw new Failure('request.invalid', 'The cursor is not one that was given.', {
-    errors: [{ pointer: 'cursor', reason: 'not a cursor' }],
-  })
 }

@@ -4,7 +4,7 @@ import type { Explanation } from '#mesh/inference/explain.ts'
 import type { Context } from '../context.ts'
 import { type Answer, answerOf } from './answer.ts'
 import type { ModelDeps } from './deps.ts'
-import { predict, type PredictDeps } from './predict.ts'
+import { type PredictDeps, predictWith } from './predict.ts'
 import { readSeries } from './series/read-series.ts'
 import { getServing, isOfSeries, provenance, readArtefact } from './serve.ts'
 import type { PredictRow } from './statements/model-read.ts'
@@ -19,22 +19,17 @@ export async function predictRow(
   const { name, version = 0 } = model
   const valueOf = ({ value }: PredictRow['features'][number]): unknown =>
     'parameter' in value ? given(params, value.parameter) : value.value
-  const found = await getServing(deps, ctx, { name, version })
-  const { engine, definition, sha256 } = found.version
+  const served = await getServing(deps, ctx, { name, version })
+  const { engine, definition, sha256 } = served.version
   if (isOfSeries(engine)) {
     const file = await readArtefact(deps, sha256)
     const answer = readSeries(file, definition, engine, { model, outputs, features }, valueOf)
-    return { ...answer, model: provenance(found, 'core') }
+    return { ...answer, model: provenance(served, 'core') }
   }
   const row = Object.fromEntries(features.map((feature) => [feature.feature.name, valueOf(feature)]))
   const explain = outputs.some(({ column }) => column?.name.endsWith('_explain'))
-  const { answers, explanations, served } = await predict(deps, ctx, {
-    name,
-    version: found.version.version,
-    rows: [row],
-    explain,
-  })
-  const offered = offeredBy(served.version.definition.target ?? 'segment', answers[0]!, explanations?.[0])
+  const { answers, explanations } = await predictWith(deps, served, { rows: [row], explain })
+  const offered = offeredBy(definition.target ?? 'segment', answers[0]!, explanations?.[0])
   const types: Record<string, string> = {}
   const cells: Record<string, unknown> = {}
   for (const { column, as } of outputs) {
@@ -53,7 +48,7 @@ interface Offered {
   readonly value: unknown
 }
 
-type Said = Awaited<ReturnType<typeof predict>>['answers'][number]
+type Said = Awaited<ReturnType<typeof predictWith>>['answers'][number]
 
 function offeredBy(
   target: string,

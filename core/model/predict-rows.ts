@@ -10,6 +10,7 @@ import type { LoadedModels } from './loaded-models.ts'
 import { type Block, nativeBlocks, type NativeColumn } from './native.ts'
 import { getServing, refuseSeries, type ServedVersion } from './serve.ts'
 import type { PredictRows, RowsOutput } from './statements/model-read.ts'
+import { quoteName } from '../storage/quote.ts'
 
 export interface PredictRowsDeps extends Pick<ModelDeps, 'db' | 'limits' | 'reading'> {
   readonly loaded: LoadedModels
@@ -237,10 +238,6 @@ function textOf(
 /** RFC 4180, as the engine writes it: texts in quotes, numbers bare. */
 function csvOf(value: string | number): string {
   return typeof value === 'number' ? String(value) : `"${value.replaceAll('"', '""')}"`
-}
-
-function quoteName(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
 }
 
 function noColumn(name: string, known: Iterable<string>, who: string): Failure {

@@ -28,10 +28,19 @@ export async function predict(
   { name, version, rows, explain, subject = ctx.actor.subject || ctx.actor.id }: PredictInput,
 ): Promise<Prediction & { readonly served: ServedVersion }> {
   const served = armOf(await getServing(deps, ctx, { name, version }), subject)
+  return { ...(await predictWith(deps, served, { rows, explain })), served }
+}
+
+/** What a version that the caller may predict with says of rows. */
+export async function predictWith(
+  deps: Pick<PredictDeps, 'limits' | 'loaded'>,
+  served: ServedVersion,
+  { rows, explain }: Pick<PredictInput, 'rows' | 'explain'>,
+): Promise<Prediction> {
   refuseSeries(served)
   if (rows.length > deps.limits.maxRows) throw tooMany(deps.limits.maxRows)
   const run = (model: Model): Prediction => model.predict(rows, { probabilities: true, explain })
-  return { ...(await deps.loaded.use(served.version.sha256, run)), served }
+  return deps.loaded.use(served.version.sha256, run)
 }
 
 /** What a version takes and gives. */

@@ -1,10 +1,9 @@
-import { fromJson } from '@bufbuild/protobuf'
 import { toFailure } from '#mesh/errors.ts'
-import { ActorSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { itself, record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
-import type { Context } from '../context.ts'
+import { quoteName } from '../storage/quote.ts'
 import type { ModelDeps } from './deps.ts'
+import { ownerContext } from './owner.ts'
 import { listRunningRollouts, lockModel, type RolloutRow, updateRollout, upsertModel } from './store.ts'
 
 const gateMs = 30_000
@@ -33,19 +32,10 @@ async function decide(deps: ModelDeps, rollout: RolloutRow): Promise<void> {
 }
 
 /** What the gate said, if it was yes: its first value is neither 0, false, NULL nor missing. */
-async function ask(
-  { reading, now }: ModelDeps,
-  { owner, requestId }: RolloutRow,
-  gate: string,
-): Promise<string | undefined> {
-  const ctx: Context = {
-    actor: fromJson(ActorSchema, owner as Parameters<typeof fromJson>[1]),
-    requestId,
-    deadline: now() + gateMs,
-    signal: AbortSignal.timeout(gateMs),
-  }
+async function ask({ reading, now }: ModelDeps, rollout: RolloutRow, gate: string): Promise<string | undefined> {
+  const ctx = ownerContext(rollout, { deadline: now() + gateMs, signal: AbortSignal.timeout(gateMs) })
   const [first] = await reading.describeSql(ctx, gate)
-  const column = `\`${first!.name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
+  const column = quoteName(first!.name)
   const select = `ifNull(toFloat64OrNull(toString(${column})), toFloat64(toString(${column}) = 'true'))`
   const { body } = await reading.readRows(ctx, { sql: gate, select, format: 'RowBinary', maxRows: Infinity, seed: 0 })
   let bytes: Buffer = Buffer.alloc(0)

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
-import { fromJson } from '@bufbuild/protobuf'
 import { Failure, toFailure } from '#mesh/errors.ts'
-import { ActorSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import { artefactKey } from './names.ts'
+import { failJob } from './fail-job.ts'
+import { ownerContext } from './owner.ts'
 import type { JobRow, VersionRow } from './store.ts'
 import { findJobById, findRollout, findVersion, lockModel, updateOpenJob, updateVersion, upsertModel } from './store.ts'
 import { readingOf } from './features/reading.ts'
@@ -30,7 +30,8 @@ export async function trainModel(deps: ModelDeps, id: string, stop: AbortSignal)
   if (job === undefined || version === undefined || !(await updateOpenJob(db, id, began))) return
   const cancelled = new AbortController()
   const signal = AbortSignal.any([stop, cancelled.signal])
-  const ctx = contextOf(deps, job, version, signal)
+  const limitMs = version.definition.options.time_limit ?? deps.limits.timeLimitMs
+  const ctx = ownerContext(job, { deadline: now() + limitMs, signal })
   try {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -44,7 +45,7 @@ export async function trainModel(deps: ModelDeps, id: string, stop: AbortSignal)
     // Cancelled, or dropped: whoever did so has said it already. At a stop it is begun again by the next process.
     if (cancelled.signal.aborted) return
     if (stop.aborted && Date.now() < ctx.deadline) throw thrown
-    await fail(deps, ctx, job, Date.now() >= ctx.deadline ? late(version) : toFailure(thrown))
+    await failJob(deps, ctx, job, Date.now() >= ctx.deadline ? late(version) : toFailure(thrown))
     if (!(thrown instanceof Failure)) log.error({ err: thrown, job: id, model: job.model }, 'a training failed')
   }
 }
@@ -127,28 +128,6 @@ async function publish(
     const detail = { version, job: job.id, sha256, live }
     await record(tx, ctx, { action: 'train_model', resource: `model/${name}`, detail })
   })
-}
-
-async function fail({ db, now }: ModelDeps, ctx: Context, job: JobRow, failure: Failure): Promise<void> {
-  const { workspace, model: name, version } = job
-  await db.transaction(async (tx) => {
-    const words = [failure.message, failure.hint].join(' ').slice(0, 2_000)
-    const ended = { status: 'failed', errorCode: failure.problem, error: words, endedAt: new Date(now()) } as const
-    if (!(await updateOpenJob(tx, job.id, ended))) return
-    await updateVersion(tx, { workspace, name, version }, { status: 'failed' })
-    const detail = { version, job: job.id, failed: failure.problem }
-    await record(tx, ctx, { action: 'train_model', resource: `model/${name}`, detail })
-  })
-}
-
-/** As whoever asked for it: the rows that a model is trained from are those that its creator may see. */
-function contextOf({ now, limits }: ModelDeps, job: JobRow, version: VersionRow, signal: AbortSignal): Context {
-  return {
-    actor: fromJson(ActorSchema, job.owner as Parameters<typeof fromJson>[1]),
-    requestId: job.requestId,
-    deadline: now() + (version.definition.options.time_limit ?? limits.timeLimitMs),
-    signal,
-  }
 }
 
 function late({ definition }: VersionRow): Failure {

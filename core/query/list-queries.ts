@@ -1,5 +1,6 @@
 import { Failure } from '#mesh/errors.ts'
 import { authorise, type Context } from '../context.ts'
+import { cursorOf, pageOf } from '../page.ts'
 import type { ControlDb } from '../storage/control.ts'
 import { noQuery } from './describe-query.ts'
 import { listLive, listVersions, type StoredQuery } from './store.ts'
@@ -18,7 +19,7 @@ export async function listQueries(
   authorise(ctx, 'queries:read')
   const limit = limitOf(input.limit)
   const rows = await listLive(db, ctx.actor.workspace, cursorOf(input.cursor, /^[a-z][a-z0-9_]{0,47}$/), limit + 1)
-  return pageOf(rows, limit, (last) => last.name)
+  return queriesOf(pageOf(rows, limit, (last) => last.name))
 }
 
 /** Versions of a published query, newest first. */
@@ -32,7 +33,7 @@ export async function listQueryVersions(
   const below = Number(cursorOf(input.cursor, /^\d{1,9}$/) || 2 ** 31 - 1)
   const rows = await listVersions(db, ctx.actor.workspace, input.name, below, limit + 1)
   if (rows.length === 0 && input.cursor === '') throw noQuery(input.name, 0)
-  return pageOf(rows, limit, (last) => String(last.version))
+  return queriesOf(pageOf(rows, limit, (last) => String(last.version)))
 }
 
 function limitOf(limit: number): number {
@@ -44,18 +45,6 @@ function limitOf(limit: number): number {
   return limit === 0 ? 100 : limit
 }
 
-function pageOf(rows: readonly StoredQuery[], limit: number, cursor: (last: StoredQuery) => string): Page {
-  const queries = rows.slice(0, limit)
-  const last = queries.at(-1)
-  const more = rows.length > limit && last !== undefined
-  return { queries, nextCursor: more ? Buffer.from(cursor(last)).toString('base64url') : '' }
-}
-
-function cursorOf(cursor: string, shape: RegExp): string {
-  if (cursor === '') return ''
-  const text = Buffer.from(cursor, 'base64url').toString('utf8')
-  if (shape.test(text)) return text
-  throw new Failure('request.invalid', 'The cursor is not one that was given.', {
-    errors: [{ pointer: 'cursor', reason: 'not a cursor' }],
-  })
+function queriesOf({ rows: queries, nextCursor }: ReturnType<typeof pageOf<StoredQuery>>): Page {
+  return { queries, nextCursor }
 }

@@ -1,4 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
+import { placeAt } from '../place.ts'
 import type { FailedQuery } from './errors.ts'
 
 /** A failure of the parser, with its place. `offset` is in characters, `byteOffset` in bytes, both from 0. */
@@ -22,13 +23,6 @@ function syntaxWords(message: string): string {
   const words = expected?.replace(/^one of: /, '').split(', ') ?? []
   const list = words.length > maxExpected ? '' : ` Expected ${words.join(', ')}`
   return shortened(`${shortened(said)}${words.length === 0 ? '' : list}`)
-}
-
-/** Line and column from 1, in characters as people count them (code points). */
-function placeAt(sql: string, offset: number): { readonly line: number; readonly column: number } {
-  const before = sql.slice(0, offset)
-  const lineStart = before.lastIndexOf('\n') + 1
-  return { line: before.split('\n').length, column: Array.from(before.slice(lineStart)).length + 1 }
 }
 
 function charactersBefore(sql: string, byteOffset: number): number {

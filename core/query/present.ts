@@ -6,6 +6,7 @@ import type { ResultFormat } from './formats.ts'
 import type { QueryLimits } from './limits.ts'
 import type { QueryColumn } from './schema.ts'
 import { querySettings, type ResultOptions } from './settings.ts'
+import { quoteName, quoteText } from '../storage/quote.ts'
 
 export interface Rows {
   readonly columns: readonly QueryColumn[]
@@ -49,12 +50,4 @@ export async function* present(
   yield { kind: 'head', contentType: format.contentType, version: 0, quotas: [], accepted, model }
   for await (const bytes of result.body) yield { kind: 'body', bytes }
   yield { kind: 'tail', summary: result.summary() }
-}
-
-function quoteText(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
-}
-
-function quoteName(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
 }

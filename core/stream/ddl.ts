@@ -1,6 +1,6 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Column, Schema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
-import { quoteName } from './names.ts'
+import { quoteName } from '../storage/quote.ts'
 
 /** Columns that `SELECT *` does not show. */
 export const hiddenSql = '`_partition` UInt16 MATERIALIZED 0, `_offset` UInt64 MATERIALIZED 0'

@@ -4,7 +4,7 @@ import { Failure } from '#mesh/errors.ts'
 import type { Context } from '../context.ts'
 import { type Selection, type Warehouse, WarehouseError } from '../storage/warehouse.ts'
 import type { StreamLimits } from './limits.ts'
-import { quoteName } from './names.ts'
+import { quoteName } from '../storage/quote.ts'
 
 export interface DeleteRowsDeps {
   readonly warehouse: Warehouse

@@ -1,5 +1,6 @@
 import { columnSql, hiddenSql } from './ddl.ts'
-import { hiddenColumns, maskedDatabase, quoteName } from './names.ts'
+import { hiddenColumns, maskedDatabase } from './names.ts'
+import { quoteName } from '../storage/quote.ts'
 
 export interface MaskedColumn {
   readonly name: string

@@ -23,8 +23,3 @@ export function streamOf(topic: string): { readonly workspace: string; readonly 
   const dot = topic.indexOf('.')
   return { workspace: topic.slice(0, dot), stream: topic.slice(dot + 1) }
 }
-
-/** An identifier as ClickHouse reads it, whatever is in it. */
-export function quoteName(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
-}

@@ -1,7 +1,8 @@
 import type { StoredRecord } from '../storage/log.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
 import { type Batch, isGone } from './deliver.ts'
-import { quoteName, streamOf } from './names.ts'
+import { streamOf } from './names.ts'
+import { quoteName } from '../storage/quote.ts'
 
 const timeoutMs = 60_000
 

@@ -1,6 +1,6 @@
 import { columnSql, hiddenSql, tableSettings } from './ddl.ts'
 import { type MaskedColumn, maskedViewSql } from './masked.ts'
-import { quoteName } from './names.ts'
+import { quoteName } from '../storage/quote.ts'
 
 /** Columns of the system's own streams that may hold personal data: of a refused row nothing is known, and the reason may quote it. */
 export const systemPii: ReadonlyMap<string, readonly string[]> = new Map([['_quarantine', ['reason', 'text']]])

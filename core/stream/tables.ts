@@ -5,7 +5,8 @@ import type { Selection } from '../storage/warehouse.ts'
 import { deleteRows, type DeleteRowsDeps, placesOf } from './delete-rows.ts'
 import { columnSql, createTableSql } from './ddl.ts'
 import { type MaskedColumn, maskedViewSql } from './masked.ts'
-import { maskedDatabase, quoteName, topicOf, warehouseGroup, workspaceOf } from './names.ts'
+import { maskedDatabase, topicOf, warehouseGroup, workspaceOf } from './names.ts'
+import { quoteName } from '../storage/quote.ts'
 import { systemTablesSql } from './system.ts'
 
 /** The tables and topics of streams: made, widened, emptied and dropped together. */

@@ -75,7 +75,8 @@ function rest(held: readonly Uint8Array[], iterator: AsyncIterator<ResultChunk>)
   )
 }
 
-function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
+/** Pieces as one. */
+export function joined(parts: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(bytes)
   let at = 0
   for (const part of parts) {

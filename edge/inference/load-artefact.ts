@@ -1,5 +1,6 @@
 import type { Client } from '#mesh/rpc/call.ts'
 import type { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
+import { joined } from '../cache/collect.ts'
 
 const timeoutMs = 10_000
 
@@ -12,12 +13,6 @@ export function loadArtefact(model: Pick<Client<typeof ModelService>, 'getArtefa
       pieces.push(bytes)
       length += bytes.length
     }
-    const file = new Uint8Array(length)
-    let at = 0
-    for (const piece of pieces) {
-      file.set(piece, at)
-      at += piece.length
-    }
-    return file
+    return joined(pieces, length)
   }
 }

@@ -1,5 +1,6 @@
 import type { MiddlewareHandler } from 'hono'
 import { Failure } from '#mesh/errors.ts'
+import { joined } from '../cache/collect.ts'
 import type { AppEnv } from './context.ts'
 
 /** The largest body of a request that is not a batch of events. */
@@ -59,13 +60,7 @@ async function read({ headers, body }: Request, declared: number, maxBytes: numb
     }
   }
   if (refusedAt !== undefined) throw tooLarge(maxBytes)
-  const whole = new Uint8Array(bytes)
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.byteLength
-  }
-  return whole
+  return joined(parts, bytes)
 }
 
 /** Undefined where it does not come soon: a client that has stopped writing waits for the answer. */

@@ -1,5 +1,6 @@
 import type { Column } from '../table.ts'
 import type { Note } from './plan.ts'
+import { quoteName } from '../../storage/quote.ts'
 
 /** How the result of a training query is read into a table. */
 export interface Reading {
@@ -46,8 +47,4 @@ export function readingOf(columns: readonly { readonly name: string; readonly ty
 function bareName(type: string): string {
   const inner = /^(?:Nullable|LowCardinality)\((.*)\)$/s.exec(type)?.[1]
   return inner === undefined ? (/^\w+/.exec(type)?.[0] ?? type) : bareName(inner)
-}
-
-function quoteName(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
 }

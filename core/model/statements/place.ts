@@ -1,12 +1,6 @@
 import { Failure, type Violation } from '#mesh/errors.ts'
+import { placeAt } from '../../place.ts'
 import type { Part, Span } from './statement.ts'
-
-/** Where an offset is: line and column from 1, in characters as people count them (code points). */
-function placeAt(sql: string, offset: number): { readonly line: number; readonly column: number } {
-  const before = sql.slice(0, offset)
-  const lineStart = before.lastIndexOf('\n') + 1
-  return { line: before.split('\n').length, column: Array.from(before.slice(lineStart)).length + 1 }
-}
 
 /** What is wrong with a place of a text of SQL. */
 export function violationAt(sql: string, { start }: Pick<Span, 'start'>, reason: string): Violation {

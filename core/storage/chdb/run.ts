@@ -3,7 +3,8 @@ import type { ServerResponse } from 'node:http'
 
 import type { Connection, Engine, NativeResult } from './engine.ts'
 import { openPipe } from './pipe.ts'
-import { quoteString, type QueryOptions } from './settings.ts'
+import { type QueryOptions } from './settings.ts'
+import { quoteText } from '../quote.ts'
 import type { Watched } from './watch.ts'
 import { exception, openAnswer, sendGone, sendWhole, toException, type OpenAnswer, type Progress } from './wire.ts'
 
@@ -35,7 +36,7 @@ export async function runWhole({ engine, connection, sql, options, queryId, res 
 export async function runPiped(run: Run, path: string, holdBytes: number): Promise<boolean> {
   const { engine, connection, sql, options, queryId, res, watched } = run
   const pipe = openPipe(path)
-  const text = `${sql}\nINTO OUTFILE ${quoteString(path)} APPEND FORMAT ${options.format}`
+  const text = `${sql}\nINTO OUTFILE ${quoteText(path)} APPEND FORMAT ${options.format}`
   const outcome = engine.query(connection, text, options.format).then(
     (result) => ({ result }),
     (thrown: unknown) => ({ thrown }),

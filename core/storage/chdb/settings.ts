@@ -1,3 +1,5 @@
+import { quoteName, quoteText } from '../quote.ts'
+
 /**
  * The query string of a request, as ClickHouse's HTTP interface reads it: a few names are the protocol's, `param_*` are
  * the query's parameters, everything else is a setting.
@@ -60,14 +62,6 @@ export function setStatement(settings: ReadonlyMap<string, string>, database: st
   const entries = [...settings].filter(([name]) => name !== 'readonly')
   const readonly = settings.get('readonly')
   if (readonly !== undefined) entries.push(['readonly', readonly])
-  const set = `SET ${entries.map(([name, value]) => `${name} = ${quoteString(value)}`).join(', ')}`
+  const set = `SET ${entries.map(([name, value]) => `${name} = ${quoteText(value)}`).join(', ')}`
   return database === undefined ? set : `USE ${quoteName(database)}; ${set}`
-}
-
-export function quoteString(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
-}
-
-function quoteName(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
 }

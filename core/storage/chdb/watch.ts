@@ -1,6 +1,6 @@
 /** Ends queries: by KILL QUERY, which chDB obeys between two blocks, and by `onStuck` when it does not. */
 import type { Engine } from './engine.ts'
-import { quoteString } from './settings.ts'
+import { quoteText } from '../quote.ts'
 
 export interface Watch {
   /** Ends the query that carries the mark when its time is over, unless `done` comes first. `database` is what it is in. */
@@ -31,7 +31,7 @@ export const markSetting = 'log_comment'
 export function createWatch(engine: Engine, { graceMs, onStuck }: WatchOptions): Watch {
   function start(mark: string, timeoutMs: number, database: string | undefined): Watched {
     const told = new AbortController()
-    const sql = `KILL QUERY WHERE Settings['${markSetting}'] = ${quoteString(mark)} ASYNC`
+    const sql = `KILL QUERY WHERE Settings['${markSetting}'] = ${quoteText(mark)} ASYNC`
     let killing: NodeJS.Timeout | undefined
     let stuck: NodeJS.Timeout | undefined
     let over = false

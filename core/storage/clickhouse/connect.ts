@@ -10,6 +10,7 @@ import { Failure } from '#mesh/errors.ts'
 import { WarehouseError, type Insert, type Summary, type Warehouse, type WarehouseQuery } from '../warehouse.ts'
 import { untilException } from './body.ts'
 import { restarted, toRefusal } from './exceptions.ts'
+import { quoteName } from '../quote.ts'
 
 export interface ConnectOptions {
   readonly url: string
@@ -234,8 +235,4 @@ async function textOf(stream: AsyncIterable<Uint8Array>): Promise<string> {
   let text = Buffer.alloc(0)
   for await (const chunk of stream) if (text.length < 64 * 1024) text = Buffer.concat([text, chunk])
   return text.toString('utf8')
-}
-
-function quoteName(name: string): string {
-  return `\`${name.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
 }
