@@ -1,19 +1,15 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Hono } from 'hono'
 import { Failure } from '#mesh/errors.ts'
-import { allows } from '#mesh/scopes.ts'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
-import type { Serving } from '#proto/edgewise/model/v1/model_pb.ts'
 import { asCaller } from '../core.ts'
 import type { Deps } from '../deps.ts'
-import { armOf } from '../inference/arm.ts'
-import { climb } from '../inference/ladder.ts'
 import { metadataOf, rowsOf, tensorsOf } from '../inference/tensors.ts'
-import { charge } from '../limit/enforce.ts'
 import { maxJsonBytes, parseJson, readBody, textOf } from './body.ts'
 import { type AppContext, type AppEnv, backgroundOf, callerOf } from './context.ts'
 import { invalid } from './problems.ts'
 import { failures, json, Name, query } from './schemas.ts'
+import { type Arm, checkMayPredict, findArm, predictRows } from './serving.ts'
 
 /** The Open Inference Protocol, so that clients of KServe and Triton work. https://github.com/open-inference/open-inference-protocol */
 
@@ -131,9 +127,7 @@ export function inferenceProtocol(app: OpenAPIHono<AppEnv>, deps: Deps): void {
   }
 }
 
-interface Found {
-  readonly serving: Serving
-  readonly arm: string
+interface Found extends Arm {
   readonly signature: Signature
 }
 
@@ -147,47 +141,26 @@ async function inferred(c: AppContext, deps: Deps, { serving, arm, signature }: 
   if (!parsed.success) throw invalid('json', parsed.error.issues)
   const { id, inputs, outputs } = parsed.data
   const rows = rowsOf(inputs, signature)
-  const cost = Math.max(1, Math.ceil(rows.length / 100))
-  c.set('cost', cost)
-  await charge(c, c.var.session.meter, cost - 1)
-  const ask = { rows, explain: false, caller: callerOf(c), background: backgroundOf(c), degraded: c.var.degraded }
-  const { answers, placement, fallback } = await climb(deps, serving, ask)
+  const { predicted, headers } = await predictRows(c, deps, { serving, arm }, { rows, explain: false })
   const wanted = outputs?.map(({ name }) => name)
-  const { name, version, sha256 } = serving
   return c.json(
     {
-      model_name: name,
-      model_version: String(version),
+      model_name: serving.name,
+      model_version: String(serving.version),
       ...(id !== undefined && { id }),
-      outputs: tensorsOf(answers, signature, wanted) as z.output<typeof Inferred>['outputs'],
+      outputs: tensorsOf(predicted.answers, signature, wanted) as z.output<typeof Inferred>['outputs'],
     },
     200,
-    {
-      'edgewise-model': `${name}@${version}; placement=${placement}; sha256=${sha256}${arm}`,
-      'edgewise-cost': String(cost),
-      ...(fallback !== undefined && { 'edgewise-fallback': fallback }),
-    },
+    headers,
   )
 }
 
 /** Which file predicts, and what it takes: from the file itself where it is here, else by the core's word. */
-async function servingOf(
-  c: AppContext,
-  { servings, models, core }: Deps,
-  name: string,
-  version: number,
-): Promise<Found> {
-  const { session, degraded } = c.var
-  if (!allows(session.actor.scopes, 'models:predict', name)) {
-    throw new Failure('auth.scope', `This needs the scope models:predict:${name}.`)
-  }
+async function servingOf(c: AppContext, deps: Deps, name: string, version: number): Promise<Found> {
+  checkMayPredict(c, name)
+  const { serving, arm } = await findArm(c, deps, { name, version })
+  const { models, core } = deps
   const caller = callerOf(c)
-  const { workspace } = session.actor
-  const known = degraded
-    ? servings.peek(workspace, name, version)
-    : await servings.get(workspace, name, version, caller)
-  if (known === undefined) throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
-  const { serving, arm } = armOf(known, session.actor.subject || session.actor.id)
   if (serving.coreOnly) {
     return {
       serving,

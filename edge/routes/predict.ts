@@ -1,13 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { Failure } from '#mesh/errors.ts'
-import { allows } from '#mesh/scopes.ts'
 import type { Deps } from '../deps.ts'
-import { armOf } from '../inference/arm.ts'
-import { climb } from '../inference/ladder.ts'
-import { charge } from '../limit/enforce.ts'
 import { maxJsonBytes, parseJson, readBody, textOf } from './body.ts'
-import { type AppEnv, backgroundOf, callerOf } from './context.ts'
+import type { AppEnv } from './context.ts'
 import { failures, Flag, json, Name, query } from './schemas.ts'
+import { checkMayPredict, findArm, predictRows } from './serving.ts'
 
 const Row = z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()]))
 const Body = z.union([z.strictObject({ rows: z.array(Row).min(1).max(1_000) }), Row]).openapi('Rows', {
@@ -75,40 +72,22 @@ export function predicting(app: OpenAPIHono<AppEnv>, deps: Deps): void {
   app.openapi({ ...predict, hide: true }, async (c) => {
     const { name } = c.req.valid('param')
     const { version = 0, explain = false, subject = '' } = c.req.valid('query')
-    const { session, degraded } = c.var
     c.set('resource', name)
-    if (!allows(session.actor.scopes, 'models:predict', name)) {
-      throw new Failure('auth.scope', `This needs the scope models:predict:${name}.`)
-    }
+    checkMayPredict(c, name)
     const rows = rowsOf(parseJson(textOf(await readBody(c.req.raw, maxJsonBytes))))
-    const caller = callerOf(c)
-    const { workspace } = session.actor
-    const known = degraded
-      ? deps.servings.peek(workspace, name, version)
-      : await deps.servings.get(workspace, name, version, caller)
-    if (known === undefined) throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
-    const { serving, arm } = armOf(known, subject || session.actor.subject || session.actor.id)
-    // A hundred rows cost what a request does.
-    const cost = Math.ceil(rows.length / 100)
-    c.set('cost', cost)
-    await charge(c, session.meter, cost - 1)
-    const background = backgroundOf(c)
-    const predicted = await climb(deps, serving, { rows, explain, caller, background, degraded })
-    const { answers, warnings, explanations, placement, fallback } = predicted
+    const found = await findArm(c, deps, { name, version, subject })
+    const { predicted, headers } = await predictRows(c, deps, found, { rows, explain })
+    const { answers, warnings, explanations } = predicted
     const shape = {
       model: name,
-      version: serving.version,
+      version: found.serving.version,
       predictions: answers.map((answer, at) => ({
         ...(answer as z.input<typeof Shape>['predictions'][number]),
         ...(explanations && { explanation: explanations[at] }),
       })),
       ...(warnings.length > 0 && { warnings: [...warnings] }),
     }
-    return c.json(shape, 200, {
-      'edgewise-model': `${name}@${serving.version}; placement=${placement}; sha256=${serving.sha256}${arm}`,
-      'edgewise-cost': String(cost),
-      ...(fallback !== undefined && { 'edgewise-fallback': fallback }),
-    })
+    return c.json(shape, 200, headers)
   })
 }
 
