@@ -35,6 +35,7 @@ export async function collect(chunks: AsyncIterable<ResultChunk>): Promise<Colle
       else if (piece.case === 'body') bytes += held[held.push(piece.value) - 1]!.byteLength
       else if (piece.case === 'tail') {
         if (head === undefined) throw brokenOff()
+        await end(iterator)
         const { rowsRead, bytesRead } = piece.value
         const read = rowsRead === undefined ? undefined : { rows: rowsRead, bytes: bytesRead ?? 0n }
         return { whole: true, head, body: joined(held, bytes), read }
@@ -46,6 +47,12 @@ export async function collect(chunks: AsyncIterable<ResultChunk>): Promise<Colle
   } finally {
     if (!keep) await iterator.return?.()
   }
+}
+
+/** Reads what follows the tail: a connection whose answer was not read to its end is closed. */
+async function end(iterator: AsyncIterator<ResultChunk>): Promise<void> {
+  const next = await iterator.next()
+  if (next.done !== true) throw brokenOff()
 }
 
 /** What was held, then what comes. A failure, or an end without its tail, breaks the connection: no clean end. */
@@ -64,7 +71,10 @@ function rest(held: readonly Uint8Array[], iterator: AsyncIterator<ResultChunk>)
           if (next.done === true) throw brokenOff()
           const { piece } = next.value
           if (piece.case === 'body') return controller.enqueue(piece.value)
-          if (piece.case === 'tail') return controller.close()
+          if (piece.case === 'tail') {
+            await end(iterator)
+            return controller.close()
+          }
         }
       },
       async cancel() {

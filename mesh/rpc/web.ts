@@ -152,7 +152,7 @@ async function* framesOf(
   const { maxResponseBytes } = policyOf(method)
   const parser = frameParser(Math.max(maxResponseBytes, maxTrailerBytes))
   const reader = response.body?.getReader()
-  let whole = false
+  let trailers: ReadonlyMap<string, string> | undefined
   try {
     for (;;) {
       const next = reader === undefined ? undefined : await guard.during(reader.read())
@@ -167,16 +167,14 @@ async function* framesOf(
       }
       if (frames.length > 0) guard.heard()
       for (const { flags, bytes } of frames) {
-        if (whole || (flags !== 0 && flags !== trailersFlag)) throw answerUnreadable(method)
-        if (flags === trailersFlag) {
-          whole = true
-          yield { trailers: decodeTrailers(bytes) }
-        } else {
-          yield { message: bytes }
-        }
+        if (trailers !== undefined || (flags !== 0 && flags !== trailersFlag)) throw answerUnreadable(method)
+        if (flags === trailersFlag) trailers = decodeTrailers(bytes)
+        else yield { message: bytes }
       }
     }
-    if (!whole) throw new Failure('core.unavailable', 'The answer broke off before it was whole.')
+    // Not before the end of the body: a connection whose answer was not read to its end is closed.
+    if (trailers !== undefined) yield { trailers }
+    else throw new Failure('core.unavailable', 'The answer broke off before it was whole.')
   } finally {
     // Tells the server to stop, where it has not ended by itself; a broken connection cannot be told.
     await reader?.cancel().catch(() => undefined)
