@@ -63,7 +63,9 @@ async function start(env: Env) {
   const { db } = control
   const warehouse = connectWarehouse({ ...engine, maxConnections: limits.warehouse.maxConnections, log })
 
+  const loopDelay = measureLoopDelay()
   const stream = createStream({
+    delayMs: loopDelay.ms,
     log: eventLog,
     warehouse,
     logger: log.child({ domain: 'stream' }),
@@ -148,7 +150,6 @@ async function start(env: Env) {
   const interrupted = await domains.audit.settle()
   if (interrupted > 0) log.warn({ changes: interrupted }, 'changes that were cut short are in the audit log')
 
-  const loopDelay = measureLoopDelay()
   const shedder = createShedder({ delayMs: loopDelay.ms })
   metrics.gauge('edgewise_loop_delay_seconds', 'How long what is ready to run waits.', () => loopDelay.ms() / 1000)
   metrics.gauge('edgewise_rpc_calls_running', 'Calls under way.', () => shedder.running)

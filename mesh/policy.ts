@@ -183,26 +183,28 @@ export const breaker = {
  * that are made for somebody count, but for `control` and `health`.
  */
 export const admission = {
+  /** At the beginning: as many as a service has to do that nobody has heard of yet. */
+  first: 128,
   /** Of those in flight, after a refusal. Several within `pauseMs` are one. */
   decrease: 0.8,
   pauseMs: 100,
-  least: 16,
-  /** After so long without a refusal, twice as many, and again after as long. */
+  least: 12,
+  /** After so long without a refusal, and with at least half of it under way, twice as many, and again after as long. */
   calmMs: 1_000,
   /** What `batch` may have of it. */
   batchShare: 0.5,
 } as const
 
 /**
- * When a server gives up calls by their priority: none up to these bounds, all at twice as much, and in between more the
- * further it is.
+ * When a server gives up calls by their priority, where at least `admission.least` are under way: none up to these bounds,
+ * all at twice as much, and in between more the further it is.
  */
 export const shedding: Readonly<
   Record<Exclude<Priority, 'health'>, { readonly delayMs: number; readonly calls: number }>
 > = {
   /** `delayMs`: what is ready to run waits so long for its turn, all the time. `calls`: under way. */
-  batch: { delayMs: 50, calls: 125 },
-  interactive: { delayMs: 150, calls: 250 },
+  batch: { delayMs: 3, calls: 125 },
+  interactive: { delayMs: 6, calls: 250 },
   control: { delayMs: 500, calls: 2_000 },
 }
 

@@ -15,6 +15,8 @@ export interface DeliverDeps {
   readonly warehouse: Warehouse
   readonly logger: Logger
   readonly limits: StreamLimits
+  /** How long what is ready to run waits in this process: what is busy inserts more at once, and less often. */
+  readonly delayMs?: () => number
   readonly failPoint?: (at: FailPoint) => void | Promise<void>
 }
 

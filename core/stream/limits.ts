@@ -12,6 +12,10 @@ export const streamLimits = {
   pauseMs: 250,
   /** The same for usage (`_requests`), which every workspace always has some of, and nobody waits for. */
   usagePauseMs: 1_000,
+  /** Of those pauses the longest, where the process is busy: at `busyMs` of delay. */
+  longestPauseMs: 750,
+  longestUsagePauseMs: 5_000,
+  busyMs: 10,
   /** Inserts at once. */
   inserts: 2,
   /** Records in which a repeated event is recognised: at least this many before it, in its partition. */

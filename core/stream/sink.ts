@@ -58,7 +58,7 @@ export function startSink(deps: DeliverDeps) {
     entry.busy = true
     const backoff = entry.failures === 0 ? 0 : Math.min(100 * 2 ** entry.failures, maxBackoffMs)
     // No longer than that, also where the clock was set back.
-    const pauseMs = streamOf(entry.topic).stream === '_requests' ? limits.usagePauseMs : limits.pauseMs
+    const pauseMs = pauseOf(entry)
     const pause = Math.min(pauseMs, entry.lastInsertAt + pauseMs - Date.now())
     sleep(Math.max(limits.lingerMs, pause, backoff), undefined, { signal: stopped.signal }).then(
       () => {
@@ -66,6 +66,15 @@ export function startSink(deps: DeliverDeps) {
       },
       () => (entry.busy = false),
     )
+  }
+
+  function pauseOf({ topic }: Entry): number {
+    const busy = Math.min(1, (deps.delayMs?.() ?? 0) / limits.busyMs)
+    const [least, most] =
+      streamOf(topic).stream === '_requests'
+        ? [limits.usagePauseMs, limits.longestUsagePauseMs]
+        : [limits.pauseMs, limits.longestPauseMs]
+    return least + busy * (most - least)
   }
 
   function enqueue(entry: Entry): void {

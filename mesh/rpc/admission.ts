@@ -29,7 +29,7 @@ export interface Admission {
 export function createAdmission(now: () => number, delayMs: () => number): Admission {
   const shares = new Map<string, number>()
   let running = 0
-  let limit: number = bounds.maxInFlight
+  let limit: number = policy.first
   let overloadedAt = Number.NEGATIVE_INFINITY
   /** When it was last made larger for the calm that there was. */
   let calmAt = Number.NEGATIVE_INFINITY
@@ -37,6 +37,11 @@ export function createAdmission(now: () => number, delayMs: () => number): Admis
   /** A clock that was set back only makes it calm later. */
   function grow(at: number): void {
     if (limit >= bounds.maxInFlight) return
+    // Nothing is known of what was not tried.
+    if (running < limit / 2) {
+      calmAt = at
+      return
+    }
     const calmMs = Math.abs(at - Math.max(overloadedAt, calmAt))
     if (calmMs < policy.calmMs) return
     limit = Math.min(bounds.maxInFlight, limit * 2 ** Math.floor(calmMs / policy.calmMs))
@@ -45,7 +50,7 @@ export function createAdmission(now: () => number, delayMs: () => number): Admis
 
   function admits({ share, priority }: Entry): boolean {
     if (priority === 'health' || priority === 'control') return true
-    if (delayMs() / shedding[priority].delayMs - 1 > Math.random()) return false
+    if (running >= policy.least && delayMs() / shedding[priority].delayMs - 1 > Math.random()) return false
     if (priority === 'batch') return running < limit * policy.batchShare
     if (running < limit) return true
     const own = shares.get(share) ?? 0

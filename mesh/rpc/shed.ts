@@ -1,5 +1,5 @@
 import { Failure } from '../errors.ts'
-import { policyOf, shedding } from '../policy.ts'
+import { admission, policyOf, shedding } from '../policy.ts'
 import type { Call, Interceptor } from './call.ts'
 
 export interface Load {
@@ -25,7 +25,9 @@ export function createShedder({ delayMs, random = Math.random }: Load): Shedder 
     const { priority } = policyOf(call.method)
     if (priority === 'health') return 0
     const bounds = shedding[priority]
-    return Math.max(delayMs() / bounds.delayMs, running.size / bounds.calls)
+    // A few are no crowd: where they wait, it is for one another.
+    const delay = running.size < admission.least ? 0 : delayMs() / bounds.delayMs
+    return Math.max(delay, running.size / bounds.calls)
   }
 
   return {

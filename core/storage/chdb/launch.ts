@@ -1,6 +1,7 @@
 /** Starts the warehouse's process once, and says when and why it ended. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
@@ -19,6 +20,8 @@ export interface Running {
   stop(timeoutMs: number): void
 }
 
+/** Whoever passes requests on goes before whoever computes answers. */
+const niceness = 5
 const startTimeoutMs = 60_000
 const heartbeatMs = 1000
 /** How long it may be silent. Its own loop does nothing that takes long; its queries run on other threads. */
@@ -38,6 +41,7 @@ export async function launch(
       UV_THREADPOOL_SIZE: String(options.readSlots + options.writeSlots + 4),
     },
   })
+  if (child.pid !== undefined) setPriority(child.pid, niceness)
   createInterface({ input: child.stderr! }).on('line', (line) => log.warn({ pid: child.pid }, line.slice(0, 1000)))
   let reason: string | undefined
   let heardAt = performance.now()

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Failure } from '#mesh/errors.ts'
 import { admission as policy, breaker as bounds, policyOf, type Priority, shedding } from '#mesh/policy.ts'
 import { createBreaker } from '#mesh/rpc/breaker.ts'
+import type { Interceptor } from '#mesh/rpc/call.ts'
 import { OpenCall } from '#mesh/rpc/run.ts'
 import { createShedder } from '#mesh/rpc/shed.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
@@ -27,12 +28,18 @@ describe('a server that has too much to do', () => {
     batch: IngestService.method.readUsage,
   }
 
+  /** As many under way as make a crowd. */
+  function crowd({ begin }: Interceptor): void {
+    for (let i = 0; i < policy.least; i++) void begin?.(new OpenCall(methods.health, new Map()))
+  }
+
   /** Of a hundred calls of each priority, how many were refused. */
   function refused(delayMs: number): Record<string, number> {
     const counts: Record<string, number> = {}
     for (const [priority, method] of Object.entries(methods)) {
       let draw = 0
       const { interceptor } = createShedder({ delayMs: () => delayMs, random: () => (draw++ % 100) / 100 })
+      crowd(interceptor)
       counts[priority] = 0
       for (let i = 0; i < 100; i++) {
         if (failureOf(() => interceptor.begin?.(new OpenCall(method, new Map())))) counts[priority]++
@@ -52,6 +59,9 @@ describe('a server that has too much to do', () => {
 
   test('refuses with 503 and a time to wait that differs from caller to caller', () => {
     const { interceptor } = createShedder({ delayMs: () => 10_000 })
+    const few = new OpenCall(methods.interactive, new Map())
+    expect(failureOf(() => interceptor.begin?.(few))).toBeUndefined()
+    crowd(interceptor)
     const waits = Array.from({ length: 50 }, () => {
       const failure = failureOf(() => interceptor.begin?.(new OpenCall(methods.interactive, new Map())))
       expect(failure).toMatchObject({ problem: 'limit.overload', status: 503, retryable: true })
@@ -92,7 +102,7 @@ describe('a caller of a service that says it has too much to do', () => {
 
   test('lets less be under way, and more again once it is calm', () => {
     const { clock, breaker, enter, refuse } = onClock()
-    expect(breaker.limit).toBe(bounds.maxInFlight)
+    expect(breaker.limit).toBe(policy.first)
     const passes = Array.from({ length: 98 }, () => enter('a'))
     const late = enter('a')
     refuse('a')
@@ -103,8 +113,14 @@ describe('a caller of a service that says it has too much to do', () => {
     expect(() => enter('a')).toThrowError(expect.objectContaining({ problem: 'limit.overload' }) as Failure)
     expect(breaker.open).toBe(false)
     for (const pass of passes) pass.leave()
+    // Calm that nobody made use of says nothing.
     clock.now += 4 * policy.calmMs
     enter('a').leave()
+    expect(breaker.limit).toBe(100 * policy.decrease)
+    const half = Array.from({ length: 50 }, () => enter('a'))
+    clock.now += 4 * policy.calmMs
+    enter('a').leave()
+    for (const pass of half) pass.leave()
     expect(breaker.limit).toBe(bounds.maxInFlight)
   })
 
@@ -158,6 +174,8 @@ test('usage and refusals are not given up, because they would be lost', () => {
 test('a caller that is too busy itself gives up what is for somebody, and goes on with control', () => {
   const busy = createBreaker(Date.now, undefined, () => 2 * shedding.interactive.delayMs)
   const enter = (priority: Priority) => failureOf(() => busy.enter(0, Date.now() + 1_000, { share: 'a', priority }))
+  // A few are no crowd.
+  for (let i = 0; i < policy.least; i++) expect(enter('interactive')).toBeUndefined()
   expect([enter('batch')?.problem, enter('interactive')?.problem]).toEqual(['limit.overload', 'limit.overload'])
   expect([enter('control'), enter('health')]).toEqual([undefined, undefined])
 })
