@@ -1,9 +1,6 @@
-import { createServer } from 'node:http'
-import { create } from '@bufbuild/protobuf'
-import { expect, onTestFinished, test } from 'vitest'
-import { Failure } from '#mesh/errors.ts'
-import { mount } from '#mesh/rpc/mount.ts'
-import { grpcWebHandler } from '#mesh/rpc/node/web.ts'
+import { create, toBinary } from '@bufbuild/protobuf'
+import { expect, test } from 'vitest'
+import { encodeFrame, encodeTrailers } from '#mesh/rpc/frames.ts'
 import { connectWeb } from '#mesh/rpc/web.ts'
 import {
   QueryService,
@@ -13,56 +10,51 @@ import {
   ResultTailSchema,
 } from '#proto/edgewise/query/v1/query_pb.ts'
 import { collect, heldBytes } from '../../../edge/cache/collect.ts'
-import { listen } from '../../mesh/rpc/every-transport.ts'
-import { services } from '../../mesh/rpc/services.ts'
 
-const piece = (value: ResultChunk['piece']): ResultChunk => create(ResultChunkSchema, { piece: value })
+const message = (piece: ResultChunk['piece']): Uint8Array<ArrayBuffer> =>
+  encodeFrame(0, toBinary(ResultChunkSchema, create(ResultChunkSchema, { piece })))
+const trailers = (status: number): Uint8Array<ArrayBuffer> => encodeTrailers([['grpc-status', String(status)]])
 
-test('an answer is read to its end, whole, streamed or failed, so that its connection can serve the next one', async () => {
-  const { query } = services({
-    query: {
-      async *runSql({ sql }) {
-        if (sql === 'fails') throw new Failure('query.syntax', 'It is no query.')
-        yield piece({ case: 'head', value: create(ResultHeadSchema) })
-        yield piece({ case: 'body', value: new Uint8Array(sql === 'large' ? heldBytes + 1 : 10) })
-        yield piece({ case: 'tail', value: create(ResultTailSchema) })
-      },
-    },
-  })
-  const server = createServer(grpcWebHandler({ services: [mount(QueryService, query)], interceptors: [] }))
-  let cutOff = 0
-  const client = connectWeb(QueryService, {
-    url: await listen(server),
-    async fetch(url, init) {
-      const response = await fetch(url, init)
-      const reader = response.body!.getReader()
-      const body = new ReadableStream<Uint8Array>(
-        {
-          async pull(controller) {
-            const { done, value } = await reader.read()
-            if (done) controller.close()
-            else controller.enqueue(value)
-          },
-          cancel(reason) {
-            cutOff++
-            return reader.cancel(reason)
-          },
+const answers: Readonly<Record<string, readonly Uint8Array<ArrayBuffer>[]>> = {
+  small: result(10),
+  large: result(heldBytes + 1),
+  fails: [trailers(3)],
+}
+
+function result(bytes: number): readonly Uint8Array<ArrayBuffer>[] {
+  return [
+    message({ case: 'head', value: create(ResultHeadSchema) }),
+    message({ case: 'body', value: new Uint8Array(bytes) }),
+    message({ case: 'tail', value: create(ResultTailSchema) }),
+    trailers(0),
+  ]
+}
+
+test.each(Object.entries(answers))(
+  'a %s answer is read to its end, so that its connection can serve the next one',
+  async (name, frames) => {
+    let sent = 0
+    let ended = false
+    const body = new ReadableStream<Uint8Array>(
+      {
+        pull(controller) {
+          const next = frames[sent++]
+          if (next !== undefined) return controller.enqueue(next)
+          ended = true
+          controller.close()
         },
-        { highWaterMark: 0 },
-      )
-      return new Response(body, response)
-    },
-  })
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-
-  const small = await collect(client.runSql({ sql: 'small' }))
-  expect(small).toMatchObject({ whole: true })
-  const large = await collect(client.runSql({ sql: 'large' }))
-  if (large.whole) throw new Error('It was not to be held back.')
-  expect((await new Response(large.body).arrayBuffer()).byteLength).toBe(heldBytes + 1)
-  await expect(collect(client.runSql({ sql: 'fails' }))).rejects.toThrowError('It is no query.')
-  expect(cutOff).toBe(0)
-})
+      },
+      { highWaterMark: 0 },
+    )
+    const client = connectWeb(QueryService, { url: 'http://core', fetch: () => Promise.resolve(new Response(body)) })
+    const collecting = collect(client.runSql({ sql: 'SELECT 1' }))
+    if (name === 'fails') await expect(collecting).rejects.toThrowError()
+    else {
+      const collected = await collecting
+      expect(collected.whole).toBe(name === 'small')
+      const bytes = collected.whole ? collected.body : await new Response(collected.body).arrayBuffer()
+      expect(bytes.byteLength).toBe(name === 'small' ? 10 : heldBytes + 1)
+    }
+    expect(ended).toBe(true)
+  },
+)
