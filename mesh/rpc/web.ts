@@ -1,11 +1,12 @@
 import { type DescMethod, type DescService, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
 import { base64Decode } from '@bufbuild/protobuf/wire'
 import { codes, Failure } from '../errors.ts'
-import { breaker as breakerPolicy, policyOf, retries, timeoutOf } from '../policy.ts'
-import { type Breaker, createBreaker, type Pass } from './breaker.ts'
+import { policyOf, retries, timeoutOf } from '../policy.ts'
+import { type Breaker, createBreaker } from './breaker.ts'
 import type { CallOptions, Client } from './call.ts'
 import { answerUnreadable, checkRequestSize, makeClient, type Metadata, metadataOf } from './client.ts'
 import { decodeTrailers, encodeFrame, frameParser, trailersFlag } from './frames.ts'
+import { type Guard, unavailable, watch } from './guard.ts'
 import { pathOf } from './mount.ts'
 import { detailsKey, fromStatus } from './problem.ts'
 import { backoffMs, createRetryBudget } from './retry.ts'
@@ -32,9 +33,6 @@ export interface WebRequest {
 
 /** Trailers are some header lines and a bounded problem; more than this is no peer of ours. */
 const maxTrailerBytes = 64 << 10
-
-/** The server keeps the same deadline and knows better what it was doing: its words are waited for this long. */
-const serverGraceMs = 25
 
 /** A client over gRPC-Web and `fetch`: Web APIs only, so it runs in a Worker, in a browser and in Node. */
 export function connectWeb<S extends DescService>(
@@ -200,81 +198,6 @@ function fromHttpStatus(status: number): Failure {
   if (status === 413) return new Failure('request.too_large', 'The request is too large.', { cause })
   if (status === 429 || (status >= 502 && status <= 504)) return unavailable(cause)
   return new Failure('internal.error', 'An unexpected error occurred.', { cause })
-}
-
-function unavailable(cause: unknown): Failure {
-  return new Failure('core.unavailable', 'The core does not answer.', { cause })
-}
-
-interface Guard {
-  readonly signal: AbortSignal
-  leftMs(): number
-  /** The work, failing with the reason of the abort, or as unavailable if it fails by itself. */
-  during<T>(work: Promise<T>): Promise<T>
-  heard(): void
-  /** With what it failed of, if it did. */
-  release(failure?: Failure): void
-}
-
-/** One signal for the deadline and the caller's own signal, and the attempt's place in the breaker. */
-function watch(deadline: number, caller: AbortSignal | undefined, pass: Pass): Guard {
-  const startedAt = Date.now()
-  let heard = false
-  const controller = new AbortController()
-  const leave = (): void => {
-    if (caller !== undefined) controller.abort(abortReason(caller))
-  }
-  if (caller?.aborted === true) leave()
-  caller?.addEventListener('abort', leave, { once: true })
-  const leftMs = (): number => Math.max(0, Math.ceil(deadline - Date.now()))
-  const passed = (): void =>
-    controller.abort(new Failure('limit.deadline', 'The deadline passed before the answer came.'))
-  if (leftMs() === 0) passed()
-  const timer = setTimeout(passed, leftMs() + serverGraceMs)
-  return {
-    signal: controller.signal,
-    leftMs,
-    async during(work) {
-      try {
-        return await unlessAborted(controller.signal, work)
-      } catch (cause) {
-        throw controller.signal.aborted ? abortReason(controller.signal) : unavailable(cause)
-      }
-    },
-    heard() {
-      if (!heard) pass.heard()
-      heard = true
-    },
-    release(failure) {
-      clearTimeout(timer)
-      caller?.removeEventListener('abort', leave)
-      pass.leave({
-        lost: !heard && failure !== undefined && isSilence(failure, deadline - startedAt),
-        overloaded: failure?.problem === 'limit.overload' || failure?.problem === 'limit.queue_full',
-      })
-    },
-  }
-}
-
-/** Whether a failure of which nothing was received is the service's doing. */
-function isSilence({ problem }: Failure, waitMs: number): boolean {
-  if (problem === 'limit.deadline') return waitMs >= breakerPolicy.shortestWaitMs
-  return problem === 'core.unavailable'
-}
-
-/** Settles with the work or with the abort, whichever is first: also where `fetch` does not heed its signal. */
-async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  let abort: () => void = () => undefined
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => reject(abortReason(signal))
-  })
-  if (signal.aborted) abort()
-  signal.addEventListener('abort', abort, { once: true })
-  try {
-    return await Promise.race([work, aborted])
-  } finally {
-    signal.removeEventListener('abort', abort)
-  }
 }
 
 async function pause(deadline: number, count: number, signal: AbortSignal | undefined): Promise<void> {
