@@ -1,5 +1,6 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Model, Prediction } from '#mesh/inference/model.ts'
+import type { Served } from '#mesh/inference/served-log.ts'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
@@ -8,6 +9,11 @@ import type { LoadedModels } from './loaded-models.ts'
 
 export interface PredictDeps extends Pick<ModelDeps, 'db' | 'limits'> {
   readonly loaded: LoadedModels
+}
+
+/** Records what was served. */
+export interface Recording {
+  readonly record: (served: Served) => void
 }
 
 export interface PredictInput {
@@ -19,16 +25,28 @@ export interface PredictInput {
   readonly explain: boolean
   /** Whom it is for; else the caller. */
   readonly subject?: string
+  /** Whoever asks records what is answered. */
+  readonly recorded?: boolean
 }
 
 /** Answers for rows, in the core. */
 export async function predict(
-  deps: PredictDeps,
+  deps: PredictDeps & Recording,
   ctx: Context,
-  { name, version, rows, explain, subject = ctx.actor.subject || ctx.actor.id }: PredictInput,
+  { name, version, rows, explain, subject = ctx.actor.subject || ctx.actor.id, recorded = false }: PredictInput,
 ): Promise<Prediction & { readonly served: ServedVersion }> {
   const served = armOf(await getServing(deps, ctx, { name, version }), subject)
-  return { ...(await predictWith(deps, served, { rows, explain })), served }
+  const said = await predictWith(deps, served, { rows, explain })
+  if (!recorded) deps.record(servedBy(ctx, served, { rows, answers: said.answers, subject }))
+  return { ...said, served }
+}
+
+function servedBy(
+  { actor: { workspace }, requestId }: Context,
+  { version: { name: model, version }, arm, recordShare: share }: ServedVersion,
+  asked: Pick<Served, 'rows' | 'answers' | 'subject'>,
+): Served {
+  return { ...asked, workspace, requestId, model, version, arm: arm ?? '', placement: 'core', share }
 }
 
 /** What a version that the caller may predict with says of rows. */
