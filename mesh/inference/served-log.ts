@@ -103,8 +103,6 @@ export function createServedLog({ write, now, sleep, onDropped, random = Math.ra
   }
 }
 
-export type ServedLog = ReturnType<typeof createServedLog>
-
 function lengthOf({ features, answer }: ServedRow): number {
   return features.length + answer.length
 }
