@@ -111,7 +111,8 @@ export function systemTablesSql(workspace: string): readonly string[] {
         (column) =>
           `ALTER TABLE ${quoteName(workspace)}.${quoteName(name)} ADD COLUMN IF NOT EXISTS ${quoteName(column)} ${columns[column]}`,
       ),
-      maskedViewSql(workspace, name, list, 'CREATE VIEW IF NOT EXISTS'),
+      // A view has the columns of the day that it was made.
+      maskedViewSql(workspace, name, list, later.length > 0 ? 'CREATE OR REPLACE VIEW' : 'CREATE VIEW IF NOT EXISTS'),
     ]
   })
 }
