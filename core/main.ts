@@ -95,6 +95,7 @@ async function start(env: Env) {
     limits: limits.query,
     budgets,
     statements: (ctx, sql, params) => domains.model.answerSql(ctx, sql, params),
+    served: (ctx, model) => domains.model.servedTable(ctx, model),
   })
   const jobs = await openJobs({ db: control.jobs, backend: 'pglite', log: log.child({ domain: 'jobs' }) })
   const domains = {
@@ -143,6 +144,9 @@ async function start(env: Env) {
       objects: openObjectFolder(directory.at('objects')),
       jobs,
       reading: query,
+      appendPredictions: (workspace, rows): Promise<void> => domains.ingest.appendPredictions(workspace, rows),
+      onServedDropped: metrics.counter('edgewise_predictions_dropped_total', 'Served here and not recorded.'),
+      onShadowSkipped: metrics.counter('edgewise_shadow_skipped_total', 'Rows recorded without their shadow.'),
       log: log.child({ domain: 'model' }),
       limits: limits.model,
       now: Date.now,
@@ -222,6 +226,7 @@ async function start(env: Env) {
       clearInterval(rollouts)
       loopDelay.stop()
       await server.close()
+      await domains.model.close()
       await jobs.close()
       await domains.audit.close()
       await stream.close()

@@ -6,6 +6,7 @@ import { createDescriptions } from './cache/descriptions.ts'
 import { createFlights } from './cache/flights.ts'
 import { createFeed } from './changes/feed.ts'
 import type { Ort } from '#mesh/inference/ort.ts'
+import { createServedLog } from '#mesh/inference/served-log.ts'
 import { Change_Kind } from '#proto/edgewise/config/v1/config_pb.ts'
 import { type Background, type Core, connectCore } from './core.ts'
 import type { Env, Settings } from './env.ts'
@@ -107,6 +108,12 @@ export function assemble(ports: Ports) {
     servings: createServings({ model: core.model, feed }),
     models: createModels({ load: loadArtefact(core.model), openOrt, now }),
     resolutions: createResolutions(),
+    served: createServedLog({
+      write: (predictions) => core.model.writePredictions({ predictions: [...predictions] }),
+      now,
+      sleep,
+      onDropped: (count) => metrics.count('predictions_dropped', count),
+    }),
     requestId: createRequestIds(ports.random),
     refusals: createRefusals({
       audit: core.audit,

@@ -130,6 +130,8 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     methods: {
       predict: { priority: 'interactive' },
       getArtefact: { priority: 'interactive' },
+      // A sample: what is lost of it is counted.
+      writePredictions: { priority: 'batch' },
     },
   }),
   ...service(GRPCInferenceService, {

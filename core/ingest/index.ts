@@ -1,6 +1,7 @@
 import type { Service } from '#mesh/rpc/call.ts'
 import type { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { createAnswers } from './answers.ts'
+import { appendPredictions } from './append-predictions.ts'
 import type { Deps, IngestOptions } from './deps.ts'
 import { createInflate } from './inflate.ts'
 import { createLocks } from './locks.ts'
@@ -17,6 +18,8 @@ export const migrations = { domain: 'ingest', folder: new URL('./migrations', im
 
 export interface Ingest {
   readonly service: Service<typeof IngestService>
+  /** Makes what models answered durable: rows of `_predictions` as JSON. */
+  appendPredictions(workspace: string, rows: readonly string[]): Promise<void>
   /** Gives streams that were made before there were masks theirs. Called before anybody is answered. */
   maskStreams(): Promise<void>
   /** Forgets answers that no Idempotency-Key can ask for any more. Called on a schedule. */
@@ -33,5 +36,10 @@ export function createIngest(options: IngestOptions): Ingest {
     inflate: createInflate(locks, options.limits.maxInflating),
     room: createRoom(options.limits.maxInFlightBytes),
   }
-  return { service: ingestService(deps), maskStreams: () => maskStreams(options), prune: deps.answers.prune }
+  return {
+    service: ingestService(deps),
+    appendPredictions: (workspace, rows) => appendPredictions(deps, workspace, rows),
+    maskStreams: () => maskStreams(options),
+    prune: deps.answers.prune,
+  }
 }

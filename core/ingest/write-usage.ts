@@ -21,6 +21,7 @@ export interface UsageEvent {
   readonly rowsRead: bigint
   readonly bytesRead: bigint
   readonly events: bigint
+  readonly version: number
 }
 
 const maxTextLength = 200
@@ -73,5 +74,6 @@ function rowOf(event: UsageEvent): string {
     rows_read: Number(event.rowsRead),
     bytes_read: Number(event.bytesRead),
     events: Number(event.events),
+    version: event.version,
   })
 }

@@ -25,6 +25,12 @@ export interface ModelDeps {
   readonly objects: Objects
   readonly jobs: Jobs
   readonly reading: Reading
+  /** Makes rows of a workspace's `_predictions` durable, each as JSON. */
+  readonly appendPredictions: (workspace: string, rows: readonly string[]) => Promise<void>
+  /** Predictions that were served here could not be recorded. */
+  readonly onServedDropped: (count: number) => void
+  /** Rows were recorded without what the version in the shadow says of them. */
+  readonly onShadowSkipped: (count: number) => void
   readonly log: Logger
   readonly limits: ModelLimits
   /** Milliseconds since 1970. */

@@ -3,6 +3,7 @@ import { type Answer, answerOf } from './answer.ts'
 import type { ModelDeps } from './deps.ts'
 import { getModel, noModel } from './names.ts'
 import { shownRollouts } from './rollout.ts'
+import { shadowReport } from './shadow-report.ts'
 import type { PredictionCard } from './train/card.ts'
 import type { DescribeModel, ShowModels } from './statements/statement.ts'
 import {
@@ -52,7 +53,7 @@ export async function showModels({ db }: Pick<ModelDeps, 'db'>, ctx: Context, { 
 
 /** DESCRIBE MODEL: one aspect of the live version, or of the one that is named, or else of the newest. */
 export async function describeModel(
-  deps: Pick<ModelDeps, 'db'>,
+  deps: Pick<ModelDeps, 'db' | 'reading'>,
   ctx: Context,
   { model: { name, version }, aspect }: DescribeModel,
 ): Promise<Answer> {
@@ -64,6 +65,7 @@ export async function describeModel(
   const found = await findVersion(db, workspace, name, wanted)
   if (found === undefined) throw noModel(name, wanted)
   if (aspect === 'rollouts') return shownRollouts(await listRollouts(db, workspace, name, maxShown))
+  if (aspect === 'shadow') return shadowReport(deps, ctx, name)
   if (aspect === 'jobs') return jobsOf(deps, workspace, name)
   if (aspect === 'info') return infoOf(model, found, await listVersions(db, workspace, name, { limit: maxShown }))
   const card = found.card ?? {}
@@ -127,7 +129,7 @@ function featuresOf(card: CardLike): Answer {
   return answerOf({ column: 'String', used: 'Bool', importance: 'Nullable(Float64)', note: 'String' }, rows)
 }
 
-function infoOf({ live, everyMs }: ModelRow, version: VersionRow, versions: readonly VersionRow[]): Answer {
+function infoOf({ live, everyMs, logShare }: ModelRow, version: VersionRow, versions: readonly VersionRow[]): Answer {
   const { definition, card } = version
   const properties: Readonly<Record<string, unknown>> = {
     name: version.name,
@@ -140,6 +142,7 @@ function infoOf({ live, everyMs }: ModelRow, version: VersionRow, versions: read
     sql: definition.sql.trim(),
     options: JSON.stringify(definition.options),
     every: everyMs === null ? undefined : `${everyMs / 60_000} minutes`,
+    log: logShare,
     rows: card?.['rows'],
     beats_baseline: version.beatsBaseline,
     sha256: version.sha256,

@@ -23,11 +23,11 @@ import {
 } from '#proto/inference/inference_pb.ts'
 import { contextOf } from '../context.ts'
 import { findSignature, infer } from './infer.ts'
-import type { PredictDeps } from './predict.ts'
+import type { PredictDeps, Recording } from './predict.ts'
 import { provenance } from './serve.ts'
 
 /** The Open Inference Protocol over gRPC, so that clients of KServe and Triton work. */
-export function inferenceService(deps: PredictDeps): Service<typeof GRPCInferenceService> {
+export function inferenceService(deps: PredictDeps & Recording): Service<typeof GRPCInferenceService> {
   return {
     serverLive: async () => create(ServerLiveResponseSchema, { live: true }),
     // One that drains takes no calls, so nobody is told that it is not.

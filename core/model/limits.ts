@@ -24,6 +24,10 @@ export const modelLimits = {
   maxEvaluatedBytes: 256 * 1024 ** 2,
   /** Length of a statement. */
   maxSqlBytes: 256 * 1024,
+  /** Predictions of one call of an edge that records them. */
+  maxServed: 1_000,
+  /** Rows that versions in the shadow are scored on at once, in this process; of more, some are recorded without. */
+  maxShadowed: 4_000,
   /** Models that are held ready to predict in the core. */
   maxLoaded: 16,
 } as const

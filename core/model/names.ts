@@ -45,19 +45,21 @@ export async function getModel(db: ControlDb, workspace: string, name: string): 
       })
 }
 
-/** A version that can predict; 0 is the live one. */
-export async function getReadyVersion(
+export type ReadyVersion = VersionRow & { readonly sha256: string; readonly bytes: number }
+
+/** A version that can predict, and its model; 0 is the live one. */
+export async function getReady(
   db: ControlDb,
   workspace: string,
   name: string,
   version: number,
-): Promise<VersionRow & { readonly sha256: string; readonly bytes: number }> {
+): Promise<{ readonly model: ModelRow; readonly version: ReadyVersion }> {
   const model = await getModel(db, workspace, name)
   const wanted = version === 0 ? model.live : version
   const found = wanted === null ? undefined : await findVersion(db, workspace, name, wanted)
   if (found === undefined && version !== 0) throw noModel(name, version)
   if (found?.status !== 'ready' || found.sha256 === null || found.bytes === null) throw notReady(model, found)
-  return { ...found, sha256: found.sha256, bytes: found.bytes }
+  return { model, version: { ...found, sha256: found.sha256, bytes: found.bytes } }
 }
 
 function notReady(model: ModelRow, version: VersionRow | undefined): Failure {

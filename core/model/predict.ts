@@ -1,5 +1,6 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Model, Prediction } from '#mesh/inference/model.ts'
+import type { Served } from '#mesh/inference/served-log.ts'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
@@ -8,6 +9,11 @@ import type { LoadedModels } from './loaded-models.ts'
 
 export interface PredictDeps extends Pick<ModelDeps, 'db' | 'limits'> {
   readonly loaded: LoadedModels
+}
+
+/** Records what was served. */
+export interface Recording {
+  readonly record: (served: Served) => void
 }
 
 export interface PredictInput {
@@ -19,23 +25,54 @@ export interface PredictInput {
   readonly explain: boolean
   /** Whom it is for; else the caller. */
   readonly subject?: string
+  /** Whoever asks records what is answered. */
+  readonly recorded?: boolean
 }
 
 /** Answers for rows, in the core. */
 export async function predict(
-  deps: PredictDeps,
+  deps: PredictDeps & Recording,
   ctx: Context,
-  { rows, explain, ...which }: PredictInput,
+  { rows, explain, recorded = false, ...which }: PredictInput,
 ): Promise<Prediction & { readonly served: ServedVersion }> {
   const served = await findArm(deps, ctx, which)
-  return { ...(await predictWith(deps, served, { rows, explain })), served }
+  const said = await predictWith(deps, served, { rows, explain })
+  if (!recorded) record(deps, ctx, served, { ...which, rows, answers: said.answers })
+  return { ...said, served }
+}
+
+/** That it was served, and by which version. */
+export function record(
+  deps: Recording,
+  ctx: Context,
+  { version: { name: model, version }, arm, recordShare: share }: ServedVersion,
+  { rows, answers, subject = subjectOf(ctx) }: Pick<Served, 'rows' | 'answers'> & Pick<PredictInput, 'subject'>,
+): void {
+  const { requestId, actor } = ctx
+  const { workspace } = actor
+  deps.record({
+    rows,
+    answers,
+    subject,
+    workspace,
+    requestId,
+    model,
+    version,
+    arm: arm ?? '',
+    placement: 'core',
+    share,
+  })
+}
+
+function subjectOf({ actor: { subject, id } }: Context): string {
+  return subject || id
 }
 
 /** The version that answers for a subject, or else the caller. */
 export async function findArm(
   deps: Pick<PredictDeps, 'db' | 'limits'>,
   ctx: Context,
-  { name, version, subject = ctx.actor.subject || ctx.actor.id }: Pick<PredictInput, 'name' | 'version' | 'subject'>,
+  { name, version, subject = subjectOf(ctx) }: Pick<PredictInput, 'name' | 'version' | 'subject'>,
 ): Promise<ServedVersion> {
   return armOf(await getServing(deps, ctx, { name, version }), subject)
 }

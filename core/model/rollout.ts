@@ -7,25 +7,31 @@ import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import { type Answer, answerOf } from './answer.ts'
 import type { ModelDeps } from './deps.ts'
-import { getReadyVersion, noModel } from './names.ts'
+import { getReady, noModel } from './names.ts'
+import { refuseSeries } from './serve.ts'
 import type { ChangeRollout, CreateRollout } from './statements/statement.ts'
 import { findRollout, insertRollout, lockModel, type RolloutRow, updateRollout } from './store.ts'
 
-/** Begins to give a version the traffic: the first step at once, each next one after a while, if the gate lets it. */
+/**
+ * Begins to give a version the traffic: the first step at once, each next one after a while, if the gate lets it. Or to
+ * score it in the shadow of the live one, which a rollout may follow.
+ */
 export async function createRollout(deps: ModelDeps, ctx: Context, statement: CreateRollout): Promise<Answer> {
-  const { version, steps, everyMs, gate } = statement
+  const { version, steps, everyMs, gate, shadow = null } = statement
   const { name } = statement.model
   authorise(ctx, 'models:write', name)
-  if (statement.shadow) throw noShadow()
   const { workspace } = ctx.actor
-  await getReadyVersion(deps.db, workspace, name, version)
+  const ready = await getReady(deps.db, workspace, name, version)
+  if (shadow !== null) refuseSeries(ready)
   if (gate !== undefined) await deps.reading.describeSql(ctx, gate.sql)
   const now = new Date(deps.now())
   const rollout = await deps.db.transaction(async (tx) => {
     const model = await lockModel(tx, workspace, name)
     if (model === undefined) throw noModel(name)
     if (model.live === null || model.live === version) throw nothingToRollOut(name, version, model.live)
-    if ((await findRollout(tx, workspace, name)) !== undefined) throw underWay(name)
+    const before = await findRollout(tx, workspace, name)
+    if (before !== undefined && (before.shadow === null || shadow !== null)) throw underWay(name)
+    if (before !== undefined) await updateRollout(tx, before.id, followed(now.getTime(), 'a rollout follows it'))
     const row: RolloutRow = {
       id: `rol_${randomUUID().replaceAll('-', '')}`,
       workspace,
@@ -36,6 +42,7 @@ export async function createRollout(deps: ModelDeps, ctx: Context, statement: Cr
       steps,
       step: 0,
       everyMs,
+      shadow,
       gate: gate?.sql ?? null,
       reason: '',
       failures: 0,
@@ -47,7 +54,8 @@ export async function createRollout(deps: ModelDeps, ctx: Context, statement: Cr
     }
     await insertRollout(tx, row)
     await recordChange(tx, { kind: 'model', workspace, name })
-    const detail = { rollout: row.id, version, base: model.live, percent: steps[0]! }
+    const traffic = shadow === null ? { percent: steps[0]! } : { shadow }
+    const detail = { rollout: row.id, version, base: model.live, ...traffic }
     await record(tx, ctx, { action: 'create_rollout', resource: `model/${name}`, detail })
     return row
   })
@@ -78,6 +86,11 @@ export async function changeRollout(deps: ModelDeps, ctx: Context, { kind, model
   return answerOf(types, [shownRollout(rollout)])
 }
 
+/** How a shadow ends that something else comes after. */
+export function followed(nowMs: number, reason: string) {
+  return { status: 'done', reason, endedAt: new Date(nowMs) } as const
+}
+
 const time = "DateTime64(3, 'UTC')"
 const types = {
   rollout: 'String',
@@ -85,6 +98,7 @@ const types = {
   base: 'UInt32',
   status: 'String',
   percent: 'UInt8',
+  shadow: 'Nullable(Float64)',
   reason: 'String',
   created_at: time,
   step_at: time,
@@ -94,17 +108,24 @@ export function shownRollouts(rollouts: readonly RolloutRow[]): Answer {
   return answerOf(types, rollouts.map(shownRollout))
 }
 
-function shownRollout({ id, version, base, status, steps, step, reason, createdAt, stepAt }: RolloutRow) {
+function shownRollout({ id, version, base, status, steps, step, shadow, reason, createdAt, stepAt }: RolloutRow) {
   return {
     rollout: id,
     version,
     base,
     status,
-    percent: status === 'done' ? 100 : status === 'running' || status === 'paused' ? steps[step] : 0,
+    percent: percentOf({ status, steps, step, shadow }),
+    shadow,
     reason,
     created_at: createdAt.toISOString(),
     step_at: stepAt.toISOString(),
   }
+}
+
+function percentOf({ status, steps, step, shadow }: Pick<RolloutRow, 'status' | 'steps' | 'step' | 'shadow'>): number {
+  if (shadow !== null) return 0
+  if (status === 'done') return 100
+  return status === 'running' || status === 'paused' ? (steps[step] ?? 0) : 0
 }
 
 function nothingToRollOut(name: string, version: number, live: number | null): Failure {
@@ -123,10 +144,4 @@ function underWay(name: string): Failure {
 
 function notUnderWay(name: string): Failure {
   return new Failure('resource.not_found', `No rollout of \`${name}\` is under way.`)
-}
-
-function noShadow(): Failure {
-  return new Failure('query.not_allowed', 'SHADOW is not there yet: no version is scored beside another.', {
-    hint: 'Leave it out; a first step of 1 % tells as much of a version, at a price.',
-  })
 }

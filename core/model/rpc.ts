@@ -16,13 +16,15 @@ import {
   ServingSchema,
   type Version,
   VersionSchema,
+  WritePredictionsResponseSchema,
 } from '#proto/edgewise/model/v1/model_pb.ts'
 import { contextOf } from '../context.ts'
 import { cancelTraining, getJob } from './cancel-training.ts'
 import type { ModelDeps } from './deps.ts'
 import { dropModel } from './drop-model.ts'
 import { modelsPage, oneModel, oneVersion, versionsPage } from './pages.ts'
-import { getSignature, predict, type PredictDeps } from './predict.ts'
+import { getSignature, predict, type PredictDeps, type Recording } from './predict.ts'
+import { type RecordDeps, writePredictions } from './record-predictions.ts'
 import { getArtefact, getServing, provenance, type ServedVersion } from './serve.ts'
 
 type ModelOf = Awaited<ReturnType<typeof oneModel>>
@@ -31,7 +33,7 @@ type JobOf = Awaited<ReturnType<typeof getJob>>
 
 const chunkBytes = 256 * 1024
 
-export function modelService(deps: ModelDeps & PredictDeps): Service<typeof ModelService> {
+export function modelService(deps: ModelDeps & PredictDeps & Recording & RecordDeps): Service<typeof ModelService> {
   return {
     async listModels(request, call) {
       const { rows, nextCursor } = await modelsPage(deps, contextOf(call), request)
@@ -62,8 +64,8 @@ export function modelService(deps: ModelDeps & PredictDeps): Service<typeof Mode
     async cancelJob({ id }, call) {
       return jobMessage(await cancelTraining(deps, contextOf(call), id))
     },
-    async predict({ name, version, rows, explain, subject }, call) {
-      const input = { name, version, rows: rows.map(rowOf), explain, ...(subject !== '' && { subject }) }
+    async predict({ name, version, rows, explain, subject, recorded }, call) {
+      const input = { name, version, rows: rows.map(rowOf), explain, recorded, ...(subject !== '' && { subject }) }
       const { answers, warnings, explanations = [], served } = await predict(deps, contextOf(call), input)
       call.trailers.set('edgewise-model', provenance(served, 'core'))
       return create(PredictResponseSchema, {
@@ -96,16 +98,21 @@ export function modelService(deps: ModelDeps & PredictDeps): Service<typeof Mode
         yield create(ArtefactChunkSchema, { bytes: file.subarray(at, at + chunkBytes) })
       }
     },
+    async writePredictions({ predictions }, call) {
+      await writePredictions(deps, contextOf(call), predictions)
+      return create(WritePredictionsResponseSchema)
+    },
   }
 }
 
-function servingOf({ version, coreOnly }: ServedVersion) {
+function servingOf({ version, coreOnly, recordShare }: ServedVersion) {
   return {
     name: version.name,
     version: version.version,
     sha256: version.sha256,
     bytes: BigInt(version.bytes),
     coreOnly,
+    recordShare,
     fallback: JSON.stringify(version.definition.options.fallback ?? null),
   }
 }

@@ -9,6 +9,7 @@ import { evaluateStatement } from './evaluate-statement.ts'
 import { dropSchedule, retrainModel } from './retrain-model.ts'
 import { changeRollout, createRollout } from './rollout.ts'
 import { setLive } from './set-live.ts'
+import { setLog } from './set-log.ts'
 import type { Started } from './start-training.ts'
 import { parseStatement } from './statements/parse-statement.ts'
 import { inStatement } from './statements/place.ts'
@@ -59,6 +60,11 @@ async function run(deps: ModelDeps, ctx: Context, statement: ModelStatement): Pr
       const live = { name: statement.model.name, version: statement.version }
       await setLive(deps, ctx, live)
       return answerOf({ model: 'String', live: 'UInt32' }, [{ model: live.name, live: live.version }])
+    }
+    case 'set_log': {
+      const { share } = statement
+      await setLog(deps, ctx, { name: statement.model.name, share })
+      return answerOf({ model: 'String', log: 'Float64' }, [{ model: statement.model.name, log: share }])
     }
     case 'cancel_training': {
       const { id, model, version, status } = await cancelTraining(deps, ctx, statement.job)

@@ -1,4 +1,16 @@
-import { bigint, boolean, index, integer, json, jsonb, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core'
+import {
+  bigint,
+  boolean,
+  doublePrecision,
+  index,
+  integer,
+  json,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+} from 'drizzle-orm/pg-core'
 import type { ModelOptions } from './statements/options.ts'
 
 /** What USING said, as JSON can hold it. */
@@ -32,6 +44,8 @@ export const models = pgTable(
     definition: jsonb('definition').$type<ModelDefinition>().notNull(),
     /** Trained anew so often; null: when told to. */
     everyMs: bigint('every_ms', { mode: 'number' }),
+    /** Of the rows that it answers: so many are recorded as they were served. */
+    logShare: doublePrecision('log_share').notNull().default(0),
     createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
   },
   (table) => [primaryKey({ columns: [table.workspace, table.name] })],
@@ -65,7 +79,10 @@ export const versions = pgTable(
 
 export type RolloutStatus = 'running' | 'paused' | 'done' | 'rolled back' | 'aborted'
 
-/** How a version gets the traffic, step by step. A model has one at a time that has not ended. */
+/**
+ * How a version gets the traffic, step by step; or is scored in the shadow of the one that has it. A model has one at a
+ * time that has not ended.
+ */
 export const rollouts = pgTable(
   'model_rollouts',
   {
@@ -80,6 +97,8 @@ export const rollouts = pgTable(
     steps: jsonb('steps').$type<readonly number[]>().notNull(),
     step: integer('step').notNull(),
     everyMs: bigint('every_ms', { mode: 'number' }).notNull(),
+    /** Of the rows that are answered: so many are scored as well, and none is answered by it. Null: it gets traffic. */
+    shadow: doublePrecision('shadow'),
     /** A SELECT whose first value must be true for it to go on. */
     gate: text('gate'),
     /** Why it ended, or what the gate said last. */

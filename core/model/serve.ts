@@ -2,13 +2,15 @@ import { Failure } from '#mesh/errors.ts'
 import { getsCandidate } from '#mesh/inference/arm.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
-import { artefactKey, getReadyVersion } from './names.ts'
-import { findRollout, type VersionRow } from './store.ts'
+import { artefactKey, getReady, type ReadyVersion } from './names.ts'
+import { findRollout } from './store.ts'
 
 export interface ServedVersion {
-  readonly version: VersionRow & { readonly sha256: string; readonly bytes: number }
+  readonly version: ReadyVersion
   /** It predicts in the core only. */
   readonly coreOnly: boolean
+  /** Of the rows that it answers: so many are recorded. */
+  readonly recordShare: number
   /** What some of the subjects get instead, while it is rolled out. */
   readonly candidate?: {
     readonly served: ServedVersion
@@ -30,17 +32,20 @@ export async function getServing(
 ): Promise<ServedVersion> {
   authorise(ctx, 'models:predict', name)
   const { workspace } = ctx.actor
-  const served = servedOf(limits, await getReadyVersion(db, workspace, name, version))
+  const { model, version: found } = await getReady(db, workspace, name, version)
   const rollout = version === 0 ? await findRollout(db, workspace, name) : undefined
-  if (rollout === undefined) return served
-  const candidate = servedOf(limits, await getReadyVersion(db, workspace, name, rollout.version))
+  const recordShare = Math.max(model.logShare, rollout?.status === 'running' ? (rollout.shadow ?? 0) : 0)
+  const served = servedOf(limits, found, recordShare)
+  if (rollout === undefined || rollout.shadow !== null) return served
+  const { version: other } = await getReady(db, workspace, name, rollout.version)
+  const candidate = servedOf(limits, other, recordShare)
   return { ...served, candidate: { served: candidate, rollout: rollout.id, percent: rollout.steps[rollout.step] ?? 0 } }
 }
 
-function servedOf(limits: ModelDeps['limits'], version: ServedVersion['version']): ServedVersion {
+export function servedOf(limits: ModelDeps['limits'], version: ReadyVersion, recordShare = 0): ServedVersion {
   const { placement = 'auto' } = version.definition.options
   const coreOnly = placement === 'core' || version.bytes > limits.maxEdgeBytes || isOfSeries(version.engine)
-  return { version, coreOnly }
+  return { version, coreOnly, recordShare }
 }
 
 /** The version that a subject gets: the same one each time. */
@@ -59,7 +64,7 @@ export function isOfSeries(engine: string | null): engine is 'forecast' | 'anoma
 }
 
 /** Fails where a model answers no rows. */
-export function refuseSeries({ version: { name, engine } }: ServedVersion): void {
+export function refuseSeries({ version: { name, engine } }: Pick<ServedVersion, 'version'>): void {
   if (!isOfSeries(engine)) return
   throw new Failure('request.invalid', `\`${name}\` is of series, and predicts for no rows.`, {
     hint: `Read it in SQL: SELECT * FROM ${name}.`,

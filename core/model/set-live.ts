@@ -3,22 +3,26 @@ import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
-import { getReadyVersion, noModel } from './names.ts'
-import { findRollout, lockModel, upsertModel } from './store.ts'
+import { getReady, noModel } from './names.ts'
+import { followed } from './rollout.ts'
+import { findRollout, lockModel, updateRollout, upsertModel } from './store.ts'
 
 /** Makes a version that is ready the one that predicts. */
 export async function setLive(
-  { db }: ModelDeps,
+  { db, now }: ModelDeps,
   ctx: Context,
   { name, version }: { readonly name: string; readonly version: number },
 ): Promise<void> {
   authorise(ctx, 'models:write', name)
   const { workspace } = ctx.actor
-  await getReadyVersion(db, workspace, name, version)
+  await getReady(db, workspace, name, version)
   await db.transaction(async (tx) => {
     const model = await lockModel(tx, workspace, name)
     if (model === undefined) throw noModel(name)
-    if ((await findRollout(tx, workspace, name)) !== undefined) throw rollingOut(name)
+    const rollout = await findRollout(tx, workspace, name)
+    if (rollout?.shadow === null) throw rollingOut(name)
+    if (rollout !== undefined)
+      await updateRollout(tx, rollout.id, followed(now(), `version ${version} is the live one`))
     await upsertModel(tx, { ...model, live: version })
     await recordChange(tx, { kind: 'model', workspace, name })
     await record(tx, ctx, { action: 'set_live', resource: `model/${name}`, detail: { version, before: model.live } })

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, inArray, isNotNull, like, lt } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, like, lt } from 'drizzle-orm'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
 import { jobs, models, rollouts, versions } from './schema.ts'
 
@@ -203,9 +203,12 @@ export async function listRollouts(db: Db, workspace: string, model: string, lim
     .limit(limit)
 }
 
-/** Of any workspace. */
+/** Of any workspace: those that get traffic. */
 export async function listRunningRollouts(db: Db): Promise<RolloutRow[]> {
-  return db.select().from(rollouts).where(eq(rollouts.status, 'running'))
+  return db
+    .select()
+    .from(rollouts)
+    .where(and(eq(rollouts.status, 'running'), isNull(rollouts.shadow)))
 }
 
 /** Changes one that has not ended; false: it has. */

@@ -118,7 +118,7 @@ async function publish(
       },
     )
     // A version that is no better than a guess predicts only when somebody says so, and an older one never by itself.
-    // While a rollout gives out the traffic, it does.
+    // While a rollout gives out the traffic, or a shadow is compared with the live one, nothing does.
     const rollout = await findRollout(tx, workspace, name)
     const live = beatsBaseline && version > (model.live ?? 0) && rollout === undefined
     if (live) {

@@ -3,13 +3,14 @@ import { Failure } from '#mesh/errors.ts'
 import type { Quota } from '../budgets.ts'
 import type { Context } from '../context.ts'
 import type { ControlDb } from '../storage/control.ts'
-import type { Summary, Warehouse } from '../storage/warehouse.ts'
+import type { Summary } from '../storage/warehouse.ts'
 import { type Charge, charge, type ChargeDeps } from './charge.ts'
 import type { Places } from './concurrency.ts'
 import { queryFailure } from './errors.ts'
 import { filterSettings, isFiltered } from './filters.ts'
 import type { ResultFormat } from './formats.ts'
 import type { Statement } from './gate/gate.ts'
+import type { GateDeps } from './gate/parser.ts'
 import { databaseOf } from './masks.ts'
 import type { Bound } from './params.ts'
 import { suggestStream } from './suggest-stream.ts'
@@ -31,9 +32,8 @@ export type Piece =
   | { readonly kind: 'body'; readonly bytes: Uint8Array }
   | { readonly kind: 'tail'; readonly summary: Summary }
 
-export interface ExecuteDeps extends ChargeDeps {
+export interface ExecuteDeps extends ChargeDeps, GateDeps {
   readonly db: ControlDb
-  readonly warehouse: Warehouse
   readonly places: Places
   readonly log: Logger
 }

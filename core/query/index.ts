@@ -8,6 +8,7 @@ import type { Budgets } from '../budgets.ts'
 import { createPlaces } from './concurrency.ts'
 import type { QueryLimits } from './limits.ts'
 import { createPrices } from './price.ts'
+import type { Served } from './gate/parser.ts'
 import { createPublished } from './published.ts'
 import { queryService } from './rpc.ts'
 import type { Statements } from './run-sql.ts'
@@ -27,6 +28,7 @@ export interface QueryDeps {
   readonly budgets: Budgets
   /** SQL that is not the warehouse's, as that about models. */
   readonly statements?: Statements
+  readonly served?: Served
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -49,16 +51,17 @@ export function createQuery({
   limits,
   budgets,
   statements,
+  served,
   now = Date.now,
 }: QueryDeps): QueryDomain {
-  const published = createPublished({ warehouse, limits })
+  const published = createPublished({ warehouse, limits, served })
   const places = createPlaces(limits)
   const prices = createPrices({ warehouse, now })
-  const deps = { db, warehouse, log, limits, now, published, places, prices, budgets, statements }
+  const deps = { db, warehouse, log, limits, now, published, places, prices, budgets, statements, served }
   return {
     describeSql: (ctx, sql) => describeSql(deps, ctx, sql),
     readRows: (ctx, input) => readRows(deps, ctx, input),
-    selectRows: (ctx, input) => selectRows({ db, warehouse, limits, places }, ctx, input),
+    selectRows: (ctx, input) => selectRows(deps, ctx, input),
     service: queryService(deps),
     holdBack: (workspace) => places.holdBack(workspace),
   }

@@ -4,21 +4,19 @@ import { record } from '../audit/index.ts'
 import { checkName, claimName, recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
-import type { Warehouse } from '../storage/warehouse.ts'
 import type { Places } from './concurrency.ts'
 import { describeResult } from './describe-result.ts'
 import { formatOf } from './formats.ts'
 import { checkSql } from './gate/gate.ts'
+import type { GateDeps } from './gate/parser.ts'
 import { notAllowed } from './gate/refusals.ts'
 import type { QueryLimits } from './limits.ts'
 import { rulesOf, type DeclaredParameter } from './rules.ts'
 import type { QueryColumn, QueryDefinition } from './schema.ts'
 import { deleteVersionsUpTo, findDigest, insertVersion, lockName, setLive, type StoredQuery } from './store.ts'
 
-export interface PutQueryDeps {
+export interface PutQueryDeps extends GateDeps {
   readonly db: ControlDb
-  readonly warehouse: Warehouse
-  readonly limits: QueryLimits
   readonly places: Places
   now(): number
 }

@@ -33,7 +33,7 @@ export interface SelectedRows {
 
 /** Checks a condition as every query is checked, and binds its parameters. Nothing of it runs yet. */
 export async function selectRows(
-  deps: Pick<ExecuteDeps, 'db' | 'warehouse' | 'limits' | 'places'>,
+  deps: Pick<ExecuteDeps, 'db' | 'warehouse' | 'limits' | 'places' | 'served'>,
   ctx: Context,
   input: SelectRowsInput,
 ): Promise<SelectedRows> {

@@ -2,8 +2,14 @@ import { columnSql, hiddenSql, tableSettings } from './ddl.ts'
 import { type MaskedColumn, maskedViewSql } from './masked.ts'
 import { quoteName } from '../storage/quote.ts'
 
-/** Columns of the system's own streams that may hold personal data: of a refused row nothing is known, and the reason may quote it. */
-export const systemPii: ReadonlyMap<string, readonly string[]> = new Map([['_quarantine', ['reason', 'text']]])
+/**
+ * Columns of the system's own streams that may hold personal data: of a refused row nothing is known, and the reason may
+ * quote it; of what a model is asked with and for whom neither.
+ */
+export const systemPii: ReadonlyMap<string, readonly string[]> = new Map([
+  ['_quarantine', ['reason', 'text']],
+  ['_predictions', ['subject', 'features']],
+])
 
 interface SystemTable {
   /** Types by name. */
@@ -45,9 +51,33 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       rows_read: 'UInt64',
       bytes_read: 'UInt64',
       events: 'UInt64',
+      version: 'UInt32',
     },
-    later: ['rows_read', 'bytes_read', 'events'],
+    later: ['rows_read', 'bytes_read', 'events', 'version'],
     engine: 'MergeTree PARTITION BY toYYYYMM(time) ORDER BY time TTL toDateTime(time) + INTERVAL 90 DAY',
+  },
+  /** What models answered, with what they were asked, and what the shadow of a version says of the same. */
+  _predictions: {
+    columns: {
+      time: 'DateTime64(3)',
+      request_id: 'String',
+      row: 'UInt16',
+      subject: 'String',
+      model: 'LowCardinality(String)',
+      version: 'UInt32',
+      arm: 'LowCardinality(String)',
+      placement: 'LowCardinality(String)',
+      features: 'Map(String, String)',
+      prediction: 'String',
+      probability: 'Nullable(Float64)',
+      shadow_version: 'UInt32',
+      shadow_prediction: 'String',
+      shadow_probability: 'Nullable(Float64)',
+      shadow_us: 'Nullable(Float64)',
+      live_us: 'Nullable(Float64)',
+      shadow_error: 'LowCardinality(String)',
+    },
+    engine: 'MergeTree PARTITION BY toYYYYMM(time) ORDER BY (model, time) TTL toDateTime(time) + INTERVAL 90 DAY',
   },
   _audit: {
     columns: {
@@ -81,7 +111,8 @@ export function systemTablesSql(workspace: string): readonly string[] {
         (column) =>
           `ALTER TABLE ${quoteName(workspace)}.${quoteName(name)} ADD COLUMN IF NOT EXISTS ${quoteName(column)} ${columns[column]}`,
       ),
-      maskedViewSql(workspace, name, list, 'CREATE VIEW IF NOT EXISTS'),
+      // A view has the columns of the day that it was made.
+      maskedViewSql(workspace, name, list, later.length > 0 ? 'CREATE OR REPLACE VIEW' : 'CREATE VIEW IF NOT EXISTS'),
     ]
   })
 }

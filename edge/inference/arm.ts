@@ -1,11 +1,20 @@
 import { getsCandidate } from '#mesh/inference/arm.ts'
 import type { Serving } from '#proto/edgewise/model/v1/model_pb.ts'
 
-/** The version that a subject gets, and for whoever asks where an answer came from, which of two it is. */
-export function armOf(serving: Serving, subject: string): { readonly serving: Serving; readonly arm: string } {
+export interface Arm {
+  readonly serving: Serving
+  readonly subject: string
+  /** Empty where nothing is rolled out, as `rollout` is then. */
+  readonly arm: '' | 'base' | 'candidate'
+  readonly rollout: string
+}
+
+/** The version that a subject gets, and which of two it is. */
+export function armOf(serving: Serving, subject: string): Arm {
   const { candidate } = serving
-  if (candidate?.serving === undefined) return { serving, arm: '' }
-  const isCandidate = getsCandidate(candidate.rollout, subject, candidate.percent)
-  const arm = `; arm=${isCandidate ? 'candidate' : 'base'}; rollout=${candidate.rollout}`
-  return { serving: isCandidate ? candidate.serving : serving, arm }
+  if (candidate?.serving === undefined) return { serving, subject, arm: '', rollout: '' }
+  const { rollout, percent } = candidate
+  return getsCandidate(rollout, subject, percent)
+    ? { serving: candidate.serving, subject, arm: 'candidate', rollout }
+    : { serving, subject, arm: 'base', rollout }
 }

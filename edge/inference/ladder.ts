@@ -55,7 +55,10 @@ export async function climb(deps: Pick<Deps, 'models' | 'core'>, serving: Servin
 async function inCore({ core }: Pick<Deps, 'core'>, serving: Serving, ask: Ask): Promise<Predicted> {
   const { name, version } = serving
   const rows = ask.rows.map((row) => JSON.stringify(row))
-  const answered = await core.model.predict({ name, version, rows, explain: ask.explain }, asCaller(ask.caller, coreMs))
+  const answered = await core.model.predict(
+    { name, version, rows, explain: ask.explain, recorded: true },
+    asCaller(ask.caller, coreMs),
+  )
   return {
     answers: answered.answers.map((answer) => JSON.parse(answer) as unknown),
     warnings: answered.warnings.map((warning) => JSON.parse(warning) as Prediction['warnings'][number]),

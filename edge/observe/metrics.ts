@@ -3,7 +3,14 @@ const maxSeries = 2_000
 
 export function createMetrics() {
   const requests = new Map<string, number>()
-  const counters = { usage_dropped: 0, refusals_dropped: 0, limit_degraded: 0, strangers: 0, bugs: 0 }
+  const counters = {
+    usage_dropped: 0,
+    predictions_dropped: 0,
+    refusals_dropped: 0,
+    limit_degraded: 0,
+    strangers: 0,
+    bugs: 0,
+  }
   return {
     request(method: string, route: string, status: number, cache: string): void {
       const series = `method="${method}",route="${route}",status="${status}",cache="${cache}"`

@@ -19,6 +19,7 @@ export function observe({ requestId, metrics, usage, watch, now, settings }: Dep
     c.set('cost', 1)
     c.set('cache', '')
     c.set('resource', '')
+    c.set('version', 0)
     c.set('requestBytes', 0)
     c.set('read', undefined)
     c.set('events', 0)
@@ -59,6 +60,7 @@ export function observe({ requestId, metrics, usage, watch, now, settings }: Dep
         rowsRead: c.var.read?.rows ?? 0n,
         bytesRead: c.var.read?.bytes ?? 0n,
         events: BigInt(c.var.events),
+        version: c.var.version,
       },
       backgroundOf(c),
     )

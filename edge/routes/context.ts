@@ -18,6 +18,8 @@ export interface Variables {
   cost: number
   /** For the usage event. */
   resource: string
+  /** Of the model that answers; 0 of all else. */
+  version: number
   cache: string
   requestBytes: number
   /** What its query read. Undefined where the core does not say. */

@@ -9,7 +9,8 @@ import { maxJsonBytes, parseJson, readBody, textOf } from './body.ts'
 import { type AppContext, type AppEnv, backgroundOf, callerOf } from './context.ts'
 import { invalid } from './problems.ts'
 import { failures, json, Name, query } from './schemas.ts'
-import { type Arm, checkMayPredict, findArm, predictRows } from './serving.ts'
+import type { Arm } from '../inference/arm.ts'
+import { checkMayPredict, findArm, predictRows } from './serving.ts'
 
 /** The Open Inference Protocol, so that clients of KServe and Triton work. https://github.com/open-inference/open-inference-protocol */
 
@@ -154,16 +155,16 @@ interface Found extends Arm {
   readonly signature: Signature
 }
 
-async function inferred(c: AppContext, deps: Deps, { serving, arm, signature }: Found): Promise<Response> {
+async function inferred(c: AppContext, deps: Deps, { signature, ...arm }: Found): Promise<Response> {
   const { json: text, bytes } = splitBody(await readBody(c.req.raw, maxJsonBytes), c.req.raw.headers)
   const parsed = Infer.safeParse(parseJson(textOf(text)))
   if (!parsed.success) throw invalid('json', parsed.error.issues)
   const { id, inputs, outputs: wanted, parameters } = parsed.data
   const rows = rowsOf(inputsOf(inputs, bytes), signature)
-  const { predicted, headers } = await predictRows(c, deps, { serving, arm }, { rows, explain: false })
+  const { predicted, headers } = await predictRows(c, deps, arm, { rows, explain: false })
   const about = {
-    model_name: serving.name,
-    model_version: String(serving.version),
+    model_name: arm.serving.name,
+    model_version: String(arm.serving.version),
     ...(id !== undefined && { id }),
   }
   const outputs = tensorsOf(predicted.answers, signature, wanted)
@@ -175,16 +176,14 @@ async function inferred(c: AppContext, deps: Deps, { serving, arm, signature }: 
 /** Which file predicts, and what it takes: from the file itself where it is here, else by the core's word. */
 async function servingOf(c: AppContext, deps: Deps, name: string, version: number): Promise<Found> {
   checkMayPredict(c, name)
-  const { serving, arm } = await findArm(c, deps, { name, version })
+  const arm = await findArm(c, deps, { name, version })
+  const { serving } = arm
   const { models, core } = deps
   const caller = callerOf(c)
   if (serving.coreOnly) {
-    return {
-      serving,
-      arm,
-      signature: await core.model.getSignature({ name, version: serving.version }, asCaller(caller)),
-    }
+    const signature = await core.model.getSignature({ name, version: serving.version }, asCaller(caller))
+    return { ...arm, signature }
   }
   const passenger = { signal: caller.signal, background: backgroundOf(c) }
-  return { serving, arm, signature: await models.use(serving.sha256, passenger, ({ signature }) => signature) }
+  return { ...arm, signature: await models.use(serving.sha256, passenger, ({ signature }) => signature) }
 }

@@ -1,12 +1,10 @@
 import { Failure } from '#mesh/errors.ts'
 import { allows } from '#mesh/scopes.ts'
 import type { Deps } from '../deps.ts'
-import { armOf } from '../inference/arm.ts'
+import { type Arm, armOf } from '../inference/arm.ts'
 import { type Ask, climb, type Predicted } from '../inference/ladder.ts'
 import { charge } from '../limit/enforce.ts'
 import { type AppContext, backgroundOf, callerOf } from './context.ts'
-
-export type Arm = ReturnType<typeof armOf>
 
 export function checkMayPredict({ var: { session } }: AppContext, name: string): void {
   if (allows(session.actor.scopes, 'models:predict', name)) return
@@ -30,20 +28,25 @@ export async function findArm(
 /** What a version says of rows, paid for, and the headers that say where it comes from. */
 export async function predictRows(
   c: AppContext,
-  deps: Pick<Deps, 'models' | 'core'>,
-  { serving, arm }: Arm,
+  deps: Pick<Deps, 'models' | 'core' | 'served'>,
+  { serving, subject, arm, rollout }: Arm,
   { rows, explain }: Pick<Ask, 'rows' | 'explain'>,
 ): Promise<{ readonly predicted: Predicted; readonly headers: Record<string, string> }> {
   // A hundred rows cost what a request does.
   const cost = Math.max(1, Math.ceil(rows.length / 100))
   c.set('cost', cost)
+  c.set('version', serving.version)
   await charge(c, c.var.session.meter, cost - 1)
   const background = backgroundOf(c)
   const { degraded } = c.var
   const predicted = await climb(deps, serving, { rows, explain, caller: callerOf(c), background, degraded })
-  const { name, version, sha256 } = serving
+  const { name, version, sha256, recordShare: share } = serving
+  const { answers, placement } = predicted
+  const { workspace } = c.var.session.actor
+  const of = { workspace, requestId: c.var.requestId, subject, model: name, version, arm, placement }
+  deps.served.record({ ...of, share, rows, answers }, background)
   const headers = {
-    'edgewise-model': `${name}@${version}; placement=${predicted.placement}; sha256=${sha256}${arm}`,
+    'edgewise-model': `${name}@${version}; placement=${placement}; sha256=${sha256}${arm && `; arm=${arm}; rollout=${rollout}`}`,
     'edgewise-cost': String(cost),
     ...(predicted.fallback !== undefined && { 'edgewise-fallback': predicted.fallback }),
   }

@@ -80,6 +80,7 @@ function viewOf(column: Column): Column {
 /** Why a column is of no use, if it is not: the first reason, the plainest first. */
 function find(column: Column, view: Column, target: Target | undefined, before: readonly Column[]): string | undefined {
   return (
+    (column.name.startsWith('_') ? 'the system’s, by its name' : undefined) ??
     (isEmpty(view) ? 'missing in every row' : undefined) ??
     (isConstant(view) ? 'the same in every row' : undefined) ??
     (target && findLeak(view, target)) ??

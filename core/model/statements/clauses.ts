@@ -62,6 +62,19 @@ export function readInteger(reader: Reader, what: string, min: number, max: numb
   return { value, start: token.start, end: token.end }
 }
 
+/** A share of rows: `0.1` is a tenth of them. */
+export function readShare(reader: Reader): number {
+  const token = reader.peek()
+  if (token.kind !== 'number') throw reader.unexpected('a share from 0 to 1')
+  const share = numberOf(token)
+  if (!(share <= 1)) {
+    const detail = `Expected a share from 0 to 1, not \`${token.text.slice(0, 40)}\`.`
+    throw reader.failure(token, detail, 'A tenth is 0.1.')
+  }
+  reader.next()
+  return share
+}
+
 /** The number that a token of digits means; `1_000` is a thousand. */
 export function numberOf({ text }: Token): number {
   return Number(text.replaceAll('_', ''))

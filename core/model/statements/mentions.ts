@@ -27,6 +27,8 @@ export function mentionsOf(sql: string, isModel: (name: string) => boolean): rea
     if (token.kind === 'end') return mentions.filter(({ token }) => !declared.has(token.value))
     if (begins(token, before)) selects.splice(-1, 1, true)
     if (isSign(token, '(')) {
+      // A name with arguments is a table function's.
+      if (before !== undefined && before.start === mentions.at(-1)?.token.start) mentions.pop()
       const name = before !== undefined && isWord(before, 'AS') ? second : before
       if (name !== undefined && declares(name === second ? third : second)) declared.add(name.value)
       selects.push(false)

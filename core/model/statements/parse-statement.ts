@@ -1,5 +1,5 @@
 import { closest } from '#mesh/closest.ts'
-import { readEnd, readModel, readText, readVersion } from './clauses.ts'
+import { readEnd, readModel, readShare, readText, readVersion } from './clauses.ts'
 import { readCreateModel } from './create-model.ts'
 import { readDescribeModel, readShowModels } from './describe-model.ts'
 import { readDrop } from './drop.ts'
@@ -9,7 +9,7 @@ import { syntaxFailure } from './place.ts'
 import { createReader, type Reader } from './reader.ts'
 import { readRetrainModel } from './retrain-model.ts'
 import { readChangeRollout, readCreateRollout } from './rollout.ts'
-import type { CancelTraining, ModelAction, ModelStatement, SetLive } from './statement.ts'
+import type { CancelTraining, ModelAction, ModelStatement, SetLive, SetLog } from './statement.ts'
 
 interface Verb {
   /** What follows the verb if the statement is about models; where it is empty, the verb alone says so. */
@@ -28,7 +28,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   DESCRIBE: { nouns: ['MODEL'], read: readDescribeModel },
   DESC: { nouns: ['MODEL'], read: readDescribeModel },
   EVALUATE: { nouns: [], read: readEvaluate },
-  SET: { nouns: ['MODEL'], read: readSetLive },
+  SET: { nouns: ['MODEL'], read: readSetModel },
   CANCEL: { nouns: [], read: readCancelTraining },
   PAUSE: { nouns: [], read: (reader) => readChangeRollout(reader, 'pause_rollout') },
   RESUME: { nouns: [], read: (reader) => readChangeRollout(reader, 'resume_rollout') },
@@ -78,9 +78,10 @@ function afterOrReplace(sql: string, or: Token): Token {
 }
 
 /** What follows SET. */
-function readSetLive(reader: Reader): SetLive {
+function readSetModel(reader: Reader): SetLive | SetLog {
   reader.expect('MODEL')
   const model = readModel(reader)
+  if (reader.accept('LOG')) return { kind: 'set_log', model, share: readShare(reader) }
   reader.expect('LIVE')
   return { kind: 'set_live', model, version: readVersion(reader).value }
 }

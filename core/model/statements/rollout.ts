@@ -1,7 +1,7 @@
-import { readInteger, readModel, readSelect, readVersion, type Figure } from './clauses.ts'
+import { readInteger, readModel, readSelect, readShare, readVersion, type Figure } from './clauses.ts'
 import { readInterval, unitsMs } from './interval.ts'
 import type { Reader } from './reader.ts'
-import type { ChangeRollout, CreateRollout, Part } from './statement.ts'
+import type { ChangeRollout, CreateRollout } from './statement.ts'
 
 const every = {
   units: ['SECONDS', 'MINUTES', 'HOURS', 'DAYS', 'WEEKS'],
@@ -17,17 +17,19 @@ export function readCreateRollout(reader: Reader): CreateRollout {
   const model = readModel(reader)
   reader.expect('VERSION')
   const version = readVersion(reader).value
+  const of = { kind: 'create_rollout', model, version } as const
+  if (reader.accept('SHADOW')) {
+    const token = reader.peek()
+    const shadow = token.kind === 'number' ? readShare(reader) : 1
+    if (shadow === 0) throw reader.failure(token, 'A SHADOW of no rows tells nothing.', 'A tenth of them is 0.1.')
+    return { ...of, steps: [], everyMs: 0, gate: undefined, shadow }
+  }
   reader.expect('STEPS')
   const steps = readSteps(reader)
   reader.expect('EVERY')
   const everyMs = readInterval(reader, every)
-  let gate: Part | undefined
-  let shadow = false
-  for (;;) {
-    if (gate === undefined && reader.accept('GATE')) gate = readSelect(reader)
-    else if (!shadow && reader.accept('SHADOW')) shadow = true
-    else return { kind: 'create_rollout', model, version, steps, everyMs, gate, shadow }
-  }
+  const gate = reader.accept('GATE') ? readSelect(reader) : undefined
+  return { ...of, steps, everyMs, gate, shadow: undefined }
 }
 
 /** `(5, 50, 100)`: each is more traffic than the one before, and the last is all of it. */

@@ -72,10 +72,10 @@ export interface ShowModels {
   readonly like: string | undefined
 }
 
-export const aspects = ['info', 'features', 'metrics', 'card', 'jobs', 'rollouts'] as const
+export const aspects = ['info', 'features', 'metrics', 'card', 'jobs', 'rollouts', 'shadow'] as const
 export type Aspect = (typeof aspects)[number]
 
-/** `DESCRIBE MODEL name[.version][.info|.features|.metrics|.card|.jobs]` */
+/** `DESCRIBE MODEL name[.version][.info|.features|.metrics|.card|.jobs|.rollouts|.shadow]` */
 export interface DescribeModel {
   readonly kind: 'describe_model'
   readonly model: ModelName
@@ -110,13 +110,21 @@ export interface SetLive {
   readonly version: number
 }
 
+/** `SET MODEL name LOG share` */
+export interface SetLog {
+  readonly kind: 'set_log'
+  readonly model: Name
+  /** Of the rows that are answered, from 0 to 1. */
+  readonly share: number
+}
+
 /** `CANCEL TRAINING 'job'` */
 export interface CancelTraining {
   readonly kind: 'cancel_training'
   readonly job: string
 }
 
-/** `CREATE ROLLOUT FOR MODEL name VERSION n STEPS (5, 50, 100) EVERY 10 MINUTES [GATE (SELECT …)] [SHADOW]` */
+/** `CREATE ROLLOUT FOR MODEL name VERSION n STEPS (5, 50, 100) EVERY 10 MINUTES [GATE (SELECT …)]`, or `… VERSION n SHADOW [share]` */
 export interface CreateRollout {
   readonly kind: 'create_rollout'
   readonly model: Name
@@ -125,7 +133,8 @@ export interface CreateRollout {
   readonly steps: readonly number[]
   readonly everyMs: number
   readonly gate: Part | undefined
-  readonly shadow: boolean
+  /** Of the rows that are answered, those that are scored as well; undefined where it gets traffic. */
+  readonly shadow: number | undefined
 }
 
 /** `PAUSE|RESUME|ABORT ROLLOUT FOR MODEL name` */
@@ -143,6 +152,7 @@ export type ModelAction =
   | DescribeModel
   | Evaluate
   | SetLive
+  | SetLog
   | CancelTraining
   | CreateRollout
   | ChangeRollout

@@ -10,6 +10,7 @@ import { commonTablesOf } from './names.ts'
 import { print, showTree, type GateDeps } from './parser.ts'
 import { notAllowed } from './refusals.ts'
 import { emptyScope } from './scope.ts'
+import { withServed } from './served.ts'
 import { parameterType, type ParameterType } from './types.ts'
 
 /** A statement that may run, as the engine itself prints it: what was judged is, to the letter, what runs. */
@@ -52,7 +53,7 @@ export interface ParameterPlace extends StatementParameter {
 export async function checkSql(deps: GateDeps, ctx: Context, sql: string): Promise<Statement> {
   const { limits } = deps
   refuseText(sql, limits)
-  const printed = await print(deps, ctx, sql)
+  const printed = await withServed(deps, ctx, await print(deps, ctx, sql))
   const tokens = tokensOf(printed)
   if (tokens === undefined) throw notAllowed('This text cannot be checked: write it more plainly.')
   refuseOddNames(tokens)

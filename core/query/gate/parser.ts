@@ -6,9 +6,13 @@ import { syntaxFailure } from '../messages.ts'
 import { treeOf, type Node } from './ast.ts'
 import { notAllowed } from './refusals.ts'
 
+/** The SELECT that `FROM served(name)` stands for: what the model of this name answered. Fails where there is none. */
+export type Served = (ctx: Context, model: string) => Promise<string>
+
 export interface GateDeps {
   readonly warehouse: Warehouse
   readonly limits: QueryLimits
+  readonly served?: Served | undefined
 }
 
 /** The one statement of the text as the engine prints it: on one line, without comments, names quoted where odd. */

@@ -25,6 +25,7 @@ function failure(work: () => unknown): Failure {
 describe('columns that say nothing are left out, and why is said', () => {
   test.each([
     ['a constant', numbers('c', Array(rows).fill(7)), /same in every row/],
+    ['what is the system’s', numbers('_row', noise), /by its name/],
     ['a constant text', texts('c', Array(rows).fill('x')), /same in every row/],
     ['what is missing throughout', texts('c', Array(rows).fill(null)), /missing in every row/],
     ['what is infinite throughout', numbers('c', Array(rows).fill(Infinity)), /missing in every row/],

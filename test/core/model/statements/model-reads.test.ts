@@ -104,6 +104,8 @@ test.each([
   'SELECT churn FROM customers',
   'SELECT churn.a FROM customers AS churn',
   'SELECT * FROM main.churn',
+  'SELECT * FROM served(churn)',
+  'SELECT * FROM churn(1)',
   'SELECT * FROM churn.customers',
   'SELECT EXTRACT(DAY FROM churn) FROM customers',
   'SELECT * FROM customers ARRAY JOIN churn',

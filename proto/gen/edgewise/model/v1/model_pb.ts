@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edgewise/model/v1/model.proto.
  */
 export const file_edgewise_model_v1_model: GenFile = /*@__PURE__*/
-  fileDesc("Ch1lZGdld2lzZS9tb2RlbC92MS9tb2RlbC5wcm90bxIRZWRnZXdpc2UubW9kZWwudjEitwEKBU1vZGVsEgwKBG5hbWUYASABKAkSDAoEbGl2ZRgCIAEoDRIOCgZuZXdlc3QYAyABKA0SDgoGdGFyZ2V0GAQgASgJEgsKA3NxbBgFIAEoCRIOCgZlbmdpbmUYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZGVzY3JpcHRpb24YCCABKAkSEAoIZXZlcnlfbXMYCSABKAQiwAEKB1ZlcnNpb24SDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBnN0YXR1cxgDIAEoCRIMCgRsaXZlGAQgASgIEgsKA2pvYhgFIAEoCRIOCgZzaGEyNTYYBiABKAkSDQoFYnl0ZXMYByABKAQSDAoEY2FyZBgIIAEoCRIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZlbmdpbmUYCiABKAkikgIKA0pvYhIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEg4KBnN0YXR1cxgEIAEoCRINCgVwaGFzZRgFIAEoCRIPCgdwZXJjZW50GAYgASgNEhIKCmVycm9yX2NvZGUYByABKAkSDQoFZXJyb3IYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjIKEUxpc3RNb2RlbHNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJTChJMaXN0TW9kZWxzUmVzcG9uc2USKAoGbW9kZWxzGAEgAygLMhguZWRnZXdpc2UubW9kZWwudjEuTW9kZWwSEwoLbmV4dF9jdXJzb3IYAiABKAkiHwoPR2V0TW9kZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiQgoTTGlzdFZlcnNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgNEg4KBmN1cnNvchgDIAEoCSJZChRMaXN0VmVyc2lvbnNSZXNwb25zZRIsCgh2ZXJzaW9ucxgBIAMoCzIaLmVkZ2V3aXNlLm1vZGVsLnYxLlZlcnNpb24SEwoLbmV4dF9jdXJzb3IYAiABKAkiMgoRR2V0VmVyc2lvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIiIKEkRlbGV0ZU1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIhUKE0RlbGV0ZU1vZGVsUmVzcG9uc2UiGwoNR2V0Sm9iUmVxdWVzdBIKCgJpZBgBIAEoCSIeChBDYW5jZWxKb2JSZXF1ZXN0EgoKAmlkGAEgASgJIl8KDlByZWRpY3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIMCgRyb3dzGAMgAygJEg8KB2V4cGxhaW4YBCABKAgSDwoHc3ViamVjdBgFIAEoCSJ4Cg9QcmVkaWN0UmVzcG9uc2USDwoHYW5zd2VycxgBIAMoCRIQCgh3YXJuaW5ncxgCIAMoCRIUCgxleHBsYW5hdGlvbnMYBSADKAkSDwoHdmVyc2lvbhgDIAEoDRIOCgZzaGEyNTYYBCABKAkSCwoDYXJtGAYgASgJIjIKEUdldFNlcnZpbmdSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSI0ChNHZXRTaWduYXR1cmVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSKdAQoHU2VydmluZxIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDgoGc2hhMjU2GAMgASgJEg0KBWJ5dGVzGAQgASgEEhEKCWNvcmVfb25seRgFIAEoCBIQCghmYWxsYmFjaxgGIAEoCRIvCgljYW5kaWRhdGUYByABKAsyHC5lZGdld2lzZS5tb2RlbC52MS5DYW5kaWRhdGUiWgoJQ2FuZGlkYXRlEisKB3NlcnZpbmcYASABKAsyGi5lZGdld2lzZS5tb2RlbC52MS5TZXJ2aW5nEg8KB3JvbGxvdXQYAiABKAkSDwoHcGVyY2VudBgDIAEoDSIkChJHZXRBcnRlZmFjdFJlcXVlc3QSDgoGc2hhMjU2GAEgASgJIh4KDUFydGVmYWN0Q2h1bmsSDQoFYnl0ZXMYASABKAwyogcKDE1vZGVsU2VydmljZRJZCgpMaXN0TW9kZWxzEiQuZWRnZXdpc2UubW9kZWwudjEuTGlzdE1vZGVsc1JlcXVlc3QaJS5lZGdld2lzZS5tb2RlbC52MS5MaXN0TW9kZWxzUmVzcG9uc2USSAoIR2V0TW9kZWwSIi5lZGdld2lzZS5tb2RlbC52MS5HZXRNb2RlbFJlcXVlc3QaGC5lZGdld2lzZS5tb2RlbC52MS5Nb2RlbBJfCgxMaXN0VmVyc2lvbnMSJi5lZGdld2lzZS5tb2RlbC52MS5MaXN0VmVyc2lvbnNSZXF1ZXN0GicuZWRnZXdpc2UubW9kZWwudjEuTGlzdFZlcnNpb25zUmVzcG9uc2USTgoKR2V0VmVyc2lvbhIkLmVkZ2V3aXNlLm1vZGVsLnYxLkdldFZlcnNpb25SZXF1ZXN0GhouZWRnZXdpc2UubW9kZWwudjEuVmVyc2lvbhJcCgtEZWxldGVNb2RlbBIlLmVkZ2V3aXNlLm1vZGVsLnYxLkRlbGV0ZU1vZGVsUmVxdWVzdBomLmVkZ2V3aXNlLm1vZGVsLnYxLkRlbGV0ZU1vZGVsUmVzcG9uc2USQgoGR2V0Sm9iEiAuZWRnZXdpc2UubW9kZWwudjEuR2V0Sm9iUmVxdWVzdBoWLmVkZ2V3aXNlLm1vZGVsLnYxLkpvYhJICglDYW5jZWxKb2ISIy5lZGdld2lzZS5tb2RlbC52MS5DYW5jZWxKb2JSZXF1ZXN0GhYuZWRnZXdpc2UubW9kZWwudjEuSm9iElAKB1ByZWRpY3QSIS5lZGdld2lzZS5tb2RlbC52MS5QcmVkaWN0UmVxdWVzdBoiLmVkZ2V3aXNlLm1vZGVsLnYxLlByZWRpY3RSZXNwb25zZRJOCgpHZXRTZXJ2aW5nEiQuZWRnZXdpc2UubW9kZWwudjEuR2V0U2VydmluZ1JlcXVlc3QaGi5lZGdld2lzZS5tb2RlbC52MS5TZXJ2aW5nElQKDEdldFNpZ25hdHVyZRImLmVkZ2V3aXNlLm1vZGVsLnYxLkdldFNpZ25hdHVyZVJlcXVlc3QaHC5lZGdld2lzZS5tb2RlbC52MS5TaWduYXR1cmUSWAoLR2V0QXJ0ZWZhY3QSJS5lZGdld2lzZS5tb2RlbC52MS5HZXRBcnRlZmFjdFJlcXVlc3QaIC5lZGdld2lzZS5tb2RlbC52MS5BcnRlZmFjdENodW5rMAFiBnByb3RvMw", [file_edgewise_model_v1_signature, file_google_protobuf_timestamp]);
+  fileDesc("Ch1lZGdld2lzZS9tb2RlbC92MS9tb2RlbC5wcm90bxIRZWRnZXdpc2UubW9kZWwudjEitwEKBU1vZGVsEgwKBG5hbWUYASABKAkSDAoEbGl2ZRgCIAEoDRIOCgZuZXdlc3QYAyABKA0SDgoGdGFyZ2V0GAQgASgJEgsKA3NxbBgFIAEoCRIOCgZlbmdpbmUYBiABKAkSLgoKY3JlYXRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZGVzY3JpcHRpb24YCCABKAkSEAoIZXZlcnlfbXMYCSABKAQiwAEKB1ZlcnNpb24SDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEg4KBnN0YXR1cxgDIAEoCRIMCgRsaXZlGAQgASgIEgsKA2pvYhgFIAEoCRIOCgZzaGEyNTYYBiABKAkSDQoFYnl0ZXMYByABKAQSDAoEY2FyZBgIIAEoCRIuCgpjcmVhdGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZlbmdpbmUYCiABKAkikgIKA0pvYhIKCgJpZBgBIAEoCRINCgVtb2RlbBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgNEg4KBnN0YXR1cxgEIAEoCRINCgVwaGFzZRgFIAEoCRIPCgdwZXJjZW50GAYgASgNEhIKCmVycm9yX2NvZGUYByABKAkSDQoFZXJyb3IYCCABKAkSLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjIKEUxpc3RNb2RlbHNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJTChJMaXN0TW9kZWxzUmVzcG9uc2USKAoGbW9kZWxzGAEgAygLMhguZWRnZXdpc2UubW9kZWwudjEuTW9kZWwSEwoLbmV4dF9jdXJzb3IYAiABKAkiHwoPR2V0TW9kZWxSZXF1ZXN0EgwKBG5hbWUYASABKAkiQgoTTGlzdFZlcnNpb25zUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgNEg4KBmN1cnNvchgDIAEoCSJZChRMaXN0VmVyc2lvbnNSZXNwb25zZRIsCgh2ZXJzaW9ucxgBIAMoCzIaLmVkZ2V3aXNlLm1vZGVsLnYxLlZlcnNpb24SEwoLbmV4dF9jdXJzb3IYAiABKAkiMgoRR2V0VmVyc2lvblJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNIiIKEkRlbGV0ZU1vZGVsUmVxdWVzdBIMCgRuYW1lGAEgASgJIhUKE0RlbGV0ZU1vZGVsUmVzcG9uc2UiGwoNR2V0Sm9iUmVxdWVzdBIKCgJpZBgBIAEoCSIeChBDYW5jZWxKb2JSZXF1ZXN0EgoKAmlkGAEgASgJInEKDlByZWRpY3RSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRIMCgRyb3dzGAMgAygJEg8KB2V4cGxhaW4YBCABKAgSDwoHc3ViamVjdBgFIAEoCRIQCghyZWNvcmRlZBgGIAEoCCJ4Cg9QcmVkaWN0UmVzcG9uc2USDwoHYW5zd2VycxgBIAMoCRIQCgh3YXJuaW5ncxgCIAMoCRIUCgxleHBsYW5hdGlvbnMYBSADKAkSDwoHdmVyc2lvbhgDIAEoDRIOCgZzaGEyNTYYBCABKAkSCwoDYXJtGAYgASgJIjIKEUdldFNlcnZpbmdSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSI0ChNHZXRTaWduYXR1cmVSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSKzAQoHU2VydmluZxIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SDgoGc2hhMjU2GAMgASgJEg0KBWJ5dGVzGAQgASgEEhEKCWNvcmVfb25seRgFIAEoCBIQCghmYWxsYmFjaxgGIAEoCRIvCgljYW5kaWRhdGUYByABKAsyHC5lZGdld2lzZS5tb2RlbC52MS5DYW5kaWRhdGUSFAoMcmVjb3JkX3NoYXJlGAggASgBIloKCUNhbmRpZGF0ZRIrCgdzZXJ2aW5nGAEgASgLMhouZWRnZXdpc2UubW9kZWwudjEuU2VydmluZxIPCgdyb2xsb3V0GAIgASgJEg8KB3BlcmNlbnQYAyABKA0iJAoSR2V0QXJ0ZWZhY3RSZXF1ZXN0Eg4KBnNoYTI1NhgBIAEoCSIeCg1BcnRlZmFjdENodW5rEg0KBWJ5dGVzGAEgASgMIsoBChBTZXJ2ZWRQcmVkaWN0aW9uEhEKCXdvcmtzcGFjZRgBIAEoCRIPCgd0aW1lX21zGAIgASgEEhIKCnJlcXVlc3RfaWQYAyABKAkSCwoDcm93GAQgASgNEg8KB3N1YmplY3QYBSABKAkSDQoFbW9kZWwYBiABKAkSDwoHdmVyc2lvbhgHIAEoDRILCgNhcm0YCCABKAkSEQoJcGxhY2VtZW50GAkgASgJEhAKCGZlYXR1cmVzGAogASgJEg4KBmFuc3dlchgLIAEoCSJTChdXcml0ZVByZWRpY3Rpb25zUmVxdWVzdBI4CgtwcmVkaWN0aW9ucxgBIAMoCzIjLmVkZ2V3aXNlLm1vZGVsLnYxLlNlcnZlZFByZWRpY3Rpb24iGgoYV3JpdGVQcmVkaWN0aW9uc1Jlc3BvbnNlMo8ICgxNb2RlbFNlcnZpY2USWQoKTGlzdE1vZGVscxIkLmVkZ2V3aXNlLm1vZGVsLnYxLkxpc3RNb2RlbHNSZXF1ZXN0GiUuZWRnZXdpc2UubW9kZWwudjEuTGlzdE1vZGVsc1Jlc3BvbnNlEkgKCEdldE1vZGVsEiIuZWRnZXdpc2UubW9kZWwudjEuR2V0TW9kZWxSZXF1ZXN0GhguZWRnZXdpc2UubW9kZWwudjEuTW9kZWwSXwoMTGlzdFZlcnNpb25zEiYuZWRnZXdpc2UubW9kZWwudjEuTGlzdFZlcnNpb25zUmVxdWVzdBonLmVkZ2V3aXNlLm1vZGVsLnYxLkxpc3RWZXJzaW9uc1Jlc3BvbnNlEk4KCkdldFZlcnNpb24SJC5lZGdld2lzZS5tb2RlbC52MS5HZXRWZXJzaW9uUmVxdWVzdBoaLmVkZ2V3aXNlLm1vZGVsLnYxLlZlcnNpb24SXAoLRGVsZXRlTW9kZWwSJS5lZGdld2lzZS5tb2RlbC52MS5EZWxldGVNb2RlbFJlcXVlc3QaJi5lZGdld2lzZS5tb2RlbC52MS5EZWxldGVNb2RlbFJlc3BvbnNlEkIKBkdldEpvYhIgLmVkZ2V3aXNlLm1vZGVsLnYxLkdldEpvYlJlcXVlc3QaFi5lZGdld2lzZS5tb2RlbC52MS5Kb2ISSAoJQ2FuY2VsSm9iEiMuZWRnZXdpc2UubW9kZWwudjEuQ2FuY2VsSm9iUmVxdWVzdBoWLmVkZ2V3aXNlLm1vZGVsLnYxLkpvYhJQCgdQcmVkaWN0EiEuZWRnZXdpc2UubW9kZWwudjEuUHJlZGljdFJlcXVlc3QaIi5lZGdld2lzZS5tb2RlbC52MS5QcmVkaWN0UmVzcG9uc2USTgoKR2V0U2VydmluZxIkLmVkZ2V3aXNlLm1vZGVsLnYxLkdldFNlcnZpbmdSZXF1ZXN0GhouZWRnZXdpc2UubW9kZWwudjEuU2VydmluZxJUCgxHZXRTaWduYXR1cmUSJi5lZGdld2lzZS5tb2RlbC52MS5HZXRTaWduYXR1cmVSZXF1ZXN0GhwuZWRnZXdpc2UubW9kZWwudjEuU2lnbmF0dXJlElgKC0dldEFydGVmYWN0EiUuZWRnZXdpc2UubW9kZWwudjEuR2V0QXJ0ZWZhY3RSZXF1ZXN0GiAuZWRnZXdpc2UubW9kZWwudjEuQXJ0ZWZhY3RDaHVuazABEmsKEFdyaXRlUHJlZGljdGlvbnMSKi5lZGdld2lzZS5tb2RlbC52MS5Xcml0ZVByZWRpY3Rpb25zUmVxdWVzdBorLmVkZ2V3aXNlLm1vZGVsLnYxLldyaXRlUHJlZGljdGlvbnNSZXNwb25zZWIGcHJvdG8z", [file_edgewise_model_v1_signature, file_google_protobuf_timestamp]);
 
 /**
  * Model is a query plus a target.
@@ -554,6 +554,13 @@ export type PredictRequest = Message<"edgewise.model.v1.PredictRequest"> & {
    * @generated from field: string subject = 5;
    */
   subject: string;
+
+  /**
+   * Whoever asks records what is answered itself, as an edge does.
+   *
+   * @generated from field: bool recorded = 6;
+   */
+  recorded: boolean;
 };
 
 /**
@@ -729,6 +736,13 @@ export type Serving = Message<"edgewise.model.v1.Serving"> & {
    * @generated from field: edgewise.model.v1.Candidate candidate = 7;
    */
   candidate?: Candidate | undefined;
+
+  /**
+   * So much of what is answered is recorded: a share of the rows, from 0 to 1.
+   *
+   * @generated from field: double record_share = 8;
+   */
+  recordShare: number;
 };
 
 /**
@@ -814,6 +828,133 @@ export type ArtefactChunk = Message<"edgewise.model.v1.ArtefactChunk"> & {
  */
 export const ArtefactChunkSchema: GenMessage<ArtefactChunk> = /*@__PURE__*/
   messageDesc(file_edgewise_model_v1_model, 20);
+
+/**
+ * ServedPrediction is what was answered for one row.
+ *
+ * @generated from message edgewise.model.v1.ServedPrediction
+ */
+export type ServedPrediction = Message<"edgewise.model.v1.ServedPrediction"> & {
+  /**
+   * Whose.
+   *
+   * @generated from field: string workspace = 1;
+   */
+  workspace: string;
+
+  /**
+   * When, in milliseconds since 1970.
+   *
+   * @generated from field: uint64 time_ms = 2;
+   */
+  timeMs: bigint;
+
+  /**
+   * X-Request-Id.
+   *
+   * @generated from field: string request_id = 3;
+   */
+  requestId: string;
+
+  /**
+   * Which row of the request, from 0.
+   *
+   * @generated from field: uint32 row = 4;
+   */
+  row: number;
+
+  /**
+   * Whom it was for: as was said, or the caller.
+   *
+   * @generated from field: string subject = 5;
+   */
+  subject: string;
+
+  /**
+   * The model.
+   *
+   * @generated from field: string model = 6;
+   */
+  model: string;
+
+  /**
+   * The version that answered.
+   *
+   * @generated from field: uint32 version = 7;
+   */
+  version: number;
+
+  /**
+   * `base` or `candidate` while one is rolled out.
+   *
+   * @generated from field: string arm = 8;
+   */
+  arm: string;
+
+  /**
+   * `edge`, `core` or `fallback`.
+   *
+   * @generated from field: string placement = 9;
+   */
+  placement: string;
+
+  /**
+   * The row as it came, a JSON object.
+   *
+   * @generated from field: string features = 10;
+   */
+  features: string;
+
+  /**
+   * What was answered, a JSON object.
+   *
+   * @generated from field: string answer = 11;
+   */
+  answer: string;
+};
+
+/**
+ * Describes the message edgewise.model.v1.ServedPrediction.
+ * Use `create(ServedPredictionSchema)` to create a new message.
+ */
+export const ServedPredictionSchema: GenMessage<ServedPrediction> = /*@__PURE__*/
+  messageDesc(file_edgewise_model_v1_model, 21);
+
+/**
+ * WritePredictionsRequest is a batch of them.
+ *
+ * @generated from message edgewise.model.v1.WritePredictionsRequest
+ */
+export type WritePredictionsRequest = Message<"edgewise.model.v1.WritePredictionsRequest"> & {
+  /**
+   * At most 1,000.
+   *
+   * @generated from field: repeated edgewise.model.v1.ServedPrediction predictions = 1;
+   */
+  predictions: ServedPrediction[];
+};
+
+/**
+ * Describes the message edgewise.model.v1.WritePredictionsRequest.
+ * Use `create(WritePredictionsRequestSchema)` to create a new message.
+ */
+export const WritePredictionsRequestSchema: GenMessage<WritePredictionsRequest> = /*@__PURE__*/
+  messageDesc(file_edgewise_model_v1_model, 22);
+
+/**
+ * WritePredictionsResponse is empty.
+ *
+ * @generated from message edgewise.model.v1.WritePredictionsResponse
+ */
+export type WritePredictionsResponse = Message<"edgewise.model.v1.WritePredictionsResponse"> & {
+};
+
+/**
+ * Describes the message edgewise.model.v1.WritePredictionsResponse.
+ * Use `create(WritePredictionsResponseSchema)` to create a new message.
+ */
+export const WritePredictionsResponseSchema: GenMessage<WritePredictionsResponse> = /*@__PURE__*/
+  messageDesc(file_edgewise_model_v1_model, 23);
 
 /**
  * ModelService keeps models: what trains them, their versions, and what they predict. Statements about models go where all
@@ -931,6 +1072,16 @@ export const ModelService: GenService<{
     methodKind: "server_streaming";
     input: typeof GetArtefactRequestSchema;
     output: typeof ArtefactChunkSchema;
+  },
+  /**
+   * WritePredictions records predictions as an edge served them. Internal: only edges may call it.
+   *
+   * @generated from rpc edgewise.model.v1.ModelService.WritePredictions
+   */
+  writePredictions: {
+    methodKind: "unary";
+    input: typeof WritePredictionsRequestSchema;
+    output: typeof WritePredictionsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_edgewise_model_v1_model, 0);
