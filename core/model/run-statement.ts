@@ -6,7 +6,7 @@ import type { ModelDeps } from './deps.ts'
 import { describeModel, showModels } from './describe-model.ts'
 import { dropModel } from './drop-model.ts'
 import { evaluateStatement } from './evaluate-statement.ts'
-import { dropSchedule, retrainModel } from './retrain-model.ts'
+import { checkRetraining, dropSchedule, retrainModel } from './retrain-model.ts'
 import { changeRollout, createRollout } from './rollout.ts'
 import { setLive } from './set-live.ts'
 import type { Started } from './start-training.ts'
@@ -25,6 +25,7 @@ export async function runStatement(
   const statement = parseStatement(sql)
   if (statement === undefined) return undefined
   authorise(ctx, 'sql:read')
+  if (statement.kind === 'retrain_model') await checkRetraining(deps, ctx, sql, statement)
   try {
     return { ...(await run(deps, ctx, statement)), format: statement.format }
   } catch (thrown) {

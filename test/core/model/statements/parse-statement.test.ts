@@ -221,6 +221,7 @@ describe('what is wrong is said', () => {
     ],
     ['RETRAIN churn EVERY 1 FORTNIGHT', 'Expected MINUTES, HOURS, DAYS or WEEKS, not `FORTNIGHT`.'],
     ['RETRAIN churn EVERY 1 MINUTE', 'EVERY can be from 5 MINUTES to 52 WEEKS.'],
+    ['RETRAIN churn USING l1 = 2', '`l1` must be a number from 0 to 1.'],
     ['DROP MODEL churn.0', 'Expected the number of a version, from 1 to 2147483647, not `0`.'],
     ['SET MODEL churn LIVE previous', 'Expected the number of a version, not `previous`.'],
     ['CANCEL TRAINING 0198', 'Expected the id of a job in quotes, not `0198`.'],
