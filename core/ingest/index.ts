@@ -8,7 +8,9 @@ import { maskStreams } from './mask-streams.ts'
 import { createRoom } from './room.ts'
 import { ingestService } from './rpc.ts'
 import { createStreams } from './streams.ts'
+import { type AlarmEvent, writeAlarms } from './write-alarms.ts'
 
+export type { AlarmEvent } from './write-alarms.ts'
 export { ingestLimits } from './limits.ts'
 export { personalColumns } from './store.ts'
 export type { IngestOptions, StreamDomain } from './deps.ts'
@@ -19,6 +21,8 @@ export interface Ingest {
   readonly service: Service<typeof IngestService>
   /** Gives streams that were made before there were masks theirs. Called before anybody is answered. */
   maskStreams(): Promise<void>
+  /** For whoever watches streams: each alarm is one event of `_alarms`, however often it is written. */
+  writeAlarms(workspace: string, alarms: readonly AlarmEvent[]): Promise<void>
   /** Forgets answers that no Idempotency-Key can ask for any more. Called on a schedule. */
   prune(now: number): Promise<void>
 }
@@ -33,5 +37,10 @@ export function createIngest(options: IngestOptions): Ingest {
     inflate: createInflate(locks, options.limits.maxInflating),
     room: createRoom(options.limits.maxInFlightBytes),
   }
-  return { service: ingestService(deps), maskStreams: () => maskStreams(options), prune: deps.answers.prune }
+  return {
+    service: ingestService(deps),
+    maskStreams: () => maskStreams(options),
+    writeAlarms: (workspace, alarms) => writeAlarms(deps, workspace, alarms),
+    prune: deps.answers.prune,
+  }
 }

@@ -5,6 +5,9 @@ import { getModel, noModel } from './names.ts'
 import { shownRollouts } from './rollout.ts'
 import type { PredictionCard } from './train/card.ts'
 import type { DescribeModel, ShowModels } from './statements/statement.ts'
+import { findWatch, type WatchRow } from './store-watches.ts'
+import { intervalText } from './statements/interval.ts'
+import { shownWatch } from './watch.ts'
 import {
   findVersion,
   listJobs,
@@ -65,7 +68,11 @@ export async function describeModel(
   if (found === undefined) throw noModel(name, wanted)
   if (aspect === 'rollouts') return shownRollouts(await listRollouts(db, workspace, name, maxShown))
   if (aspect === 'jobs') return jobsOf(deps, workspace, name)
-  if (aspect === 'info') return infoOf(model, found, await listVersions(db, workspace, name, { limit: maxShown }))
+  if (aspect === 'watch') return shownWatch(await findWatch(db, workspace, name))
+  if (aspect === 'info') {
+    const versions = await listVersions(db, workspace, name, { limit: maxShown })
+    return infoOf(model, found, versions, await findWatch(db, workspace, name))
+  }
   const card = found.card ?? {}
   if (aspect === 'card') return answerOf({ card: 'String' }, [{ card: JSON.stringify(card) }])
   return aspect === 'metrics' ? metricsOf(card) : featuresOf(card)
@@ -127,7 +134,12 @@ function featuresOf(card: CardLike): Answer {
   return answerOf({ column: 'String', used: 'Bool', importance: 'Nullable(Float64)', note: 'String' }, rows)
 }
 
-function infoOf({ live, everyMs }: ModelRow, version: VersionRow, versions: readonly VersionRow[]): Answer {
+function infoOf(
+  { live, everyMs }: ModelRow,
+  version: VersionRow,
+  versions: readonly VersionRow[],
+  watch: WatchRow | undefined,
+): Answer {
   const { definition, card } = version
   const properties: Readonly<Record<string, unknown>> = {
     name: version.name,
@@ -140,6 +152,7 @@ function infoOf({ live, everyMs }: ModelRow, version: VersionRow, versions: read
     sql: definition.sql.trim(),
     options: JSON.stringify(definition.options),
     every: everyMs === null ? undefined : `${everyMs / 60_000} minutes`,
+    watch: watch && `${watch.status}, every ${intervalText(watch.everyMs)}, ${watch.alarms} alarms`,
     rows: card?.['rows'],
     beats_baseline: version.beatsBaseline,
     sha256: version.sha256,

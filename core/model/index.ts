@@ -7,6 +7,7 @@ import { jobOf, trainingQueue } from './names.ts'
 import { modelService } from './rpc.ts'
 import { sweepArtefacts } from './sweep-artefacts.ts'
 import { tendRollouts } from './tend-rollouts.ts'
+import { createWatching } from './tend-watches.ts'
 import { tendModels } from './tend.ts'
 import { trainModel } from './train-model.ts'
 
@@ -22,8 +23,12 @@ export interface ModelDomain {
   start(): Promise<void>
   /** Takes rollouts on or back when their time comes. Called often. */
   tendRollouts(): Promise<void>
+  /** Has watches look when their time comes. Called often. */
+  tendWatches(): Promise<void>
   /** Begins trainings that are due, and ends what nobody works on any more. Called on a schedule. */
   tend(): Promise<void>
+  /** Ends what watches. */
+  close(): Promise<void>
 }
 
 const heartbeatSeconds = 10
@@ -32,6 +37,7 @@ const retries = 2
 export function createModel(deps: ModelDeps): ModelDomain {
   const { jobs, limits } = deps
   const loaded = openLoadedModels(deps)
+  const watching = createWatching(deps)
   return {
     service: modelService({ ...deps, loaded }),
     answerSql: createAnswerSql({ ...deps, loaded }),
@@ -42,9 +48,11 @@ export function createModel(deps: ModelDeps): ModelDomain {
         (task, signal) => trainModel(deps, jobOf(task), signal),
       ),
     tendRollouts: () => tendRollouts(deps),
+    tendWatches: watching.tend,
     async tend() {
       await tendModels(deps)
       await sweepArtefacts(deps)
     },
+    close: watching.close,
   }
 }

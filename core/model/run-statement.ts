@@ -13,6 +13,7 @@ import type { Started } from './start-training.ts'
 import { parseStatement } from './statements/parse-statement.ts'
 import { inStatement } from './statements/place.ts'
 import type { ModelStatement } from './statements/statement.ts'
+import { dropWatch, setWatch } from './watch.ts'
 
 /** Does what a statement about models says; undefined: the text is none, and the warehouse's. */
 export async function runStatement(
@@ -54,6 +55,13 @@ async function run(deps: ModelDeps, ctx: Context, statement: ModelStatement): Pr
     case 'drop_schedule': {
       const { name } = statement.model
       const dropped = await dropSchedule(deps, ctx, statement)
+      return answerOf({ model: 'String', dropped: 'Bool' }, [{ model: name, dropped }])
+    }
+    case 'set_watch':
+      return setWatch(deps, ctx, statement)
+    case 'drop_watch': {
+      const { name } = statement.model
+      const dropped = await dropWatch(deps, ctx, statement)
       return answerOf({ model: 'String', dropped: 'Bool' }, [{ model: name, dropped }])
     }
     case 'set_live': {

@@ -72,10 +72,10 @@ export interface ShowModels {
   readonly like: string | undefined
 }
 
-export const aspects = ['info', 'features', 'metrics', 'card', 'jobs', 'rollouts'] as const
+export const aspects = ['info', 'features', 'metrics', 'card', 'jobs', 'rollouts', 'watch'] as const
 export type Aspect = (typeof aspects)[number]
 
-/** `DESCRIBE MODEL name[.version][.info|.features|.metrics|.card|.jobs]` */
+/** `DESCRIBE MODEL name[.version][.info|.features|.metrics|.card|.jobs|.rollouts|.watch]` */
 export interface DescribeModel {
   readonly kind: 'describe_model'
   readonly model: ModelName
@@ -108,6 +108,20 @@ export interface SetLive {
   readonly kind: 'set_live'
   readonly model: Name
   readonly version: number
+}
+
+/** `SET MODEL name WATCH EVERY n SECONDS|MINUTES|HOURS|DAYS|WEEKS` */
+export interface SetWatch {
+  readonly kind: 'set_watch'
+  readonly model: Name
+  readonly everyMs: number
+}
+
+/** `DROP WATCH [IF EXISTS] FOR MODEL name` */
+export interface DropWatch {
+  readonly kind: 'drop_watch'
+  readonly model: Name
+  readonly ifExists: boolean
 }
 
 /** `CANCEL TRAINING 'job'` */
@@ -143,6 +157,8 @@ export type ModelAction =
   | DescribeModel
   | Evaluate
   | SetLive
+  | SetWatch
+  | DropWatch
   | CancelTraining
   | CreateRollout
   | ChangeRollout
