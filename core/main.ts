@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Failure } from '#mesh/errors.ts'
 import { pathOf } from '#mesh/rpc/mount.ts'
 import { createShedder } from '#mesh/rpc/shed.ts'
+import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
@@ -149,6 +150,8 @@ async function start(env: Env) {
       onShadowSkipped: metrics.counter('edgewise_shadow_skipped_total', 'Rows recorded without their shadow.'),
       log: log.child({ domain: 'model' }),
       limits: limits.model,
+      ownerNow: (owner): Promise<Actor | undefined> => domains.identity.ownerNow(owner),
+      writeAlarms: (workspace, alarms): Promise<void> => domains.ingest.writeAlarms(workspace, alarms),
       now: Date.now,
     }),
   }
@@ -207,12 +210,11 @@ async function start(env: Env) {
   }, 60_000)
   await domains.model.start()
   let isTending = false
-  const rollouts = setInterval(() => {
+  const tending = setInterval(() => {
     if (isTending) return
     isTending = true
-    domains.model
-      .tendRollouts()
-      .catch((error: unknown) => log.error({ err: error }, 'rollouts could not be looked after; again in a second'))
+    Promise.all([domains.model.tendRollouts(), domains.model.tendWatches()])
+      .catch((error: unknown) => log.error({ err: error }, 'models could not be looked after; again in a second'))
       .finally(() => (isTending = false))
   }, 1_000)
   log.info({ http: server.http, grpc: server.grpc, data: directory.path, roles: env.ROLES }, 'core ready')
@@ -223,7 +225,7 @@ async function start(env: Env) {
     /** Doors first, then what they lead to: nothing acknowledged is in memory only when this ends. */
     async stop(): Promise<void> {
       clearInterval(chores)
-      clearInterval(rollouts)
+      clearInterval(tending)
       loopDelay.stop()
       await server.close()
       await domains.model.close()

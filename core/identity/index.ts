@@ -6,6 +6,7 @@ import { createAuthenticator } from './authenticate.ts'
 import { bootstrap } from './create-workspace.ts'
 import type { Deps } from './deps.ts'
 import { refreshDue, refreshIssuer } from './issuers.ts'
+import { ownerNow } from './owner-now.ts'
 import { identityService } from './rpc.ts'
 import { reseal } from './reseal.ts'
 import { createSigner } from './signing.ts'
@@ -32,6 +33,8 @@ export interface Identity {
   readonly users: Service<typeof UserService>
   /** Who a call comes from; undefined when it carries no credential. */
   authenticate(call: Call): Promise<Actor | undefined>
+  /** Who an actor that asked for something to be done later is by now; undefined once it has ended. */
+  ownerNow(owner: Actor): Promise<Actor | undefined>
   /** Puts every secret under the current master key; answers how many were under another. */
   reseal(): Promise<number>
   /** Makes the first workspace; answers its administrator's key, or undefined when there was one already. */
@@ -73,6 +76,7 @@ export function createIdentity(options: Options): Identity {
     tokens: tokenService(deps),
     users: userService(deps),
     authenticate: authenticator.authenticate,
+    ownerNow: (owner) => ownerNow(options, owner),
     reseal: () => reseal(options),
     async bootstrap() {
       // There is a secret from the first start on, so that another master key is found out at the next.

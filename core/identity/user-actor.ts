@@ -23,7 +23,7 @@ export async function verifySession(deps: Pick<Deps, 'db' | 'now' | 'defaultPlan
 }
 
 /** A person as an actor; undefined for one who may not come any more. */
-async function userActor(
+export async function userActor(
   db: ControlDb,
   plan: Plan,
   { workspace, actor: id, id: session }: Pick<SessionRow, 'workspace' | 'actor' | 'id'>,

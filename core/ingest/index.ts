@@ -9,7 +9,9 @@ import { maskStreams } from './mask-streams.ts'
 import { createRoom } from './room.ts'
 import { ingestService } from './rpc.ts'
 import { createStreams } from './streams.ts'
+import { type AlarmEvent, writeAlarms } from './write-alarms.ts'
 
+export type { AlarmEvent } from './write-alarms.ts'
 export { ingestLimits } from './limits.ts'
 export { personalColumns } from './store.ts'
 export type { IngestOptions, StreamDomain } from './deps.ts'
@@ -22,6 +24,8 @@ export interface Ingest {
   appendPredictions(workspace: string, rows: readonly string[]): Promise<void>
   /** Gives streams that were made before there were masks theirs. Called before anybody is answered. */
   maskStreams(): Promise<void>
+  /** For whoever watches streams: each alarm is one event of `_alarms`, however often it is written. */
+  writeAlarms(workspace: string, alarms: readonly AlarmEvent[]): Promise<void>
   /** Forgets answers that no Idempotency-Key can ask for any more. Called on a schedule. */
   prune(now: number): Promise<void>
 }
@@ -40,6 +44,7 @@ export function createIngest(options: IngestOptions): Ingest {
     service: ingestService(deps),
     appendPredictions: (workspace, rows) => appendPredictions(deps, workspace, rows),
     maskStreams: () => maskStreams(options),
+    writeAlarms: (workspace, alarms) => writeAlarms(deps, workspace, alarms),
     prune: deps.answers.prune,
   }
 }

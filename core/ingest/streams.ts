@@ -32,7 +32,7 @@ export interface Streams {
   /** The topic of one of the system's own streams, with the workspace's database made where it is not there. */
   system(
     workspace: string,
-    name: '_quarantine' | '_requests' | '_predictions',
+    name: '_quarantine' | '_requests' | '_predictions' | '_alarms',
   ): Promise<{ readonly topic: string; readonly partitions: number }>
 }
 

@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
+import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import type { Context } from '../context.ts'
+import type { AlarmEvent } from '../ingest/index.ts'
 import type { ControlDb } from '../storage/control.ts'
 import type { Jobs } from '../storage/jobs.ts'
 import type { Objects } from '../storage/objects.ts'
@@ -16,6 +18,7 @@ export interface Reading {
       readonly format: 'RowBinary' | 'Native'
       readonly maxRows: number
       readonly seed: number
+      readonly rest?: string
     },
   ): Promise<{ readonly total: number; readonly share: number; readonly body: AsyncIterable<Uint8Array> }>
 }
@@ -33,6 +36,10 @@ export interface ModelDeps {
   readonly onShadowSkipped: (count: number) => void
   readonly log: Logger
   readonly limits: ModelLimits
+  /** Who an actor is by now; undefined once it has ended. */
+  readonly ownerNow: (owner: Actor) => Promise<Actor | undefined>
+  /** Puts alarms into the workspace's stream `_alarms`, each once however often it is written. */
+  readonly writeAlarms: (workspace: string, alarms: readonly AlarmEvent[]) => Promise<void>
   /** Milliseconds since 1970. */
   readonly now: () => number
 }

@@ -6,6 +6,9 @@ import { shownRollouts } from './rollout.ts'
 import { shadowReport } from './shadow-report.ts'
 import type { PredictionCard } from './train/card.ts'
 import type { DescribeModel, ShowModels } from './statements/statement.ts'
+import { findWatch, type WatchRow } from './store-watches.ts'
+import { intervalText } from './statements/interval.ts'
+import { shownWatch } from './watch.ts'
 import {
   findVersion,
   listJobs,
@@ -67,7 +70,11 @@ export async function describeModel(
   if (aspect === 'rollouts') return shownRollouts(await listRollouts(db, workspace, name, maxShown))
   if (aspect === 'shadow') return shadowReport(deps, ctx, name)
   if (aspect === 'jobs') return jobsOf(deps, workspace, name)
-  if (aspect === 'info') return infoOf(model, found, await listVersions(db, workspace, name, { limit: maxShown }))
+  if (aspect === 'watch') return shownWatch(await findWatch(db, workspace, name))
+  if (aspect === 'info') {
+    const versions = await listVersions(db, workspace, name, { limit: maxShown })
+    return infoOf(model, found, versions, await findWatch(db, workspace, name))
+  }
   const card = found.card ?? {}
   if (aspect === 'card') return answerOf({ card: 'String' }, [{ card: JSON.stringify(card) }])
   return aspect === 'metrics' ? metricsOf(card) : featuresOf(card)
@@ -129,7 +136,12 @@ function featuresOf(card: CardLike): Answer {
   return answerOf({ column: 'String', used: 'Bool', importance: 'Nullable(Float64)', note: 'String' }, rows)
 }
 
-function infoOf({ live, everyMs, logShare }: ModelRow, version: VersionRow, versions: readonly VersionRow[]): Answer {
+function infoOf(
+  { live, everyMs, logShare }: ModelRow,
+  version: VersionRow,
+  versions: readonly VersionRow[],
+  watch: WatchRow | undefined,
+): Answer {
   const { definition, card } = version
   const properties: Readonly<Record<string, unknown>> = {
     name: version.name,
@@ -143,6 +155,7 @@ function infoOf({ live, everyMs, logShare }: ModelRow, version: VersionRow, vers
     options: JSON.stringify(definition.options),
     every: everyMs === null ? undefined : `${everyMs / 60_000} minutes`,
     log: logShare,
+    watch: watch && `${watch.status}, every ${intervalText(watch.everyMs)}, ${watch.alarms} alarms`,
     rows: card?.['rows'],
     beats_baseline: version.beatsBaseline,
     sha256: version.sha256,

@@ -15,6 +15,7 @@ import { servedTable } from './served-table.ts'
 import { createShadows } from './shadow.ts'
 import { sweepArtefacts } from './sweep-artefacts.ts'
 import { tendRollouts } from './tend-rollouts.ts'
+import { createWatching } from './tend-watches.ts'
 import { tendModels } from './tend.ts'
 import { trainModel } from './train-model.ts'
 
@@ -33,9 +34,11 @@ export interface ModelDomain {
   start(): Promise<void>
   /** Takes rollouts on or back when their time comes. Called often. */
   tendRollouts(): Promise<void>
+  /** Has watches look when their time comes. Called often. */
+  tendWatches(): Promise<void>
   /** Begins trainings that are due, and ends what nobody works on any more. Called on a schedule. */
   tend(): Promise<void>
-  /** Resolves when what was served is recorded. */
+  /** Ends what watches. Resolves when what was served is recorded. */
   close(): Promise<void>
 }
 
@@ -61,6 +64,7 @@ export function createModel(deps: ModelDeps): ModelDomain {
     },
   }
   const predicting = { ...deps, loaded, record: (rows: Served) => served.record(rows, background) }
+  const watching = createWatching(deps)
   return {
     service: modelService({ ...predicting, shadows }),
     inference: inferenceService(predicting),
@@ -73,12 +77,13 @@ export function createModel(deps: ModelDeps): ModelDomain {
         (task, signal) => trainModel(deps, jobOf(task), signal),
       ),
     tendRollouts: () => tendRollouts(deps),
+    tendWatches: watching.tend,
     async tend() {
       await tendModels(deps)
       await sweepArtefacts(deps)
     },
     async close() {
-      await Promise.allSettled(recording)
+      await Promise.allSettled([watching.close(), ...recording])
     },
   }
 }

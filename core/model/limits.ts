@@ -22,6 +22,12 @@ export const modelLimits = {
   /** Rows of one EVALUATE, and their bytes in memory. */
   maxEvaluatedRows: 2_000_000,
   maxEvaluatedBytes: 256 * 1024 ** 2,
+  /** Rows that a watch reads in one look; the next look is at once where there are more. */
+  maxWatchedRows: 100_000,
+  /** Where the series of one watch stand, together. */
+  maxWatchedBytes: 8 * 1024 ** 2,
+  /** Looks at once in this process; of one workspace one. */
+  looks: 4,
   /** Length of a statement. */
   maxSqlBytes: 256 * 1024,
   /** Predictions of one call of an edge that records them. */

@@ -6,7 +6,7 @@ import type { ModelDeps } from './deps.ts'
 import { describeModel, showModels } from './describe-model.ts'
 import { dropModel } from './drop-model.ts'
 import { evaluateStatement } from './evaluate-statement.ts'
-import { dropSchedule, retrainModel } from './retrain-model.ts'
+import { checkRetraining, dropSchedule, retrainModel } from './retrain-model.ts'
 import { changeRollout, createRollout } from './rollout.ts'
 import { setLive } from './set-live.ts'
 import { setLog } from './set-log.ts'
@@ -14,6 +14,7 @@ import type { Started } from './start-training.ts'
 import { parseStatement } from './statements/parse-statement.ts'
 import { inStatement } from './statements/place.ts'
 import type { ModelStatement } from './statements/statement.ts'
+import { dropWatch, setWatch } from './watch.ts'
 
 /** Does what a statement about models says; undefined: the text is none, and the warehouse's. */
 export async function runStatement(
@@ -26,6 +27,7 @@ export async function runStatement(
   const statement = parseStatement(sql)
   if (statement === undefined) return undefined
   authorise(ctx, 'sql:read')
+  if (statement.kind === 'retrain_model') await checkRetraining(deps, ctx, sql, statement)
   try {
     return { ...(await run(deps, ctx, statement)), format: statement.format }
   } catch (thrown) {
@@ -54,6 +56,13 @@ async function run(deps: ModelDeps, ctx: Context, statement: ModelStatement): Pr
     case 'drop_schedule': {
       const { name } = statement.model
       const dropped = await dropSchedule(deps, ctx, statement)
+      return answerOf({ model: 'String', dropped: 'Bool' }, [{ model: name, dropped }])
+    }
+    case 'set_watch':
+      return setWatch(deps, ctx, statement)
+    case 'drop_watch': {
+      const { name } = statement.model
+      const dropped = await dropWatch(deps, ctx, statement)
       return answerOf({ model: 'String', dropped: 'Bool' }, [{ model: name, dropped }])
     }
     case 'set_live': {

@@ -11,6 +11,7 @@ import {
   text,
   timestamp,
 } from 'drizzle-orm/pg-core'
+import type { AnomalySeries } from './anomaly/train.ts'
 import type { ModelOptions } from './statements/options.ts'
 
 /** What USING said, as JSON can hold it. */
@@ -113,6 +114,41 @@ export const rollouts = pgTable(
     endedAt: timestamp('ended_at', { withTimezone: true }),
   },
   (table) => [index('model_rollouts_of').on(table.workspace, table.model)],
+)
+
+export type WatchStatus = 'watching' | 'paused'
+
+/** An anomaly model that looks, every so often, at what came since. */
+export const watches = pgTable(
+  'model_watches',
+  {
+    workspace: text('workspace').notNull(),
+    model: text('model').notNull(),
+    everyMs: bigint('every_ms', { mode: 'number' }).notNull(),
+    status: text('status').$type<WatchStatus>().notNull(),
+    /** The version that `series` go on from. */
+    version: integer('version').notNull(),
+    /** Where each series stands. */
+    series: json('series').$type<readonly AnomalySeries[]>().notNull(),
+    /** The time of the newest point that was judged. */
+    seenMs: bigint('seen_ms', { mode: 'number' }).notNull(),
+    /** Up to here a version of before has said what there was to say. */
+    toldMs: bigint('told_ms', { mode: 'number' }).notNull(),
+    /** How many were raised since the watch was set. */
+    alarms: integer('alarms').notNull(),
+    /** Looks in a row that failed by what does not pass by itself; and why the last one did, whatever it was. */
+    failures: integer('failures').notNull(),
+    reason: text('reason').notNull(),
+    /** As whom it looks: an Actor as JSON. */
+    owner: jsonb('owner').notNull(),
+    requestId: text('request_id').notNull(),
+    createdAt: timestamp('created_at', { withTimezone: true }).notNull(),
+    dueAt: timestamp('due_at', { withTimezone: true }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.workspace, table.model] }),
+    index('model_watches_due').on(table.status, table.dueAt),
+  ],
 )
 
 export type JobStatus = 'queued' | 'running' | 'done' | 'failed' | 'cancelled'

@@ -27,6 +27,7 @@ export async function checkDefinition(deps: ModelDeps, ctx: Context, definition:
     ['ORDER BY', orderBy],
     ...groupBy.map((name) => ['GROUP BY', name] as const),
     ...Object.keys(options.monotone ?? {}).map((name) => ['monotone', name] as const),
+    ...(options.keep ?? []).map((name) => ['keep', name] as const),
   ] as const
   for (const [clause, name] of wanted) {
     if (name === undefined || columns.includes(name)) continue

@@ -1,6 +1,6 @@
 import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, like, lt } from 'drizzle-orm'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
-import { jobs, models, rollouts, versions } from './schema.ts'
+import { jobs, models, rollouts, versions, watches } from './schema.ts'
 
 export type ModelRow = typeof models.$inferSelect
 export type VersionRow = typeof versions.$inferSelect
@@ -64,6 +64,7 @@ export async function upsertModel(tx: ControlTx, row: ModelRow): Promise<void> {
 export async function deleteModelRow(tx: ControlTx, workspace: string, name: string): Promise<void> {
   await tx.delete(jobs).where(and(eq(jobs.workspace, workspace), eq(jobs.model, name)))
   await tx.delete(rollouts).where(and(eq(rollouts.workspace, workspace), eq(rollouts.model, name)))
+  await tx.delete(watches).where(and(eq(watches.workspace, workspace), eq(watches.model, name)))
   await tx.delete(versions).where(and(eq(versions.workspace, workspace), eq(versions.name, name)))
   await tx.delete(models).where(ofModel(workspace, name))
 }

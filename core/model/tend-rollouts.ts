@@ -3,7 +3,7 @@ import { itself, record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { quoteName } from '../storage/quote.ts'
 import type { ModelDeps } from './deps.ts'
-import { ownerContext } from './owner.ts'
+import { currently, ownerContext } from './owner.ts'
 import { listRunningRollouts, lockModel, type RolloutRow, updateRollout, upsertModel } from './store.ts'
 
 const gateMs = 30_000
@@ -32,8 +32,10 @@ async function decide(deps: ModelDeps, rollout: RolloutRow): Promise<void> {
 }
 
 /** What the gate said, if it was yes: its first value is neither 0, false, NULL nor missing. */
-async function ask({ reading, now }: ModelDeps, rollout: RolloutRow, gate: string): Promise<string | undefined> {
-  const ctx = ownerContext(rollout, { deadline: now() + gateMs, signal: AbortSignal.timeout(gateMs) })
+async function ask(deps: ModelDeps, rollout: RolloutRow, gate: string): Promise<string | undefined> {
+  const { reading, now } = deps
+  const limits = { deadline: now() + gateMs, signal: AbortSignal.timeout(gateMs) }
+  const ctx = await currently(deps, ownerContext(rollout, limits))
   const [first] = await reading.describeSql(ctx, gate)
   const column = quoteName(first!.name)
   const select = `ifNull(toFloat64OrNull(toString(${column})), toFloat64(toString(${column}) = 'true'))`

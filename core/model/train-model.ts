@@ -6,7 +6,7 @@ import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import { artefactKey } from './names.ts'
 import { failJob } from './fail-job.ts'
-import { ownerContext } from './owner.ts'
+import { currently, ownerContext } from './owner.ts'
 import type { JobRow, VersionRow } from './store.ts'
 import { findJobById, findRollout, findVersion, lockModel, updateOpenJob, updateVersion, upsertModel } from './store.ts'
 import { readingOf } from './features/reading.ts'
@@ -52,12 +52,13 @@ export async function trainModel(deps: ModelDeps, id: string, stop: AbortSignal)
 
 async function train(
   deps: ModelDeps,
-  ctx: Context,
+  asked: Context,
   job: JobRow,
   { definition }: VersionRow,
   cancelled: AbortController,
 ): Promise<Trained> {
   const { db, reading, limits } = deps
+  const ctx = await currently(deps, asked)
   const seed = definition.options.seed ?? defaultSeed
   const maxRows = definition.options.max_rows ?? limits.rows
   const how = readingOf(await reading.describeSql(ctx, definition.sql))

@@ -1,6 +1,5 @@
-import { Failure } from '#mesh/errors.ts'
 import { authorise, type Context } from '../context.ts'
-import { cursorOf, pageOf } from '../page.ts'
+import { cursorOf, pageLimit, pageOf } from '../page.ts'
 import type { ControlDb } from '../storage/control.ts'
 import { noQuery } from './describe-query.ts'
 import { listLive, listVersions, type StoredQuery } from './store.ts'
@@ -17,7 +16,7 @@ export async function listQueries(
   input: { readonly limit: number; readonly cursor: string },
 ): Promise<Page> {
   authorise(ctx, 'queries:read')
-  const limit = limitOf(input.limit)
+  const limit = pageLimit(input.limit)
   const rows = await listLive(db, ctx.actor.workspace, cursorOf(input.cursor, /^[a-z][a-z0-9_]{0,47}$/), limit + 1)
   return queriesOf(pageOf(rows, limit, (last) => last.name))
 }
@@ -29,20 +28,11 @@ export async function listQueryVersions(
   input: { readonly name: string; readonly limit: number; readonly cursor: string },
 ): Promise<Page> {
   authorise(ctx, 'queries:read')
-  const limit = limitOf(input.limit)
+  const limit = pageLimit(input.limit)
   const below = Number(cursorOf(input.cursor, /^\d{1,9}$/) || 2 ** 31 - 1)
   const rows = await listVersions(db, ctx.actor.workspace, input.name, below, limit + 1)
   if (rows.length === 0 && input.cursor === '') throw noQuery(input.name, 0)
   return queriesOf(pageOf(rows, limit, (last) => String(last.version)))
-}
-
-function limitOf(limit: number): number {
-  if (limit > 1_000) {
-    throw new Failure('request.invalid', 'A page has 1,000 entries at most.', {
-      errors: [{ pointer: 'limit', reason: 'more than 1,000' }],
-    })
-  }
-  return limit === 0 ? 100 : limit
 }
 
 function queriesOf({ rows: queries, nextCursor }: ReturnType<typeof pageOf<StoredQuery>>): Page {

@@ -20,6 +20,8 @@ export interface ReadRowsInput {
   /** Of more rows than this a sample is taken: those whose number, hashed with the seed, falls into the share. */
   readonly maxRows: number
   readonly seed: number
+  /** What follows: a WHERE, an ORDER BY, a LIMIT, of ours. Only where no sample is taken. */
+  readonly rest?: string
 }
 
 export interface ReadRows {
@@ -43,7 +45,8 @@ export async function readRows(deps: ExecuteDeps, ctx: Context, input: ReadRowsI
   const total = input.maxRows === Infinity ? 0 : await count(deps, ctx, statement, bound)
   const share = Math.min(1, input.maxRows / Math.max(1, total))
   const isTaken = `cityHash64(rowNumberInAllBlocks(), ${input.seed}) / 18446744073709551615 < ${share}`
-  const sql = `SELECT ${input.select} FROM (${bound.sql})${share < 1 ? ` WHERE ${isTaken}` : ''}`
+  const rest = share < 1 ? `WHERE ${isTaken}` : (input.rest ?? '')
+  const sql = `SELECT ${input.select} FROM (${bound.sql}) ${rest}`
   return { total, share, body: body(deps, ctx, input, statement, { ...bound, sql }) }
 }
 

@@ -4,11 +4,12 @@ import { quoteName } from '../storage/quote.ts'
 
 /**
  * Columns of the system's own streams that may hold personal data: of a refused row nothing is known, and the reason may
- * quote it; of what a model is asked with and for whom neither.
+ * quote it; of what a model is asked with and for whom neither; a series may be a person's.
  */
 export const systemPii: ReadonlyMap<string, readonly string[]> = new Map([
   ['_quarantine', ['reason', 'text']],
   ['_predictions', ['subject', 'features']],
+  ['_alarms', ['series']],
 ])
 
 interface SystemTable {
@@ -78,6 +79,23 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       shadow_error: 'LowCardinality(String)',
     },
     engine: 'MergeTree PARTITION BY toYYYYMM(time) ORDER BY (model, time) TTL toDateTime(time) + INTERVAL 90 DAY',
+  },
+  /** By when it was noticed: the points themselves may be of any time. */
+  _alarms: {
+    columns: {
+      time: 'DateTime64(3)',
+      model: 'LowCardinality(String)',
+      version: 'UInt32',
+      series: 'Map(String, String)',
+      value: 'Float64',
+      expected: 'Float64',
+      low: 'Float64',
+      high: 'Float64',
+      score: 'Float64',
+      noticed_at: 'DateTime64(3)',
+    },
+    engine:
+      'MergeTree PARTITION BY toYYYYMM(noticed_at) ORDER BY (model, time) TTL toDateTime(noticed_at) + INTERVAL 365 DAY',
   },
   _audit: {
     columns: {

@@ -30,6 +30,7 @@ export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
       await topic(workspace, '_quarantine', limits.systemPartitions)
       await topic(workspace, '_requests', limits.systemPartitions)
       await topic(workspace, '_predictions', limits.systemPartitions)
+      await topic(workspace, '_alarms', limits.systemPartitions)
       // One, so that the entries come in their order.
       await topic(workspace, '_audit', 1)
     },

@@ -10,15 +10,20 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs, promisify } from 'node:util'
+import { auc } from '../../core/model/evaluate/auc.ts'
+import { allBut, folds } from '../../core/model/evaluate/folds.ts'
+import { rmse } from '../../core/model/evaluate/regression.ts'
+import { ofClass } from '../../core/model/evaluate/scored.ts'
 import type { Feature } from '../../core/model/feature.ts'
 import type { GbdtOptions } from '../../core/model/gbdt/options.ts'
 import { gbdtOutputs } from '../../core/model/gbdt/outputs.ts'
 import { trainGbdt } from '../../core/model/gbdt/train.ts'
+import { pick, pickFeatures } from '../../core/model/train/rows.ts'
 import { createRandom } from '../../core/model/random.ts'
 import { temporaryDirectory } from '../support/directory.ts'
-import { madeFeatures, rowsOf } from '../support/made-features.ts'
+import { madeFeatures } from '../support/made-features.ts'
 import { sampleData } from '../support/optional.ts'
-import { areaUnderCurve, foldsOf, rootMeanSquare, sampleFeatures } from '../support/sample-features.ts'
+import { sampleFeatures } from '../support/sample-features.ts'
 import { pythonWith } from './python.ts'
 import { median, table } from './report.ts'
 
@@ -31,7 +36,8 @@ interface Task {
   readonly features: readonly Feature[]
   readonly target: Float64Array
   readonly kind: 'binary' | 'regression'
-  readonly folds: Int32Array
+  /** Each is held out once. */
+  readonly parts: readonly Int32Array[]
   readonly options: Partial<GbdtOptions>
   /** The same for LightGBM. */
   readonly params: object
@@ -57,7 +63,7 @@ async function speed(): Promise<void> {
     features,
     target: signal.map((x) => Number(1 / (1 + Math.exp(0.6 - x)) > random())),
     kind: 'binary',
-    folds: foldsOf(125_000, 5, 1),
+    parts: partsOf(125_000),
     options: { rounds: 100, learningRate: 0.1, columnSample: 1, maxDepth: 6, maxLeaves: 64 },
     params: { max_depth: 6, num_leaves: 64, lambda_l2: 1 },
   }
@@ -101,7 +107,7 @@ async function quality(): Promise<void> {
 }
 
 async function crossValidated(name: string, task: Pick<Task, 'features' | 'target' | 'kind'>): Promise<string[]> {
-  const whole = { ...task, folds: foldsOf(task.target.length, 5, 1), options: {}, params: {}, findRounds: true }
+  const whole = { ...task, parts: partsOf(task.target.length), options: {}, params: {}, findRounds: true }
   const cells: string[] = []
   for (const trainer of trainers) {
     const scores: number[] = []
@@ -114,16 +120,15 @@ async function crossValidated(name: string, task: Pick<Task, 'features' | 'targe
 }
 
 async function train(trainer: (typeof trainers)[number], task: Task, fold: number): Promise<Result> {
-  const held = rowNumbers(task.folds, (of) => of === fold)
-  const actual = held.map((row) => task.target[row]!)
-  const { seconds, said } = trainer === 'edgewise' ? ours(task, fold, held) : await theirs(trainer, task, fold)
-  const score = task.kind === 'binary' ? areaUnderCurve(actual, said) : rootMeanSquare(actual, said)
+  const actual = pick(task.target, task.parts[fold]!)
+  const { seconds, said } = trainer === 'edgewise' ? ours(task, fold) : await theirs(trainer, task, fold)
+  const score = task.kind === 'binary' ? auc(actual, said) : rmse(actual, said)
   return { seconds, score }
 }
 
-function ours({ features, target, kind, folds, ...task }: Task, fold: number, held: readonly number[]) {
-  const learned = rowNumbers(folds, (of) => of !== fold)
-  const training = { features: rowsOf(features, learned), target: Float64Array.from(learned, (row) => target[row]!) }
+function ours({ features, target, kind, parts, ...task }: Task, fold: number) {
+  const learned = allBut(parts, fold)
+  const training = { features: pickFeatures(features, learned), target: pick(target, learned) }
   const start = performance.now()
   const train = (options: Partial<GbdtOptions>, validation = new Int32Array(0)) =>
     trainGbdt({ ...training, objective: { kind }, seed: 1, options, validation })
@@ -132,17 +137,17 @@ function ours({ features, target, kind, folds, ...task }: Task, fold: number, he
     : undefined
   const model = train({ ...task.options, ...(rounds !== undefined && { rounds }) })
   const seconds = (performance.now() - start) / 1_000
-  const outputs = gbdtOutputs(model, rowsOf(features, held))
-  return { seconds, said: kind === 'binary' ? outputs.filter((_, i) => i % 2 === 1) : outputs }
+  const outputs = gbdtOutputs(model, pickFeatures(features, parts[fold]!))
+  return { seconds, said: kind === 'binary' ? ofClass(outputs, 2, 1) : outputs }
 }
 
-async function theirs(peer: string, { features, target, kind, folds, params }: Task, fold: number) {
+async function theirs(peer: string, { features, target, kind, parts, params }: Task, fold: number) {
   const directory = temporaryDirectory()
   const path = (name: string) => join(directory.path, name)
   try {
     writeFileSync(path('features'), Buffer.concat(features.map(({ values }) => bytesOf(values))))
     writeFileSync(path('target'), bytesOf(target))
-    writeFileSync(path('folds'), bytesOf(folds))
+    writeFileSync(path('folds'), bytesOf(foldOfRow(parts)))
     const job = {
       peer,
       fold,
@@ -163,8 +168,14 @@ async function theirs(peer: string, { features, target, kind, folds, params }: T
   }
 }
 
-function rowNumbers(folds: Int32Array, of: (fold: number) => boolean): number[] {
-  return [...folds.keys()].filter((row) => of(folds[row]!))
+function partsOf(rows: number): readonly Int32Array[] {
+  return folds(new Float64Array(rows), 5, { seed: 1, stratified: false })
+}
+
+function foldOfRow(parts: readonly Int32Array[]): Int32Array {
+  const found = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0))
+  for (const [fold, part] of parts.entries()) for (const row of part) found[row] = fold
+  return found
 }
 
 function bytesOf(array: Float32Array | Float64Array | Int32Array): Uint8Array {

@@ -10,7 +10,7 @@ import { follow } from '../../core/model/anomaly/follow.ts'
 import { trainAnomaly } from '../../core/model/anomaly/train.ts'
 import { writeArtefact } from '../../core/model/forecast/artefact.ts'
 import { trainForecast } from '../../core/model/forecast/train.ts'
-import { randomOf } from '../support/random.ts'
+import { createRandom } from '../../core/model/random.ts'
 import { rollingDays, type TaxiRides, taxiRides, windowsHit } from '../support/taxi.ts'
 import { median, table } from './report.ts'
 
@@ -99,7 +99,7 @@ function forecasts(rides: TaxiRides, every: number): void {
 /** Daily series with weeks in them, each its own. */
 function many(series: number, points: number): void {
   const groups = Array.from({ length: series }, (_, k) => {
-    const random = randomOf(k)
+    const random = createRandom(k)
     return {
       key: `${k}`,
       times: Float64Array.from({ length: points }, (_, i) => i * 86_400_000),

@@ -8,7 +8,7 @@ import { Format, QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import { createVerifier } from '../../core/chain.ts'
 import { type RunningCore, startCore } from '../support/core.ts'
 import { temporaryDirectory } from '../support/directory.ts'
-import { randomOf } from '../support/random.ts'
+import { createRandom } from '../../core/model/random.ts'
 
 const rounds = Number(process.env['CHAOS_ROUNDS'] ?? 4)
 const seed = Number(process.env['CHAOS_SEED'] ?? 1)
@@ -18,7 +18,7 @@ test(
   { timeout: 60_000 + rounds * 20_000 },
   async () => {
     const directory = temporaryDirectory()
-    const random = randomOf(seed)
+    const random = createRandom(seed)
     const acknowledged = new Set<string>()
     let core: RunningCore | undefined
     let key = ''

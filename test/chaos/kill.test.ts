@@ -5,7 +5,7 @@ import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { Format, QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import { type RunningCore, startCore } from '../support/core.ts'
 import { temporaryDirectory } from '../support/directory.ts'
-import { randomOf } from '../support/random.ts'
+import { createRandom } from '../../core/model/random.ts'
 
 /** How often the core is killed: a few times here, and 50 times where there is time for it. */
 const rounds = Number(process.env['CHAOS_ROUNDS'] ?? 4)
@@ -25,7 +25,7 @@ test(
   { timeout: 60_000 + rounds * 15_000 },
   async () => {
     const directory = temporaryDirectory()
-    const random = randomOf(seed)
+    const random = createRandom(seed)
     let core: RunningCore | undefined
     let key = ''
     let rows = 0

@@ -7,7 +7,7 @@ import { type Answered, ask, must, type NewKey, rows } from '../e2e/ask.ts'
 import { temporaryDirectory } from '../support/directory.ts'
 import { processTree } from '../support/processes.ts'
 import { type Product, startProduct } from '../support/product.ts'
-import { randomOf } from '../support/random.ts'
+import { createRandom } from '../../core/model/random.ts'
 
 /**
  * The program as a user starts it, killed at moments that a seed decides, while events, publishes and key changes are
@@ -56,7 +56,7 @@ interface Entry {
   readonly detail: { readonly version?: number; readonly by?: string }
 }
 
-const random = randomOf(seed)
+const random = createRandom(seed)
 const directory = temporaryDirectory()
 const data = join(directory.path, 'data')
 let product: Product | undefined

@@ -11,7 +11,7 @@ import { askedOf } from '../../edge/routes/endpoints/asked.ts'
 import { splitSuffix } from '../../edge/routes/formats.ts'
 import { callQuery, declare, type Fixture, startQuery } from '../core/query/fixture.ts'
 import { callBy } from '../support/call.ts'
-import { randomOf } from '../support/random.ts'
+import { createRandom } from '../../core/model/random.ts'
 
 /**
  * Two requests share an entry of the cache if and only if the core would give both the same bytes.
@@ -397,7 +397,7 @@ describe(`over ${combinations} requests of seed ${seed}`, () => {
   const oracle = createOracle()
 
   beforeAll(async () => {
-    const random = randomOf(seed)
+    const random = createRandom(seed)
     const choices = drawChoices(random)
     const requests = Array.from({ length: combinations }, () =>
       drawRequest(choices[Math.floor(random() * choices.length)] as Choice, random),

@@ -4,7 +4,7 @@ import { openModel } from '#mesh/inference/model.ts'
 import { openOrt } from '#mesh/inference/ort.ts'
 import { type Inference, startInference } from '../support/inference.ts'
 import { mixedFile, treesFile } from '../support/model-file.ts'
-import { randomOf } from '../support/random.ts'
+import { createRandom } from '../../core/model/random.ts'
 
 let inference: Inference
 
@@ -32,7 +32,7 @@ describe('a model on workerd', () => {
   })
 
   it('answers as in Node, row by row', async () => {
-    const random = randomOf(5)
+    const random = createRandom(5)
     const rows = Array.from({ length: 1_000 }, () => ({
       plan: ['free', 'größer', 'pro', 'unheard of', null][Math.floor(random() * 5)],
       ...(random() < 0.8 && { tenure: random() }),

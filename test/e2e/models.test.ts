@@ -354,6 +354,20 @@ describe('another workspace', () => {
 
 describe('what cannot be trained', () => {
   test.each([
+    ['RETRAIN leaves USING k = 3', 'query.syntax', '`k` says nothing to gbdt or linear.'],
+    ["RETRAIN leaves USING engine = 'linear', depth = 3", 'query.syntax', '`depth` says nothing to linear.'],
+    ["RETRAIN leaves USING engine = 'kmeans'", 'query.syntax', 'PREDICT says nothing to kmeans.'],
+    ["RETRAIN leaves USING engine = 'forecast'", 'query.syntax', 'ORDER BY is missing: forecast needs it.'],
+    [
+      "RETRAIN leaves USING keep = ['idd']",
+      'query.unknown_column',
+      'The training query has no column `idd`, which keep names.',
+    ],
+  ])('is not trained anew either: %s', async (query, code, detail) => {
+    expect((await ask(product, '/v1/sql', { json: { query } })).json).toMatchObject({ code, detail })
+  })
+
+  test.each([
     ['an unknown column', 'SELECT * FROM customers', 'PREDICT lft', 'query.unknown_column', 'Did you mean `left`?'],
     ['an unknown stream', 'SELECT * FROM custmers', 'PREDICT left', 'query.unknown_table', 'customers'],
     ['an unknown option', 'SELECT * FROM customers', "PREDICT left USING enigne = 'gbdt'", 'query.syntax', 'engine'],

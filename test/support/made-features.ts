@@ -46,8 +46,3 @@ export function madeFeatures({
   })
   return { features, signal }
 }
-
-/** The rows alone. */
-export function rowsOf(features: readonly Feature[], rows: readonly number[]): readonly Feature[] {
-  return features.map((feature) => ({ ...feature, values: Float32Array.from(rows, (row) => feature.values[row]!) }))
-}

@@ -1,5 +1,5 @@
 import type { Table } from '../../core/model/table.ts'
-import { randomOf } from './random.ts'
+import { createRandom } from '../../core/model/random.ts'
 
 interface MadeTable {
   readonly table: Table
@@ -13,7 +13,7 @@ interface MadeTable {
 
 /** Raw rows that a seed makes up: numbers, texts and times, of each some missing. */
 export function madeTable(rows: number, seed: number): MadeTable {
-  const random = randomOf(seed)
+  const random = createRandom(seed)
   const normal = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
   const column = (of: () => number): Float64Array => Float64Array.from({ length: rows }, of)
   const sometimes = (value: number): number => (random() < 0.05 ? Number.NaN : value)

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape, toJsonString } from '@bufbuild/protobuf'
 import { type InputSchema, InputType, Kind, SignatureSchema } from '#proto/edgewise/model/v1/signature_pb.ts'
 import { createGraph, type Value } from '../../core/model/onnx/graph.ts'
-import { randomOf } from './random.ts'
+import { createRandom } from '../../core/model/random.ts'
 
 interface TreesOptions {
   readonly trees?: number
@@ -84,7 +84,7 @@ function ensemble(
   matrix: Value,
   { trees, depth, features }: Required<Omit<TreesOptions, 'variant'>>,
 ): Value {
-  const random = randomOf(7)
+  const random = createRandom(7)
   const inner = 2 ** depth - 1
   const firstOfLastLevel = 2 ** (depth - 1) - 1
   const count = trees * inner

@@ -4,9 +4,6 @@ import type { Histogram } from './histogram.ts'
 import { findNumberSplit } from './number-split.ts'
 import type { NodeSums, Split, SplitRules } from './split.ts'
 
-/** Less is the noise of sums. */
-const leastGain = 1e-7
-
 /** The best split of a node over some features; undefined where none gains anything. The first of equals. */
 export function findSplit(
   histogram: Histogram,
@@ -19,7 +16,7 @@ export function findSplit(
   for (const feature of features) {
     const edges = bins.cuts[feature]
     const [begin, end] = [bins.offsets[feature]!, bins.offsets[feature + 1]!]
-    const least = best?.gain ?? leastGain
+    const least = best?.gain ?? rules.leastGain
     best =
       (edges === undefined
         ? findCategorySplit(histogram, feature, begin, end, node, rules, least)

@@ -4,7 +4,7 @@ import { addRows, subtract, type createHistograms, type Histogram, type Rows } f
 import type { GbdtTree } from './model.ts'
 import type { GbdtOptions } from './options.ts'
 import { partition } from './partition.ts'
-import { leafValue, type NodeSums, type Split, type Sums } from './split.ts'
+import { leafValue, type NodeSums, type Split, type SplitRules, type Sums } from './split.ts'
 import { createTreeWriter } from './tree-writer.ts'
 
 interface Leaf extends NodeSums {
@@ -18,7 +18,7 @@ interface Leaf extends NodeSums {
 
 export interface Growth {
   readonly bins: Bins
-  readonly options: GbdtOptions
+  readonly options: GbdtOptions & SplitRules
   readonly histograms: ReturnType<typeof createHistograms>
   /** Room for a row each. */
   readonly spare: Uint32Array

@@ -3,6 +3,8 @@ import type { Objective } from './model.ts'
 /** What trees are grown against, and how well they do. Raw scores are arrays of [rows], one a class or one. */
 export interface Loss {
   readonly base: Float32Array
+  /** What a gain is measured in: of numbers their variance, so that a target in other units has the same trees; else 1. */
+  readonly unit: number
   /** Makes ready what the classes share, before a round. */
   begin(scores: readonly Float64Array[]): void
   /** First and second derivatives of the loss by one score. */
@@ -25,6 +27,8 @@ function squaredError(target: Float64Array, weights: Float64Array, rows: Uint32A
   const mean = weightedMean(rows, weights, (row) => target[row]!)
   return {
     base: Float32Array.of(mean),
+    // What is left of a constant target when its mean is a float32 is nothing to learn from either.
+    unit: weightedMean(rows, weights, (row) => (target[row]! - mean) ** 2) + (mean * 2 ** -24) ** 2,
     begin() {},
     derive(_, scores, gradients, hessians) {
       const score = scores[0]!
@@ -41,6 +45,7 @@ function logistic(target: Float64Array, weights: Float64Array, rows: Uint32Array
   const share = within(weightedMean(rows, weights, (row) => target[row]!))
   return {
     base: Float32Array.of(Math.log(share / (1 - share))),
+    unit: 1,
     begin() {},
     derive(_, scores, gradients, hessians) {
       const score = scores[0]!
@@ -75,6 +80,7 @@ function softmax(classes: number, target: Float64Array, weights: Float64Array, r
   }
   return {
     base: Float32Array.from(shares, Math.log),
+    unit: 1,
     begin(scores) {
       for (let row = 0; row < totals.length; row++) totals[row] = total(scores, row)
     },

@@ -27,6 +27,8 @@ export interface SplitRules {
   readonly l2: number
   readonly minChildWeight: number
   readonly minRows: number
+  /** Less is the noise of sums. In the units of the loss, as all gains. */
+  readonly leastGain: number
   readonly monotone: readonly (-1 | 0 | 1)[]
 }
 

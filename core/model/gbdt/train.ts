@@ -25,6 +25,9 @@ export interface GbdtTraining {
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'>
 }
 
+/** Of the loss's unit: a gain below is the noise of sums. */
+const leastShare = 1e-7
+
 /**
  * Gradient-boosted trees over histograms: Friedman 2001; gains, bounds and missing values of XGBoost (Chen & Guestrin
  * 2016), histograms, leaf-wise growth and sets of categories of LightGBM (Ke et al. 2017). The same seed gives the same trees.
@@ -45,7 +48,7 @@ export function trainGbdt(training: GbdtTraining): GbdtModel {
   const bins = binsOf(features, learned, options.bins, check)
   const growth = {
     bins,
-    options,
+    options: { ...options, leastGain: leastShare * loss.unit },
     histograms: createHistograms(bins),
     spare: new Uint32Array(target.length),
     check,

@@ -1,52 +1,42 @@
-import { silhouette } from '../evaluate/silhouette.ts'
 import { shuffled } from '../evaluate/folds.ts'
 import type { Dense } from '../features/dense.ts'
 import type { DensePlan } from '../features/plan-dense.ts'
 import { denseRows } from '../linear/dense-rows.ts'
-import { createRandom } from '../random.ts'
-import { lloyd, type Partition } from './lloyd.ts'
+import { best } from './best.ts'
 import type { KmeansModel } from './model.ts'
 import { nameSegments } from './name-segments.ts'
-import { nearest, squared } from './nearest.ts'
-import { seedCenters } from './seed-centers.ts'
+import { tryEach } from './try-each.ts'
 
 export interface KmeansTraining {
   readonly dense: Dense
   /** What its columns are. */
   readonly plan: DensePlan
-  /** Chosen by silhouette, 2 to 10, where it is left out. */
-  readonly k?: number | undefined
+  /** The best by silhouette is taken. */
+  readonly ks: readonly number[]
   readonly seed: number
   readonly onProgress?: ((done: number, of: number) => void) | undefined
   readonly signal?: Pick<AbortSignal, 'throwIfAborted'> | undefined
 }
 
-const mostSegments = 10
+/** Numbers of segments to choose from. */
+export const numbersOfSegments: readonly number[] = [2, 3, 4, 5, 6, 7, 8, 9, 10]
 const restarts = 5
 /** k is chosen on so many rows, and judged by the distances between so many of them. */
 const maxRowsToChoose = 5_000
 const maxRowsToJudge = 1_000
 
 /** k-means of the best of several starts, with as many segments as are the farthest apart. */
-export function trainKmeans({ dense, plan, k, seed, onProgress, signal }: KmeansTraining): KmeansModel {
+export function trainKmeans({ dense, plan, ks, seed, onProgress, signal }: KmeansTraining): KmeansModel {
   const columns = dense.names.length
   const check = (): void => signal?.throwIfAborted()
   const sample = denseRows(dense, shuffled(dense.rows, seed).subarray(0, maxRowsToChoose))
-  const judged = sample.values.subarray(0, Math.min(sample.rows, maxRowsToJudge) * columns)
-  const distances = distancesOf(judged, columns, check)
-  const ks = k === undefined ? Array.from({ length: mostSegments - 1 }, (_, at) => at + 2) : [k]
-
   const steps = (ks.length + 1) * restarts
   let done = 0
-  const onStep = (): void => onProgress?.(++done, steps)
-  const tried = ks.map((count) => {
-    const { centers } = best({ points: sample.values, columns, k: count, seed, check, onStep })
-    const { segments } = nearest(judged, centers, columns)
-    const apart = silhouette(distances, segments, count)
-    return { k: count, silhouette: Number.isNaN(apart) ? -1 : apart }
-  })
+  const common = { columns, restarts, seed, check, onStep: () => onProgress?.(++done, steps) }
+  const judged = Math.min(sample.rows, maxRowsToJudge)
+  const tried = tryEach({ points: sample.values, judged, ks, ...common })
   const chosen = tried.reduce((one, other) => (other.silhouette > one.silhouette ? other : one))
-  const { centers, segments } = best({ points: dense.values, columns, k: chosen.k, seed, check, onStep })
+  const { centers, segments } = best({ points: dense.values, k: chosen.k, ...common })
   const found = inOrder(centers, segments, columns)
   const named = nameSegments(found.centers, dense, plan.columns)
   return {
@@ -56,26 +46,6 @@ export function trainKmeans({ dense, plan, k, seed, onProgress, signal }: Kmeans
     silhouette: chosen.silhouette,
     tried,
   }
-}
-
-interface BestOptions {
-  readonly points: Float32Array
-  readonly columns: number
-  readonly k: number
-  readonly seed: number
-  readonly check: () => void
-  readonly onStep: () => void
-}
-
-/** Of several starts the partition whose rows are the nearest to their centres. */
-function best({ points, columns, k, seed, check, onStep }: BestOptions): Partition {
-  const random = createRandom(seed)
-  const found = Array.from({ length: restarts }, () => {
-    const partition = lloyd(points, columns, seedCenters(points, columns, k, random), check)
-    onStep()
-    return partition
-  })
-  return found.reduce((one, other) => (other.inertia < one.inertia ? other : one))
 }
 
 /** The largest segment first, so that the same rows give the same numbers. */
@@ -88,19 +58,4 @@ function inOrder(centers: Float32Array, segments: Int32Array, columns: number) {
     ordered.set(centers.subarray(from * columns, (from + 1) * columns), to * columns)
   }
   return { centers: ordered, sizes: order.map((from) => sizes[from]!) }
-}
-
-/** [rows × rows]. */
-function distancesOf(points: Float32Array, columns: number, check: () => void): Float32Array {
-  const rows = points.length / columns
-  const distances = new Float32Array(rows * rows)
-  for (let row = 0; row < rows; row++) {
-    if (row % 64 === 0) check()
-    for (let other = 0; other < row; other++) {
-      const distance = Math.sqrt(squared(points, row, points, other, columns))
-      distances[row * rows + other] = distance
-      distances[other * rows + row] = distance
-    }
-  }
-  return distances
 }

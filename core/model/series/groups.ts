@@ -19,6 +19,11 @@ export function textsOf(key: string): readonly string[] {
   return key === '' ? [] : (JSON.parse(key) as string[])
 }
 
+/** What a key says, by the columns that it is made of. */
+export function namedKey(key: string, by: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(textsOf(key).map((text, at) => [by[at]!, text]))
+}
+
 /** The rows of each series, in the order in which series begin. Rows without a time count for nothing. */
 export function groupsOf(table: Table, { time, value, by }: SeriesColumns): ForecastRows[] {
   const times = asTimes(timeColumn(columnOf(table, time))).values
@@ -42,21 +47,25 @@ export function groupsOf(table: Table, { time, value, by }: SeriesColumns): Fore
 
 /** As text, whatever it was. */
 function textOf(column: Column): (row: number) => string {
-  if (column.kind === 'category') {
-    return (row) => (column.codes[row]! < 0 ? '' : column.labels[column.codes[row]!]!)
-  }
-  if (column.kind === 'time') {
-    return (row) => (Number.isNaN(column.values[row]) ? '' : new Date(column.values[row]!).toISOString())
-  }
-  return (row) => (Number.isNaN(column.values[row]) ? '' : String(column.values[row]))
+  if (column.kind !== 'category') return (row) => keyText(column.kind, column.values[row]!)
+  return (row) => (column.codes[row]! < 0 ? '' : column.labels[column.codes[row]!]!)
 }
 
-function timeColumn(column: Column): Column {
+/** A cell as a part of a key: what is missing or blank is empty. */
+export function keyText(kind: Column['kind'], cell: number | string): string {
+  if (typeof cell === 'string') return cell.trim() === '' ? '' : cell
+  if (Number.isNaN(cell)) return ''
+  return kind === 'time' ? new Date(cell).toISOString() : String(cell)
+}
+
+type Kind = Pick<Column, 'name' | 'kind'>
+
+export function timeColumn<T extends Kind>(column: T): T {
   if (column.kind === 'time') return column
   throw refused('ORDER BY', column.name, 'is no time: make it one, as toDateTime(…)')
 }
 
-function numberColumn(column: Column): Column {
+export function numberColumn<T extends Kind>(column: T): T {
   if (column.kind !== 'time') return column
   throw refused('PREDICT', column.name, 'is a time, and no number')
 }

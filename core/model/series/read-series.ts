@@ -6,7 +6,7 @@ import { readForecast } from '../forecast/artefact.ts'
 import { forecast } from '../forecast/forecast.ts'
 import type { ModelDefinition } from '../schema.ts'
 import type { PredictRow } from '../statements/model-read.ts'
-import { textsOf } from './groups.ts'
+import { namedKey, textsOf } from './groups.ts'
 
 type Row = Readonly<Record<string, unknown>>
 
@@ -35,7 +35,7 @@ export function readSeries(
   }
   const isWanted = (key: string): boolean =>
     textsOf(key).every((text, at) => (wanted.get(groupBy[at]!) ?? text) === text)
-  const named = (key: string): Row => Object.fromEntries(textsOf(key).map((text, at) => [groupBy[at]!, text]))
+  const named = (key: string): Row => namedKey(key, groupBy)
   const by = Object.fromEntries(groupBy.map((name) => [name, 'String']))
   const { types, rows } =
     engine === 'forecast'

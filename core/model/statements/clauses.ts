@@ -6,7 +6,7 @@ import type { ModelName, Name, Part, Span } from './statement.ts'
 const nameShape = /^[a-z][a-z0-9_]{0,47}$/
 const nameHint = 'A name is 1 to 48 characters: a lower-case letter, then lower-case letters, digits and underscores.'
 /** Words that come after a model's name: in its place they mean that it was forgotten. Quoted they are names. */
-const clauses = ['FROM', 'FOR', 'PREDICT', 'USING', 'EVERY', 'LIVE', 'VERSION', 'WHERE']
+const clauses = ['FROM', 'FOR', 'PREDICT', 'USING', 'EVERY', 'LIVE', 'VERSION', 'WATCH', 'WHERE']
 
 /** A column's name, or an alias: any at all. */
 export function readName(reader: Reader, what = 'a name'): Name {

@@ -23,7 +23,8 @@ export function readCreateModel(reader: Reader): CreateModel {
   const { spans, ...clauses } = readClauses(reader)
   const using = reader.accept('USING') ? readUsing(reader) : noUsing
   refuseMore(reader)
-  checkClauses(reader.sql, { from, given: spans, using })
+  const { engine } = using.options
+  checkClauses(reader.sql, { end: { start: from.end + 1 }, given: spans, engine, using })
   return { kind: 'create_model', model, orReplace, ifNotExists, from, ...clauses, ...using }
 }
 

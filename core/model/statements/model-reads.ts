@@ -21,15 +21,3 @@ export function modelReads(sql: string, isModel: (name: string) => boolean): Mod
   const reader = createReader(sql, forms)
   return joined ? readPredictRows(reader) : readPredictRow(reader)
 }
-
-/**
- * After the gate, which knows every table that a query reads, however it is written: fails if one of them is a model.
- * `tables` are names as the gate reports them.
- */
-export function refuseModels(sql: string, tables: Iterable<string>, isModel: (name: string) => boolean): void {
-  for (const table of tables) {
-    if (!isModel(table)) continue
-    const start = Math.max(0, sql.indexOf(table))
-    throw syntaxFailure(sql, { start }, `\`${table}\` is a model, and cannot be read as a table here.`, forms)
-  }
-}

@@ -97,15 +97,21 @@ export const options = {
     engines: ['gbdt'],
     summary: 'Features that the prediction may only rise (1) or fall (-1) with.',
   },
+  keep: {
+    type: texts(256, 200),
+    engines: [...tabular, 'kmeans'],
+    summary: 'Columns that are used although they look like identifiers, leaks or copies of others.',
+  },
   l2: {
     type: real(0, 1_000_000),
     engines: tabular,
     summary: 'How much large values of leaves or coefficients are penalised.',
   },
   l1: {
-    type: real(0, 1_000_000),
+    type: real(0, 1),
     engines: ['linear'],
-    summary: 'How much coefficients other than zero are penalised.',
+    summary:
+      'How much coefficients other than zero are penalised: the share of the strength at which none is left, so 0.1 means the same whatever the units.',
   },
   k: {
     type: integer(2, 50),

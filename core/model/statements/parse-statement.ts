@@ -1,5 +1,5 @@
 import { closest } from '#mesh/closest.ts'
-import { readEnd, readModel, readShare, readText, readVersion } from './clauses.ts'
+import { readEnd, readText } from './clauses.ts'
 import { readCreateModel } from './create-model.ts'
 import { readDescribeModel, readShowModels } from './describe-model.ts'
 import { readDrop } from './drop.ts'
@@ -9,7 +9,8 @@ import { syntaxFailure } from './place.ts'
 import { createReader, type Reader } from './reader.ts'
 import { readRetrainModel } from './retrain-model.ts'
 import { readChangeRollout, readCreateRollout } from './rollout.ts'
-import type { CancelTraining, ModelAction, ModelStatement, SetLive, SetLog } from './statement.ts'
+import { readSetModel } from './set-model.ts'
+import type { CancelTraining, ModelAction, ModelStatement } from './statement.ts'
 
 interface Verb {
   /** What follows the verb if the statement is about models; where it is empty, the verb alone says so. */
@@ -23,7 +24,7 @@ const verbs: Readonly<Record<string, Verb>> = {
     read: (reader) => (reader.accept('ROLLOUT') ? readCreateRollout(reader) : readCreateModel(reader)),
   },
   RETRAIN: { nouns: [], read: readRetrainModel },
-  DROP: { nouns: ['MODEL', 'SCHEDULE'], read: readDrop },
+  DROP: { nouns: ['MODEL', 'SCHEDULE', 'WATCH'], read: readDrop },
   SHOW: { nouns: ['MODELS'], read: readShowModels },
   DESCRIBE: { nouns: ['MODEL'], read: readDescribeModel },
   DESC: { nouns: ['MODEL'], read: readDescribeModel },
@@ -75,15 +76,6 @@ function afterOrReplace(sql: string, or: Token): Token {
   if (or.text.toUpperCase() !== 'OR') return or
   const replace = tokenAt(sql, or.end, or)
   return replace.kind === 'word' ? tokenAt(sql, replace.end, replace) : replace
-}
-
-/** What follows SET. */
-function readSetModel(reader: Reader): SetLive | SetLog {
-  reader.expect('MODEL')
-  const model = readModel(reader)
-  if (reader.accept('LOG')) return { kind: 'set_log', model, share: readShare(reader) }
-  reader.expect('LIVE')
-  return { kind: 'set_live', model, version: readVersion(reader).value }
 }
 
 /** What follows CANCEL. */

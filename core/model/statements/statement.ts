@@ -72,10 +72,10 @@ export interface ShowModels {
   readonly like: string | undefined
 }
 
-export const aspects = ['info', 'features', 'metrics', 'card', 'jobs', 'rollouts', 'shadow'] as const
+export const aspects = ['info', 'features', 'metrics', 'card', 'jobs', 'rollouts', 'shadow', 'watch'] as const
 export type Aspect = (typeof aspects)[number]
 
-/** `DESCRIBE MODEL name[.version][.info|.features|.metrics|.card|.jobs|.rollouts|.shadow]` */
+/** `DESCRIBE MODEL name[.version][.info|.features|.metrics|.card|.jobs|.rollouts|.shadow|.watch]` */
 export interface DescribeModel {
   readonly kind: 'describe_model'
   readonly model: ModelName
@@ -118,6 +118,20 @@ export interface SetLog {
   readonly share: number
 }
 
+/** `SET MODEL name WATCH EVERY n SECONDS|MINUTES|HOURS|DAYS|WEEKS` */
+export interface SetWatch {
+  readonly kind: 'set_watch'
+  readonly model: Name
+  readonly everyMs: number
+}
+
+/** `DROP WATCH [IF EXISTS] FOR MODEL name` */
+export interface DropWatch {
+  readonly kind: 'drop_watch'
+  readonly model: Name
+  readonly ifExists: boolean
+}
+
 /** `CANCEL TRAINING 'job'` */
 export interface CancelTraining {
   readonly kind: 'cancel_training'
@@ -153,6 +167,8 @@ export type ModelAction =
   | Evaluate
   | SetLive
   | SetLog
+  | SetWatch
+  | DropWatch
   | CancelTraining
   | CreateRollout
   | ChangeRollout

@@ -68,5 +68,6 @@ export interface SegmentsCard extends AnyCard {
   /** −1 to 1; 0 is what rows that are no segments have. */
   readonly silhouette: number
   readonly tried: readonly { readonly k: number; readonly silhouette: number }[]
+  /** Than columns that have nothing to do with one another. */
   readonly beatsBaseline: boolean
 }

@@ -26,7 +26,7 @@ export function trainAssigned(
   }
   const { onnx, card } =
     engine === 'kmeans' || target === undefined
-      ? trainSegments({ table, options: { ...(options.k !== undefined && { k: options.k }) }, ...said })
+      ? trainSegments({ table, options: given({ k: options.k, keep: options.keep }), ...said })
       : train({
           table,
           target,
@@ -37,6 +37,7 @@ export function trainAssigned(
               folds: options.folds,
               classWeight: options.class_weight,
               monotone: options.monotone,
+              keep: options.keep,
               rounds: options.rounds,
               depth: options.depth,
               learningRate: options.learning_rate,

@@ -7,7 +7,7 @@ import { readSignature } from '#mesh/inference/signature.ts'
 import type { Tensor } from '#mesh/inference/tensor.ts'
 import { Kind } from '#proto/edgewise/model/v1/signature_pb.ts'
 import { mixedFile, treesFile } from '../../support/model-file.ts'
-import { randomOf } from '../../support/random.ts'
+import { createRandom } from '../../../core/model/random.ts'
 
 reference.env.wasm.numThreads = 1
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
 })
 
 function mixedRows(count: number): object[] {
-  const random = randomOf(11)
+  const random = createRandom(11)
   return Array.from({ length: count }, () => ({
     plan: ['free', 'größer', 'pro', 'unheard of', '', null][Math.floor(random() * 6)],
     tenure: random() < 0.2 ? ' ' : random(),

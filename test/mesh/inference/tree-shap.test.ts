@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { treeShap } from '../../../mesh/inference/tree-shap.ts'
 import { goesLeft, leafOf, setOf, type Tree } from '../../../mesh/inference/trees.ts'
-import { randomOf } from '../../support/random.ts'
+import { createRandom } from '../../../core/model/random.ts'
 
 const features = 6
 
@@ -78,7 +78,7 @@ function shapley(tree: Tree, row: Float32Array): number[] {
 
 describe('TreeSHAP', () => {
   it('is what Shapley values are by their definition, over all subsets of features', () => {
-    const random = randomOf(1)
+    const random = createRandom(1)
     for (let round = 0; round < 200; round++) {
       const tree = randomTree(random, 1 + (round % 7))
       const row = Float32Array.from({ length: features }, () => {
@@ -92,7 +92,7 @@ describe('TreeSHAP', () => {
   })
 
   it('sums to what the trees say', () => {
-    const random = randomOf(2)
+    const random = createRandom(2)
     const trees = Array.from({ length: 50 }, () => randomTree(random, 8))
     for (let round = 0; round < 20; round++) {
       const row = Float32Array.from({ length: features }, () => (random() < 0.1 ? NaN : random()))

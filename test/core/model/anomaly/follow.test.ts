@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { follow } from '../../../../core/model/anomaly/follow.ts'
 import { trainAnomaly } from '../../../../core/model/anomaly/train.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 
 const hour = 3_600_000
-const random = randomOf(1)
+const random = createRandom(1)
 const ordinary = (i: number): number =>
   50 + 10 * Math.sin((2 * Math.PI * i) / 24) + 2 * (random() + random() + random() - 1.5)
 const past = Float64Array.from({ length: 960 }, (_, i) => ordinary(i))

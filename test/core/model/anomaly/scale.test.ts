@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { scales, thresholdOf } from '../../../../core/model/anomaly/scale.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 
 describe('how much remainders vary', () => {
   it('is of each place in the season, whatever single ones are', () => {
-    const random = randomOf(1)
+    const random = createRandom(1)
     const remainder = Float64Array.from({ length: 2_400 }, (_, i) => {
       return (random() + random() + random() - 1.5) * 2 * (i % 24 < 12 ? 1 : 10)
     })
@@ -23,7 +23,7 @@ describe('how much remainders vary', () => {
 
 describe('the threshold', () => {
   const exponential = (): Float64Array => {
-    const random = randomOf(2)
+    const random = createRandom(2)
     return Float64Array.from({ length: 50_000 }, () => -3 * Math.log(1 - random()) * (random() < 0.5 ? -1 : 1))
   }
 

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { score } from '../../../../core/model/anomaly/score.ts'
 import { trainAnomaly } from '../../../../core/model/anomaly/train.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 
 const hour = 3_600_000
-const random = randomOf(1)
+const random = createRandom(1)
 const values = Float64Array.from({ length: 960 }, (_, i) => 50 + 10 * Math.sin((2 * Math.PI * i) / 24) + random())
 const model = trainAnomaly({ groups: [{ key: '', times: values.map((_, i) => i * hour), values }] })
 

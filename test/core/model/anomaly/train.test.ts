@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { readAnomaly } from '../../../../core/model/anomaly/artefact.ts'
 import { trainAnomaly } from '../../../../core/model/anomaly/train.ts'
 import { writeArtefact } from '../../../../core/model/forecast/artefact.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 import { taxiRides, windowsHit } from '../../../support/taxi.ts'
 
 const hour = 3_600_000
@@ -17,7 +17,7 @@ function rows(length: number, of: (i: number) => number, key = '') {
 }
 
 function daily(seed: number): (i: number) => number {
-  const random = randomOf(seed)
+  const random = createRandom(seed)
   return (i) => 50 + 10 * Math.sin((2 * Math.PI * i) / 24) + random() + random() + random() - 1.5
 }
 
@@ -51,7 +51,7 @@ describe('the anomalies of a history', () => {
   })
 
   it('are found without a season, and none in a constant', () => {
-    const random = randomOf(3)
+    const random = createRandom(3)
     const flat = trainAnomaly({ groups: [rows(200, (i) => (i === 150 ? 9 : random()))] })
     expect(flat.series[0]!.history.map(({ peakMs }) => peakMs / hour)).toEqual([150])
     const constant = trainAnomaly({ groups: [rows(200, (i) => (i === 150 ? 6 : 5))] })

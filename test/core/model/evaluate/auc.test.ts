@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { auc } from '../../../../core/model/evaluate/auc.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 
 const of = (...numbers: number[]): Float64Array => Float64Array.from(numbers)
 
@@ -12,7 +12,7 @@ describe('auc', () => {
   })
 
   it('is the share of pairs in order, ties half, as counted pair by pair', () => {
-    const random = randomOf(7)
+    const random = createRandom(7)
     for (let round = 0; round < 20; round++) {
       const actual = Float64Array.from({ length: 60 }, () => Number(random() < 0.4))
       const predicted = Float64Array.from({ length: 60 }, () => Math.floor(random() * 8))

@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest'
 import { importance } from '../../../../core/model/evaluate/importance.ts'
 import { slices } from '../../../../core/model/evaluate/slices.ts'
 import type { Table } from '../../../../core/model/table.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 
 const rows = 400
-const random = randomOf(3)
+const random = createRandom(3)
 const codes = Int32Array.from({ length: rows }, (_, row) => (row % 20 === 0 ? -1 : row % 3))
 const size = Float64Array.from({ length: rows }, (_, row) => row)
 const time = Float64Array.from({ length: rows }, (_, row) => Date.UTC(2026, 0, 1) + row * 3_600_000)

@@ -6,11 +6,11 @@ import { encode } from '../../../../core/model/features/encode.ts'
 import { planDense } from '../../../../core/model/features/plan-dense.ts'
 import { planFeatures } from '../../../../core/model/features/plan-features.ts'
 import type { Table } from '../../../../core/model/table.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 import { numbers, runGraph, table, texts, times } from './fixture.ts'
 
 function randomTable(seed: number, rows: number): Table {
-  const random = randomOf(seed)
+  const random = createRandom(seed)
   const some = <T>(make: () => T): T[] => Array.from({ length: rows }, make)
   return table(
     numbers(

@@ -4,7 +4,7 @@ import { encode } from '../../../../core/model/features/encode.ts'
 import { planFeatures } from '../../../../core/model/features/plan-features.ts'
 import type { FeaturePlan } from '../../../../core/model/features/plan.ts'
 import type { Table } from '../../../../core/model/table.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 import { numbers, runGraph, table, texts, times } from './fixture.ts'
 
 const words = [
@@ -35,7 +35,7 @@ const days = [
 ]
 
 function randomTable(seed: number, rows: number, unseen = ''): Table {
-  const random = randomOf(seed)
+  const random = createRandom(seed)
   const pick = <T>(of: readonly T[]): T => of[Math.floor(random() * of.length)]!
   const some = <T>(make: () => T): T[] => Array.from({ length: rows }, make)
   return table(
@@ -133,7 +133,7 @@ it('a blank text is missing, and one with a NUL is another', () => {
 })
 
 it('the parts of a time are those of the calendar', () => {
-  const random = randomOf(3)
+  const random = createRandom(3)
   const moments = Array.from({ length: 20_000 }, () => Math.floor((random() - 0.5) * 1.7e16))
   const plan = planFeatures(table(times('t', moments)))
   const features = encode(plan, table(times('t', moments)))

@@ -3,11 +3,11 @@ import { describe, expect, it, test } from 'vitest'
 import { Failure } from '#mesh/errors.ts'
 import { planFeatures } from '../../../../core/model/features/plan-features.ts'
 import { sampleData } from '../../../support/optional.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 import { csvTable, numbers, table, texts, times } from './fixture.ts'
 
 const rows = 200
-const random = randomOf(5)
+const random = createRandom(5)
 const noise = Array.from({ length: rows }, random)
 const other = Array.from({ length: rows }, random)
 const churned = Array.from({ length: rows }, (_, row) => (noise[row]! + random() > 1 ? 'yes' : 'no'))

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { adapt, conformal, extend, randomWalk } from '../../../../core/model/forecast/interval.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 
 const aims = { of80: 0.8, of95: 0.95 }
 
 /** Errors of which those further ahead are larger: shape [origins, 4]. */
 function errorsOf(origins: number, seed: number, widthOf: (origin: number) => number = () => 1): Float64Array {
-  const random = randomOf(seed)
+  const random = createRandom(seed)
   return Float64Array.from({ length: origins * 4 }, (_, i) => {
     return (random() + random() - 1) * widthOf(Math.floor(i / 4)) * (1 + (i % 4))
   })

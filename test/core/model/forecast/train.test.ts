@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { readForecast, writeArtefact } from '../../../../core/model/forecast/artefact.ts'
 import { forecast } from '../../../../core/model/forecast/forecast.ts'
 import { type ForecastRows, trainForecast } from '../../../../core/model/forecast/train.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 import { rollingDays, taxiRides } from '../../../support/taxi.ts'
 
 const hour = 3_600_000
@@ -17,7 +17,7 @@ function hourly(length: number, of: (i: number) => number, key = ''): ForecastRo
 }
 
 const noise = (seed: number, width = 1): (() => number) => {
-  const random = randomOf(seed)
+  const random = createRandom(seed)
   return () => width * (random() + random() + random() - 1.5)
 }
 

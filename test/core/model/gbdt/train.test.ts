@@ -127,6 +127,17 @@ describe('gradient-boosted trees', () => {
     expect(share({ rowWeights: Float64Array.from(target, (y) => (y === 1 ? 1 : 0)) })).toBeGreaterThan(0.999)
   })
 
+  it.each([1e-6, 1e6])('ask the same of a target × %d', (scale) => {
+    const { features, signal } = madeFeatures({ rows: 1_000, seed: 11 })
+    const asked = (target: Float64Array) =>
+      trainGbdt({ features, target, objective: regression, seed: 1, options: { rounds: 20 } }).trees.map((tree) => ({
+        ...tree,
+        value: undefined,
+        gain: undefined,
+      }))
+    expect(asked(signal.map((y) => y * scale))).toEqual(asked(signal))
+  })
+
   it('say the mean where there is nothing to split', () => {
     const features = [feature('constant', [1, 1, 1, 1]), feature('missing', [NaN, NaN, NaN, NaN])]
     const model = trainGbdt({ features, target: Float64Array.of(1, 2, 3, 6), objective: regression, seed: 1 })

@@ -1,14 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { contextOf } from '../../../../core/context.ts'
-import { modelReads, refuseModels } from '../../../../core/model/statements/model-reads.ts'
 import { parseStatement } from '../../../../core/model/statements/parse-statement.ts'
 import { inStatement } from '../../../../core/model/statements/place.ts'
-import { checkSql } from '../../../../core/query/gate/gate.ts'
-import { defaultQueryLimits } from '../../../../core/query/index.ts'
 import { Failure } from '../../../../mesh/errors.ts'
-import { callBy } from '../../../support/call.ts'
 import { analyst, failureOf, sql, startQuery, type Fixture } from '../../query/fixture.ts'
-import { failureOf as failureIn } from './gaps.ts'
 
 let fixture: Fixture
 beforeAll(async () => {
@@ -37,22 +31,4 @@ test.each([
 test('a SELECT that ends in a comment runs as it is', async () => {
   const part = partOf('EVALUATE auc FROM (SELECT count() AS n FROM orders -- )\n # )\n /* ) */)')
   expect((await sql(fixture.service, analyst, part.sql)).rows).toEqual([{ n: 4 }])
-})
-
-test.each([
-  'SELECT 1 IN orders',
-  'SELECT id FROM customers, orders',
-  'SELECT id FROM main.orders',
-  'SELECT id FROM customers AS c LEFT JOIN main.`orders` AS o ON c.tenant = o.tenant',
-  'WITH orders AS (SELECT * FROM orders) SELECT id FROM orders',
-  'SELECT * FROM view(SELECT id FROM main.orders)',
-])('a model that only the gate finds is refused: %s', async (text) => {
-  const isModel = (name: string) => name === 'orders'
-  expect(modelReads(text, isModel)).toBeUndefined()
-  const { reads } = await checkSql(
-    { warehouse: fixture.warehouse, limits: defaultQueryLimits },
-    contextOf(callBy(analyst)),
-    text,
-  )
-  expect(failureIn(() => refuseModels(text, reads.streams, isModel)).problem).toBe('query.syntax')
 })

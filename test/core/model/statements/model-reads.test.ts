@@ -1,7 +1,7 @@
 import { array, assert, constantFrom, nat, property, tuple } from 'fast-check'
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { modelReads, refuseModels } from '../../../../core/model/statements/model-reads.ts'
+import { modelReads } from '../../../../core/model/statements/model-reads.ts'
 import { sampleData } from '../../../support/optional.ts'
 import { failureOf, gap, inCase, inQuotes, literal, outcomeOf, withoutSpans } from './gaps.ts'
 
@@ -159,18 +159,6 @@ describe('any other use of a model as a table is refused', () => {
     expect(failure.hint).toMatch(
       /^A model is read in two ways: SELECT .* JOIN model AS m\.$|parentheses|alias|There are|Did you/,
     )
-  })
-
-  test('also where only the gate can tell', () => {
-    const sql = 'SELECT 1 IN churn'
-    expect(read(sql)).toBeUndefined()
-    const failure = failureOf(() => refuseModels(sql, new Set(['orders', 'churn']), isModel))
-    expect([failure.problem, failure.errors[0]?.column, failure.message]).toEqual([
-      'query.syntax',
-      13,
-      '`churn` is a model, and cannot be read as a table here.',
-    ])
-    expect(refuseModels(sql, new Set(['orders']), isModel)).toBeUndefined()
   })
 })
 

@@ -58,7 +58,7 @@ describe('a model’s file', () => {
   it('says of raw rows in which segment they are', async () => {
     const plan = planFeatures(table)
     const columns = planDense(encode(plan, table))
-    const model = trainKmeans({ dense: dense(columns, encode(plan, table)), plan: columns, k: 4, seed: 1 })
+    const model = trainKmeans({ dense: dense(columns, encode(plan, table)), plan: columns, ks: [4], seed: 1 })
     const { onnx, signature } = writeSegments(plan, columns, model)
     expect(signature.labels).toEqual(model.segments.map(({ name }) => name))
     const asked = dense(columns, encode(plan, unseen))
@@ -68,11 +68,9 @@ describe('a model’s file', () => {
 })
 
 it('segments need no target, and their card says what they are', async () => {
-  const apart = withNumbers(
-    table,
-    'far',
-    sums.map((_, row) => (row % 3 === 0 ? 12 : 0)),
-  )
+  const far = sums.map((_, row) => (row % 3 === 0 ? 12 : 0))
+  const near = far.map((value, row) => value + noise[row]!)
+  const apart = withNumbers(withNumbers(table, 'far', far), 'near', near)
   const { card, onnx, signature } = trainSegments({ table: apart, seed: 1 })
   expect(card).toMatchObject({ task: 'segments', beatsBaseline: true, rows: { used: 1_500 } })
   expect(card.segments.reduce((sum, { rows }) => sum + rows, 0)).toBe(1_500)
