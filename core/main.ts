@@ -6,6 +6,7 @@ import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { createAudit, migrations as audit } from './audit/index.ts'
 import { createBudgets } from './budgets.ts'
+import { version } from './cli/root.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
 import { createIdentity, createServices, migrations as identity } from './identity/index.ts'
@@ -133,6 +134,7 @@ async function start(env: Env) {
       reading: query,
       log: log.child({ domain: 'model' }),
       limits: limits.model,
+      code: version(),
       now: Date.now,
     }),
   }

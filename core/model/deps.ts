@@ -27,6 +27,8 @@ export interface ModelDeps {
   readonly reading: Reading
   readonly log: Logger
   readonly limits: ModelLimits
+  /** The version of this program, for cards. */
+  readonly code: string
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
