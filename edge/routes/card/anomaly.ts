@@ -1,6 +1,6 @@
 import { html, type Markup } from '../page.ts'
 import { area, frame, type Point, stretched, stripe } from './charts.ts'
-import { type Section, table, tile } from './parts.ts'
+import { marked, type Section, table, tile } from './parts.ts'
 import { numberScale, timeScale } from './scale.ts'
 import type { AnomalyCard } from './shape.ts'
 import { count, figure, moment, percent, seriesName } from './words.ts'
@@ -72,5 +72,5 @@ function ordinary({ series, by, left }: AnomalyCard): Markup {
         count(one.alarms),
       ]),
     )}
-    ${left.slice(0, 20).map(({ key, reason }) => html`<p>Not watched is <code>${key}</code>: ${reason}</p>`)}`
+    ${left.slice(0, 20).map(({ key, reason }) => html`<p>Not watched is <code>${key}</code>: ${marked(reason)}</p>`)}`
 }

@@ -1,6 +1,6 @@
 import { html, type Markup } from '../page.ts'
 import { area, frame, line, type Point, stretched } from './charts.ts'
-import { type Section, table, tile } from './parts.ts'
+import { marked, type Section, table, tile } from './parts.ts'
 import { numberScale, timeScale } from './scale.ts'
 import type { ForecastCard } from './shape.ts'
 import { count, figure, moment, percent, seriesName } from './words.ts'
@@ -88,7 +88,7 @@ function backtest({ series, by, count: all, left }: ForecastCard): Markup {
       ]),
     )}
     ${all > series.length ? html`<p>These are ${count(series.length)} of ${count(all)} series.</p>` : ''}
-    ${left.slice(0, 20).map(({ key, reason }) => html`<p>No forecast of <code>${key}</code>: ${reason}</p>`)}`
+    ${left.slice(0, 20).map(({ key, reason }) => html`<p>No forecast of <code>${key}</code>: ${marked(reason)}</p>`)}`
 }
 
 function tried({ series }: ForecastCard): Markup {

@@ -45,3 +45,8 @@ export function tile(value: string, name: string, beside = ''): Markup {
     <b>${value}</b><span>${name}</span>${beside === '' ? '' : html`<small>${beside}</small>`}
   </div>`
 }
+
+/** Text of the core's, in which names are between backticks. */
+export function marked(text: string): Markup {
+  return html`${text.split('`').map((part, at) => (at % 2 === 0 ? part : html`<code>${part}</code>`))}`
+}

@@ -60,7 +60,7 @@ function quality({ holdout }: PredictionCard): Markup {
 
 /** A reliability diagram (DeGroot & Fienberg 1983). */
 function reliability({ expectedError, bins }: NonNullable<Holdout['calibration']>, labels: readonly string[]): Markup {
-  const what = labels.length === 2 ? `it is \`${labels[1]}\`` : 'what it names is right'
+  const what = labels.length === 2 ? html`it is <code>${labels[1]}</code>` : 'what it names is right'
   const most = Math.max(...bins.map(({ rows }) => rows))
   const ticks = [0, 0.25, 0.5, 0.75, 1].map((share) => ({ at: share, text: percent(share) }))
   const said = bins.map((bin) => `of ${percent(bin.said)} said ${percent(bin.came)} came`).join(', ')

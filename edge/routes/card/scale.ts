@@ -37,17 +37,26 @@ function roundStep(least: number): number {
   return power * ([1, 2, 5, 10].find((times) => times * power >= least) ?? 10)
 }
 
-/** An axis of time, milliseconds in UTC, from one moment to another. */
+const hourMs = 3_600_000
+const hours = [1, 2, 3, 6, 12, 24, 48, 168, 336, 720, 1_440, 2_184, 4_368, 8_760, 17_520, 43_800]
+const mostTicks = 5
+
+/** An axis of time, milliseconds in UTC, from one moment to another, with ticks at whole hours or days. */
 export function timeScale(from: number, to: number): Scale {
   const place = (ms: number): number => (ms - from) / Math.max(1, to - from)
-  const ticks = [0, 1, 2, 3].map((i) => from + ((to - from) * i) / 3)
-  const isLong = to - from > 4 * 86_400_000
+  const stepMs = hourMs * (hours.find((step) => (to - from) / (step * hourMs) < mostTicks) ?? hours.at(-1)!)
+  const first = Math.ceil(from / stepMs) * stepMs
+  const count = Math.min(mostTicks, Math.floor((to - first) / stepMs) + 1)
+  const ticks = Array.from({ length: Math.max(0, count) }, (_, i) => first + i * stepMs)
   return {
     place,
     axis: {
       ticks: ticks.map((ms) => {
         const text = new Date(ms).toISOString()
-        return { at: place(ms), text: isLong ? text.slice(0, 10) : `${text.slice(5, 10)} ${text.slice(11, 16)}` }
+        return {
+          at: place(ms),
+          text: stepMs < 24 * hourMs ? `${text.slice(5, 10)} ${text.slice(11, 16)}` : text.slice(0, 10),
+        }
       }),
     },
   }

@@ -3,7 +3,7 @@ import { html, type Markup } from '../page.ts'
 import { iso } from '../schemas.ts'
 import { anomalySections, anomalyTiles } from './anomaly.ts'
 import { forecastSections, forecastTiles } from './forecast.ts'
-import { facts, type Section, table } from './parts.ts'
+import { facts, marked, type Section, table } from './parts.ts'
 import { predictionSections, predictionTiles } from './prediction.ts'
 import { segmentsSections, segmentsTiles } from './segments.ts'
 import type { Card } from './shape.ts'
@@ -62,14 +62,14 @@ function trainedFrom({ rows, sample, notes, lineage }: Card): Markup {
       : html`<p>What was found in the columns:</p>
           ${table(
             ['column', 'found', 'and so'],
-            notes.map(({ column, finding, action }) => [html`<code>${column}</code>`, finding, action]),
+            notes.map(({ column, finding, action }) => [html`<code>${column}</code>`, marked(finding), marked(action)]),
           )}`
   }`
 }
 
 function listed(sentences: readonly string[]): Markup {
   return html`<ul>
-    ${sentences.map((sentence) => html`<li>${sentence}</li>`)}
+    ${sentences.map((sentence) => html`<li>${marked(sentence)}</li>`)}
   </ul>`
 }
 
