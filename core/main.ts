@@ -8,6 +8,7 @@ import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import { createAudit, migrations as audit } from './audit/index.ts'
 import { createBudgets } from './budgets.ts'
+import { version } from './cli/root.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
 import { createIdentity, createServices, migrations as identity } from './identity/index.ts'
@@ -152,6 +153,7 @@ async function start(env: Env) {
       limits: limits.model,
       ownerNow: (owner): Promise<Actor | undefined> => domains.identity.ownerNow(owner),
       writeAlarms: (workspace, alarms): Promise<void> => domains.ingest.writeAlarms(workspace, alarms),
+      code: version(),
       now: Date.now,
     }),
   }

@@ -9,6 +9,7 @@ import { createShort } from './proxy/short.ts'
 import type { AppEnv } from './routes/context.ts'
 import { audit } from './routes/audit.ts'
 import { jsonBodies, maxJsonBytes } from './routes/body.ts'
+import { cards } from './routes/card/card.ts'
 import { cors } from './routes/cors.ts'
 import { docs } from './routes/docs.ts'
 import { endpointDocs } from './routes/endpoint-docs.ts'
@@ -92,6 +93,7 @@ export function createApp(deps: Deps): App {
   queries(app, deps)
   endpointDocs(app, deps)
   models(app, deps)
+  cards(app, deps)
   predicting(app, deps)
   inferenceProtocol(app, deps)
   streams(app, deps)

@@ -40,6 +40,8 @@ export interface ModelDeps {
   readonly ownerNow: (owner: Actor) => Promise<Actor | undefined>
   /** Puts alarms into the workspace's stream `_alarms`, each once however often it is written. */
   readonly writeAlarms: (workspace: string, alarms: readonly AlarmEvent[]) => Promise<void>
+  /** The version of this program, for cards. */
+  readonly code: string
   /** Milliseconds since 1970. */
   readonly now: () => number
 }

@@ -3,6 +3,7 @@ import { Failure, toFailure } from '#mesh/errors.ts'
 import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import type { Context } from '../context.ts'
+import { completeCard } from './complete-card.ts'
 import type { ModelDeps } from './deps.ts'
 import { artefactKey } from './names.ts'
 import { failJob } from './fail-job.ts'
@@ -89,11 +90,11 @@ async function train(
 
 /** First the file, whole, then what names it: a crash between the two leaves a file that nobody asks for. */
 async function publish(
-  { db, objects, limits, now }: ModelDeps,
+  { db, objects, limits, code, now }: ModelDeps,
   ctx: Context,
   job: JobRow,
-  { name, version, workspace }: VersionRow,
-  { file, engine, card, beatsBaseline }: Trained,
+  { name, version, workspace, definition }: VersionRow,
+  { file, engine, card: learnt, beatsBaseline }: Trained,
 ): Promise<void> {
   if (file.length > limits.maxArtefactBytes) {
     throw new Failure('model.failed', `The model is ${file.length} bytes; ${limits.maxArtefactBytes} are allowed.`, {
@@ -106,6 +107,7 @@ async function publish(
     const model = await lockModel(tx, workspace, name)
     const ended = { status: 'done', phase: 'done', percent: 100, endedAt: new Date(now()) } as const
     if (model === undefined || !(await updateOpenJob(tx, job.id, ended))) return
+    const card = completeCard(learnt, { definition, parent: model.live, code })
     await updateVersion(
       tx,
       { workspace, name, version },

@@ -1,9 +1,8 @@
 import type { OpenAPIHono } from '@hono/zod-openapi'
-import { raw } from 'hono/html'
 import { problems } from '#mesh/errors.ts'
 import { scopes } from '#mesh/scopes.ts'
 import type { AppEnv } from './context.ts'
-import { html, page, stylesheet } from './page.ts'
+import { html, page, raw } from './page.ts'
 import { problemPage } from './problems.ts'
 
 interface Operation {
@@ -28,13 +27,10 @@ export function docs(app: OpenAPIHono<AppEnv>): void {
     document ??= describe(app)
     text ??= operations(document.paths as Record<string, Record<string, Operation>>)
     const { sections, links } = await text
-    return page(
-      'Edgewise API',
-      html`${await introduction()} ${raw(sections)} ${await reference()}`,
-      html`${raw(links)}`,
-    )
+    return page('Edgewise API', html`${await introduction()} ${raw(sections)} ${await reference()}`, {
+      links: html`${raw(links)}`,
+    })
   })
-  app.get('/docs/style.css', stylesheet)
   app.get('/problems/:code', problemPage)
 }
 

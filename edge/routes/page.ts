@@ -1,8 +1,8 @@
-import { html } from 'hono/html'
+import { html, raw } from 'hono/html'
 
-export { html }
+export { html, raw }
 
-const style = `
+const common = `
 :root { color-scheme: light dark; --line: light-dark(#e3e5ea, #2c3038); --soft: light-dark(#f5f6f8, #1b1e24);
   --dim: light-dark(#5c6370, #9aa3b2); --link: light-dark(#0b57d0, #8ab4f8); font: 16px/1.55 system-ui, sans-serif }
 body { margin: 0; background: light-dark(#fff, #14161b); color: light-dark(#1a1d23, #dfe3ea) }
@@ -25,21 +25,33 @@ table { border-collapse: collapse; width: 100%; font-size: .92rem } td, th { pad
 @media (max-width: 50rem) { .page { display: block } nav { position: static; max-height: none } }
 `
 
-type Markup = ReturnType<typeof html>
+export type Markup = ReturnType<typeof html>
 
-/** A page of ours: no script, nothing from elsewhere. */
-export async function page(title: string, body: Markup, links: Markup | '' = ''): Promise<Response> {
+interface PageOptions {
+  readonly links?: Markup
+  /** Beside what all pages have. */
+  readonly style?: string
+  readonly cache?: string
+}
+
+/** A page of ours: no script, nothing from elsewhere, all of it in one file. */
+export async function page(
+  title: string,
+  body: Markup,
+  { links, style = '', cache = 'public, max-age=300' }: PageOptions = {},
+): Promise<Response> {
+  const css = common + style
   const text = await html`<!doctype html>
     <html lang="en">
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>${title} · Edgewise</title>
-        <link rel="stylesheet" href="/docs/style.css" />
+        ${raw(`<style>${css}</style>`)}
       </head>
       <body>
         <div class="page">
-          <nav><a href="/docs">Edgewise API</a>${links}</nav>
+          <nav><a href="/docs">Edgewise API</a>${links ?? ''}</nav>
           <main>
             <h1>${title}</h1>
             ${body}
@@ -50,16 +62,15 @@ export async function page(title: string, body: Markup, links: Markup | '' = '')
   return new Response(text.toString(), {
     headers: {
       'content-type': 'text/html; charset=utf-8',
-      'content-security-policy':
-        "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+      'content-security-policy': `default-src 'none'; style-src '${await hashOf(css)}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'`,
       'referrer-policy': 'no-referrer',
-      'cache-control': 'public, max-age=300',
+      'cache-control': cache,
     },
   })
 }
 
-export function stylesheet(): Response {
-  return new Response(style, {
-    headers: { 'content-type': 'text/css; charset=utf-8', 'cache-control': 'public, max-age=3600' },
-  })
+/** As a policy names a style that it allows (CSP Level 3, §2.3.1). */
+async function hashOf(text: string): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
+  return `sha256-${btoa(String.fromCharCode(...digest))}`
 }

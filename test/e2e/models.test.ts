@@ -28,6 +28,13 @@ interface Predicted {
 const predict = (json: unknown, query = '', key = product.key) =>
   ask<Predicted & { errors: unknown }>(product, `/v1/models/leaves/predict${query}`, { json, key })
 
+/** As a browser gets it. */
+async function cardPage(name: string): Promise<string> {
+  const answer = await must(product, `/v1/models/${name}/card`, { headers: { accept: 'text/html,*/*;q=0.8' } })
+  expect(answer.headers.get('content-security-policy')).toContain("default-src 'none'; style-src 'sha256-")
+  return answer.text
+}
+
 describe('a model', () => {
   test('is trained from SQL: the statement answers at once with its job', { timeout: 60_000 }, async () => {
     const answer = await ask<{ data: readonly Record<string, unknown>[] }>(product, '/v1/sql', {
@@ -55,6 +62,21 @@ describe('a model', () => {
     expect(auc?.baseline).toBe(0.5)
     const features = await rows<{ column: string; importance: number }>(product, 'DESCRIBE MODEL leaves.features')
     expect(features.toSorted((a, b) => b.importance - a.importance)[0]?.column).toBe('tenure')
+  })
+
+  test('has a card: what it was trained from, how good it is, what it is not good for', async () => {
+    const { json: card } = await must<Record<string, object>>(product, '/v1/models/leaves/card')
+    expect(card).toMatchObject({
+      sample: { total: 2_000, share: 1, sha256: expect.stringMatching(/^[\da-f]{64}$/) as string },
+      lineage: { query: 'SELECT * EXCEPT (id) FROM customers', parent: null, code: expect.any(String) as string },
+      limits: expect.arrayContaining([expect.stringContaining('It was judged on 400 rows')]) as string[],
+    })
+    const [described] = await rows<{ card: string }>(product, 'DESCRIBE MODEL leaves.card')
+    expect(JSON.parse(described!.card)).toEqual(card)
+    const page = await cardPage('leaves')
+    for (const words of ['What matters to it', 'What its probabilities are worth', 'It was judged on 400 rows']) {
+      expect(page).toContain(words)
+    }
   })
 
   test('predicts at the edge, for one row and for many', async () => {
@@ -290,6 +312,7 @@ describe('series', () => {
     expect(await rows(product, 'SELECT shop, value FROM next_day')).toHaveLength(48)
     const measured = await rows<{ mase: number; baseline_mase: number }>(product, 'DESCRIBE MODEL next_day.metrics')
     for (const { mase, baseline_mase } of measured) expect(mase).toBeLessThanOrEqual(baseline_mase)
+    expect(await cardPage('next_day')).toMatch(/class="of80"[\s\S]*It goes on with what has been/)
     const answer = await ask(product, '/v1/models/next_day/predict', { json: { shop: 'south' } })
     expect(answer.json).toMatchObject({ code: 'request.invalid', hint: 'Read it in SQL: SELECT * FROM next_day.' })
     const wrong = await ask(product, '/v1/sql', { json: { query: `SELECT * FROM next_day WHERE shp = 'south'` } })
@@ -303,6 +326,7 @@ describe('series', () => {
     )
     const alarms = await rows<{ shop: string; begin: string; end: string }>(product, 'SELECT * FROM odd_hours')
     expect(alarms).toMatchObject([{ shop: 'north', begin: new Date(begin + 400 * hourMs).toISOString() }])
+    expect(await cardPage('odd_hours')).toMatch(/class="alarm"[\s\S]*What has been wrong from the beginning/)
   })
 
   test('that are none fail with the reason', { timeout: 30_000 }, async () => {
@@ -365,37 +389,5 @@ describe('what cannot be trained', () => {
     ],
   ])('is not trained anew either: %s', async (query, code, detail) => {
     expect((await ask(product, '/v1/sql', { json: { query } })).json).toMatchObject({ code, detail })
-  })
-
-  test.each([
-    ['an unknown column', 'SELECT * FROM customers', 'PREDICT lft', 'query.unknown_column', 'Did you mean `left`?'],
-    ['an unknown stream', 'SELECT * FROM custmers', 'PREDICT left', 'query.unknown_table', 'customers'],
-    ['an unknown option', 'SELECT * FROM customers', "PREDICT left USING enigne = 'gbdt'", 'query.syntax', 'engine'],
-    ['SQL that is not allowed', "SELECT * FROM file('/etc/passwd')", 'PREDICT left', 'query.not_allowed', ''],
-  ])('is refused at once: %s', async (_, sql, rest, code, hint) => {
-    const answer = await ask<{ code: string; hint: string }>(product, '/v1/sql', {
-      json: { query: `CREATE MODEL bad FROM (${sql}) ${rest}` },
-    })
-    expect(answer.json.code).toBe(code)
-    expect(answer.text).toContain(hint)
-    expect((await ask(product, '/v1/models/bad')).status).toBe(404)
-  })
-
-  test.each([
-    ['no rows', 'SELECT * FROM customers WHERE tenure < 0', 'model.no_rows'],
-    ['one class', "SELECT * FROM customers WHERE left = 'yes'", 'model.one_class'],
-    [
-      'a target that is always missing',
-      'SELECT tenure, CAST(NULL AS Nullable(String)) AS left FROM customers',
-      'model.no_rows',
-    ],
-    ['nothing but the target and constants', 'SELECT 1 AS one, left FROM customers', 'model.no_features'],
-  ])('fails with its reason on the job: %s', { timeout: 30_000 }, async (what, sql, code) => {
-    const query = `CREATE MODEL bad FROM (${sql}) PREDICT left`
-    await expect(trained(product, query)).rejects.toThrow(code)
-    expect(await rows(product, 'DESCRIBE MODEL bad.jobs')).toMatchObject([{ status: 'failed' }])
-    expect((await ask(product, '/v1/models/bad/predict', { json: {} })).status).toBe(404)
-    await rows(product, 'DROP MODEL bad')
-    expect(what).not.toBe('')
   })
 })

@@ -17,6 +17,7 @@ export function learn(key: string, series: Series, rate: number, check: () => vo
   if (values.length < leastPoints) {
     const reason = `the series has ${values.length} points; at least ${leastPoints} are needed`
     throw new Failure('request.invalid', `Anomalies cannot be learnt: ${reason}.`, {
+      hint: 'Select a longer past.',
       errors: [{ pointer: 'FROM', reason }],
     })
   }

@@ -82,5 +82,8 @@ export function trainAnomaly({ groups, rate = 0.001, signal, onProgress }: Anoma
 }
 
 function refused(pointer: string, reason: string): Failure {
-  return new Failure('request.invalid', `Anomalies cannot be learnt: ${reason}.`, { errors: [{ pointer, reason }] })
+  return new Failure('request.invalid', `Anomalies cannot be learnt: ${reason}.`, {
+    hint: `Change what ${pointer} says.`,
+    errors: [{ pointer, reason }],
+  })
 }

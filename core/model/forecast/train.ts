@@ -103,5 +103,8 @@ function describe({ startMs, step, values }: ReturnType<typeof regular>) {
 }
 
 function refused(pointer: string, reason: string): Failure {
-  return new Failure('request.invalid', `The series cannot be forecast: ${reason}.`, { errors: [{ pointer, reason }] })
+  return new Failure('request.invalid', `The series cannot be forecast: ${reason}.`, {
+    hint: `Change what ${pointer} says.`,
+    errors: [{ pointer, reason }],
+  })
 }

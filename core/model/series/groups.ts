@@ -62,22 +62,28 @@ type Kind = Pick<Column, 'name' | 'kind'>
 
 export function timeColumn<T extends Kind>(column: T): T {
   if (column.kind === 'time') return column
-  throw refused('ORDER BY', column.name, 'is no time: make it one, as toDateTime(…)')
+  throw refused(
+    'ORDER BY',
+    column.name,
+    'is no time',
+    'Make it one in the SELECT: toDateTime(…), parseDateTimeBestEffort(…).',
+  )
 }
 
 export function numberColumn<T extends Kind>(column: T): T {
   if (column.kind !== 'time') return column
-  throw refused('PREDICT', column.name, 'is a time, and no number')
+  throw refused('PREDICT', column.name, 'is a time, and no number', 'PREDICT a number.')
 }
 
 function columnOf(table: Table, name: string): Column {
   const column = table.columns.find((known) => known.name === name)
   if (column !== undefined) return column
-  throw refused('FROM', name, 'has a type that cannot be read: select a part of it')
+  throw refused('FROM', name, 'has a type that cannot be read', 'Select a part of it: a number, a text or a time.')
 }
 
-function refused(pointer: string, name: string, reason: string): Failure {
+function refused(pointer: string, name: string, reason: string, hint: string): Failure {
   return new Failure('request.invalid', `\`${name}\` ${reason}.`, {
+    hint,
     errors: [{ pointer, reason: `\`${name}\` ${reason}` }],
   })
 }

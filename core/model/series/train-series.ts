@@ -1,7 +1,8 @@
-import { trainAnomaly } from '../anomaly/train.ts'
+import { type AnomalyModel, trainAnomaly } from '../anomaly/train.ts'
 import { writeArtefact } from '../forecast/artefact.ts'
 import { type ForecastModel, trainForecast } from '../forecast/train.ts'
 import type { Table } from '../table.ts'
+import { drawAnomalies, drawForecast } from './drawings.ts'
 import { groupsOf, type SeriesColumns, textsOf } from './groups.ts'
 
 export interface SeriesTraining {
@@ -21,6 +22,8 @@ export interface TrainedSeries {
 
 /** Of so many series the card says each one's own figures. */
 const shown = 100
+/** Alarms that it lists, those that are furthest off. */
+const shownAlarms = 30
 
 /** A model of every series: plain data as JSON, which the core answers from. */
 export function trainSeries({ engine, table, columns, horizon, onProgress }: SeriesTraining): TrainedSeries {
@@ -30,7 +33,13 @@ export function trainSeries({ engine, table, columns, horizon, onProgress }: Ser
     const model = trainForecast({ groups, horizon, onProgress })
     return {
       file: bytesOf(model),
-      card: { task: 'forecast', ...common, horizon, ...forecastCard(model) },
+      card: {
+        task: 'forecast',
+        ...common,
+        horizon,
+        ...forecastCard(model),
+        drawings: drawForecast(model, groups),
+      },
       beatsBaseline: beats(model),
     }
   }
@@ -42,9 +51,29 @@ export function trainSeries({ engine, table, columns, horizon, onProgress }: Ser
   }))
   return {
     file: bytesOf(model),
-    card: { task: 'anomaly', ...common, rate: model.rate, count: model.series.length, series, left: model.left },
+    card: {
+      task: 'anomaly',
+      ...common,
+      rate: model.rate,
+      count: model.series.length,
+      series,
+      left: model.left,
+      alarms: alarmsOf(model),
+      drawings: drawAnomalies(model, groups),
+    },
     beatsBaseline: true,
   }
+}
+
+function alarmsOf({ series }: AnomalyModel) {
+  const time = (ms: number): string => new Date(ms).toISOString()
+  return series
+    .flatMap(({ key, history }) => history.map((alarm) => ({ key, ...alarm })))
+    .sort((a, b) => Math.abs(b.score) - Math.abs(a.score))
+    .slice(0, shownAlarms)
+    .map(({ key, fromMs, toMs, peakMs, ...alarm }) => {
+      return { series: textsOf(key), begin: time(fromMs), end: time(toMs), peak: time(peakMs), ...alarm }
+    })
 }
 
 function forecastCard({ series, left }: ForecastModel) {

@@ -11,17 +11,18 @@ export function withMonotone(
 ): Candidate {
   const names = Object.keys(monotone)
   if (names.length === 0) return candidate
-  if (candidate.engine === 'linear') throw refuse('monotone', "is for trees: use engine = 'gbdt'")
+  if (candidate.engine === 'linear') throw refuse('is for trees', "Say engine = 'gbdt', or leave it out.")
   const known = features.map(({ name }) => name)
   for (const name of names) {
     if (known.includes(name)) continue
     const near = closest(name, known)
-    throw refuse('monotone', `names \`${name}\`, which is no number of the model${near ? `; is it \`${near}\`?` : ''}`)
+    const hint = near === undefined ? 'Name columns that the model uses as numbers.' : `Did you mean \`${near}\`?`
+    throw refuse(`names \`${name}\`, which is no number of the model`, hint)
   }
   const directions = features.map(({ name }) => monotone[name] ?? 0)
   return { ...candidate, options: { ...candidate.options, monotone: directions } }
 }
 
-function refuse(pointer: string, reason: string): Failure {
-  return new Failure('request.invalid', `\`${pointer}\` ${reason}.`, { errors: [{ pointer, reason }] })
+function refuse(reason: string, hint: string): Failure {
+  return new Failure('request.invalid', `\`monotone\` ${reason}.`, { hint, errors: [{ pointer: 'monotone', reason }] })
 }

@@ -14,6 +14,8 @@ export interface Trained {
 export interface Sample {
   readonly total: number
   readonly share: number
+  /** Of the rows as they came: what tells whether two versions have learnt from the same. */
+  readonly sha256?: string
 }
 
 /** What to train, and how its rows come. */

@@ -1,3 +1,4 @@
+import { createHash, type Hash } from 'node:crypto'
 import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { Failure } from '#mesh/errors.ts'
@@ -26,9 +27,11 @@ port.on('message', (message: ToTrainer) => {
 async function perform(assignment: Assignment): Promise<void> {
   try {
     const { reading, maxBytes } = assignment
-    const table = await tableFrom(reading, rows.readable, { maxRows: Infinity, maxBytes })
+    const digest = createHash('sha256')
+    const table = await tableFrom(reading, digested(rows.readable, digest), { maxRows: Infinity, maxBytes })
+    const sample = { ...assignment.sample, sha256: digest.digest('hex') }
     let toldAt = 0
-    const trained = trainAssigned(assignment, table, (phase, done, of) => {
+    const trained = trainAssigned({ ...assignment, sample }, table, (phase, done, of) => {
       const at = performance.now()
       if (done < of && at - toldAt < progressMs) return
       toldAt = at
@@ -39,5 +42,12 @@ async function perform(assignment: Assignment): Promise<void> {
     if (!(thrown instanceof Failure)) throw thrown
     const { problem, message: detail, hint, errors } = thrown
     tell({ kind: 'refused', problem, detail, hint, errors: errors.map((one) => ({ ...one })) })
+  }
+}
+
+async function* digested(body: AsyncIterable<Uint8Array>, digest: Hash): AsyncGenerator<Uint8Array> {
+  for await (const bytes of body) {
+    digest.update(bytes)
+    yield bytes
   }
 }

@@ -11,7 +11,7 @@ import type { ModelDeps } from '../../../core/model/deps.ts'
 import { writeArtefact } from '../../../core/model/forecast/artefact.ts'
 import { migrations, modelLimits } from '../../../core/model/index.ts'
 import { beginningOf } from '../../../core/model/look.ts'
-import { artefactKey, getReadyVersion } from '../../../core/model/names.ts'
+import { artefactKey, getReady } from '../../../core/model/names.ts'
 import { createRandom } from '../../../core/model/random.ts'
 import { keyOf } from '../../../core/model/series/groups.ts'
 import { insertVersion, upsertModel } from '../../../core/model/store.ts'
@@ -80,6 +80,10 @@ function depsOf(limits: Partial<ModelDeps['limits']> = {}): ModelDeps {
         return { total: 0, share: 1, body: encoded(found.slice(0, Number(limit))) }
       },
     },
+    appendPredictions: async () => undefined,
+    onServedDropped: () => undefined,
+    onShadowSkipped: () => undefined,
+    code: 'test',
     log: pino({ level: 'silent' }),
     limits: { ...modelLimits, ...limits },
     ownerNow: async (actor) => (ended ? undefined : actor),
@@ -126,12 +130,12 @@ async function version(n: number, until: number): Promise<void> {
       card: {},
       beatsBaseline: true,
     })
-    await upsertModel(tx, { ...of, live: n, newest: n, everyMs: null })
+    await upsertModel(tx, { ...of, live: n, newest: n, everyMs: null, logShare: 0 })
   })
 }
 
 async function watch(): Promise<void> {
-  const beginning = await beginningOf(depsOf(), await getReadyVersion(db, 'main', 'odd', 0))
+  const beginning = await beginningOf(depsOf(), (await getReady(db, 'main', 'odd', 0)).version)
   const at = new Date(clock)
   await db.transaction((tx) =>
     upsertWatch(tx, {

@@ -188,7 +188,6 @@ describe('the description of the API', () => {
       'GET /.well-known/oauth-authorization-server',
       'GET /.well-known/openid-configuration',
       'GET /docs',
-      'GET /docs/style.css',
       'GET /health/live',
       'GET /health/ready',
       // With a token of its own.
@@ -220,6 +219,7 @@ describe('the description of the API', () => {
       '/v1/limits/{name}',
       '/v1/models',
       '/v1/models/{name}',
+      '/v1/models/{name}/card',
       '/v1/models/{name}/predict',
       '/v1/models/{name}/versions',
       '/v1/models/{name}/versions/{version}',
