@@ -25,7 +25,15 @@ export async function createModel(deps: ModelDeps, ctx: Context, statement: Crea
     if (held !== undefined && !statement.orReplace) throw exists(name)
     if (held === undefined && (await countModels(tx, workspace)) >= deps.limits.maxModels) throw tooMany(deps)
     await claimName(tx, workspace, name, 'model')
-    const model = held ?? { workspace, name, live: null, newest: 0, everyMs: null, createdAt: new Date(deps.now()) }
+    const model = held ?? {
+      workspace,
+      name,
+      live: null,
+      previous: null,
+      newest: 0,
+      everyMs: null,
+      createdAt: new Date(deps.now()),
+    }
     return startTraining(deps, tx, ctx, { model: { ...model, definition }, action: 'create_model' })
   })
 }

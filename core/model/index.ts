@@ -2,6 +2,7 @@ import type { Service } from '#mesh/rpc/call.ts'
 import type { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { type AnswerSql, createAnswerSql } from './answer-sql.ts'
 import type { ModelDeps } from './deps.ts'
+import { openLoadedForecasts } from './loaded-forecasts.ts'
 import { openLoadedModels } from './loaded-models.ts'
 import { jobOf, trainingQueue } from './names.ts'
 import { modelService } from './rpc.ts'
@@ -33,7 +34,7 @@ export function createModel(deps: ModelDeps): ModelDomain {
   const { jobs, limits } = deps
   const loaded = openLoadedModels(deps)
   return {
-    service: modelService({ ...deps, loaded }),
+    service: modelService({ ...deps, loaded, forecasts: openLoadedForecasts(deps) }),
     answerSql: createAnswerSql({ ...deps, loaded }),
     start: () =>
       jobs.work(

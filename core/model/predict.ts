@@ -3,11 +3,17 @@ import type { Model, Prediction } from '#mesh/inference/model.ts'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
-import { armOf, getServing, refuseSeries, type ServedVersion } from './serve.ts'
+import type { LoadedForecasts } from './loaded-forecasts.ts'
 import type { LoadedModels } from './loaded-models.ts'
+import { forecastRows, type SeriesAnswer } from './series/forecast-rows.ts'
+import { armOf, getServing, refuseSeries, type ServedVersion } from './serve.ts'
 
 export interface PredictDeps extends Pick<ModelDeps, 'db' | 'limits'> {
   readonly loaded: LoadedModels
+}
+
+export interface ForecastDeps {
+  readonly forecasts: LoadedForecasts
 }
 
 export interface PredictInput {
@@ -19,15 +25,30 @@ export interface PredictInput {
   readonly explain: boolean
   /** Whom it is for; else the caller. */
   readonly subject?: string
+  /** Steps of a forecast; 0: all. */
+  readonly horizon?: number
+}
+
+export interface Predicted extends Omit<Prediction, 'answers'> {
+  readonly answers: Prediction['answers'] | readonly SeriesAnswer[]
+  readonly served: ServedVersion
 }
 
 /** Answers for rows, in the core. */
 export async function predict(
-  deps: PredictDeps,
+  deps: PredictDeps & ForecastDeps,
   ctx: Context,
-  { name, version, rows, explain, subject = ctx.actor.subject || ctx.actor.id }: PredictInput,
-): Promise<Prediction & { readonly served: ServedVersion }> {
+  { name, version, rows, explain, subject = ctx.actor.subject || ctx.actor.id, horizon = 0 }: PredictInput,
+): Promise<Predicted> {
   const served = armOf(await getServing(deps, ctx, { name, version }), subject)
+  if (served.version.engine === 'forecast') {
+    if (explain) throw notOf(name, 'explain', 'A forecast is explained by its card')
+    if (rows.length > deps.limits.maxRows) throw tooMany(deps.limits.maxRows)
+    const model = await deps.forecasts(served.version.sha256)
+    const answers = forecastRows(model, served.version.definition.groupBy ?? [], { rows, horizon })
+    return { answers, warnings: [], served }
+  }
+  if (horizon > 0) throw notOf(name, 'horizon', 'Only forecasts have steps')
   return { ...(await predictWith(deps, served, { rows, explain })), served }
 }
 
@@ -52,6 +73,12 @@ export async function getSignature(
   const served = await getServing(deps, ctx, which)
   refuseSeries(served)
   return deps.loaded.use(served.version.sha256, ({ signature }) => signature)
+}
+
+function notOf(name: string, pointer: string, why: string): Failure {
+  return new Failure('request.invalid', `\`${name}\` has no ${pointer}. ${why}.`, {
+    errors: [{ pointer, reason: 'not for this model' }],
+  })
 }
 
 function tooMany(maxRows: number): Failure {

@@ -13,6 +13,7 @@ import {
   ModelSchema,
   type ModelService,
   PredictResponseSchema,
+  type Serving,
   ServingSchema,
   type Version,
   VersionSchema,
@@ -22,7 +23,7 @@ import { cancelTraining, getJob } from './cancel-training.ts'
 import type { ModelDeps } from './deps.ts'
 import { dropModel } from './drop-model.ts'
 import { modelsPage, oneModel, oneVersion, versionsPage } from './pages.ts'
-import { getSignature, predict, type PredictDeps } from './predict.ts'
+import { type ForecastDeps, getSignature, predict, type PredictDeps } from './predict.ts'
 import { getArtefact, getServing, type ServedVersion } from './serve.ts'
 
 type ModelOf = Awaited<ReturnType<typeof oneModel>>
@@ -31,7 +32,7 @@ type JobOf = Awaited<ReturnType<typeof getJob>>
 
 const chunkBytes = 256 * 1024
 
-export function modelService(deps: ModelDeps & PredictDeps): Service<typeof ModelService> {
+export function modelService(deps: ModelDeps & PredictDeps & ForecastDeps): Service<typeof ModelService> {
   return {
     async listModels(request, call) {
       const { rows, nextCursor } = await modelsPage(deps, contextOf(call), request)
@@ -62,8 +63,8 @@ export function modelService(deps: ModelDeps & PredictDeps): Service<typeof Mode
     async cancelJob({ id }, call) {
       return jobMessage(await cancelTraining(deps, contextOf(call), id))
     },
-    async predict({ name, version, rows, explain, subject }, call) {
-      const input = { name, version, rows: rows.map(rowOf), explain, ...(subject !== '' && { subject }) }
+    async predict({ name, version, rows, explain, subject, horizon }, call) {
+      const input = { name, version, rows: rows.map(rowOf), explain, horizon, ...(subject !== '' && { subject }) }
       const { answers, warnings, explanations = [], served } = await predict(deps, contextOf(call), input)
       return create(PredictResponseSchema, {
         answers: answers.map((answer) => JSON.stringify(answer)),
@@ -75,18 +76,7 @@ export function modelService(deps: ModelDeps & PredictDeps): Service<typeof Mode
       })
     },
     async getServing(request, call) {
-      const served = await getServing(deps, contextOf(call), request)
-      const { candidate } = served
-      return create(ServingSchema, {
-        ...servingOf(served),
-        ...(candidate && {
-          candidate: {
-            serving: servingOf(candidate.served),
-            rollout: candidate.rollout,
-            percent: candidate.percent,
-          },
-        }),
-      })
+      return servingMessage(await getServing(deps, contextOf(call), request))
     },
     getSignature: (request, call) => getSignature(deps, contextOf(call), request),
     async *getArtefact(request, call) {
@@ -98,15 +88,23 @@ export function modelService(deps: ModelDeps & PredictDeps): Service<typeof Mode
   }
 }
 
-function servingOf({ version, coreOnly }: ServedVersion) {
-  return {
+function servingMessage({ version, coreOnly, candidate, previous }: ServedVersion): Serving {
+  return create(ServingSchema, {
     name: version.name,
     version: version.version,
     sha256: version.sha256,
     bytes: BigInt(version.bytes),
     coreOnly,
     fallback: JSON.stringify(version.definition.options.fallback ?? null),
-  }
+    ...(candidate && {
+      candidate: {
+        serving: servingMessage(candidate.served),
+        rollout: candidate.rollout,
+        percent: candidate.percent,
+      },
+    }),
+    ...(previous && { previous: servingMessage(previous) }),
+  })
 }
 
 function rowOf(text: string, at: number): unknown {

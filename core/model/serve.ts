@@ -2,11 +2,11 @@ import { Failure } from '#mesh/errors.ts'
 import { getsCandidate } from '#mesh/inference/arm.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
-import { artefactKey, getReadyVersion } from './names.ts'
-import { findRollout, type VersionRow } from './store.ts'
+import { artefactKey, findPrevious, getReadyVersion, type ReadyVersion } from './names.ts'
+import { findRollout } from './store.ts'
 
 export interface ServedVersion {
-  readonly version: VersionRow & { readonly sha256: string; readonly bytes: number }
+  readonly version: ReadyVersion
   /** It predicts in the core only. */
   readonly coreOnly: boolean
   /** What some of the subjects get instead, while it is rolled out. */
@@ -16,29 +16,54 @@ export interface ServedVersion {
     /** Of the subjects. */
     readonly percent: number
   }
+  /** What answers where this one cannot, if its owner said so. */
+  readonly previous?: ServedVersion
   /** Which of the two this is, once one was chosen. */
   readonly arm?: 'base' | 'candidate'
 }
 
-/** What an edge must know to predict with a model for this caller. */
+interface Which {
+  readonly name: string
+  /** 0 is the live one. */
+  readonly version: number
+  /** An edge may say whose; empty: the caller's. */
+  readonly workspace?: string
+}
+
+/** What an edge must know to predict with a model, for this caller or for whoever comes. */
 export async function getServing(
   { db, limits }: Pick<ModelDeps, 'db' | 'limits'>,
   ctx: Context,
-  { name, version }: { readonly name: string; readonly version: number },
+  { name, version, workspace: named = '' }: Which,
 ): Promise<ServedVersion> {
-  authorise(ctx, 'models:predict', name)
-  const { workspace } = ctx.actor
+  const workspace = named || ctx.actor.workspace
+  if (workspace === ctx.actor.workspace) authorise(ctx, 'models:predict', name)
+  else checkIsEdge(ctx)
   const served = servedOf(limits, await getReadyVersion(db, workspace, name, version))
-  const rollout = version === 0 ? await findRollout(db, workspace, name) : undefined
-  if (rollout === undefined) return served
+  if (version !== 0) return served
+  const before = fallsBack(served) ? await findPrevious(db, workspace, name) : undefined
+  const live = before === undefined ? served : { ...served, previous: servedOf(limits, before) }
+  const rollout = await findRollout(db, workspace, name)
+  if (rollout === undefined) return live
   const candidate = servedOf(limits, await getReadyVersion(db, workspace, name, rollout.version))
-  return { ...served, candidate: { served: candidate, rollout: rollout.id, percent: rollout.steps[rollout.step] ?? 0 } }
+  return {
+    ...live,
+    candidate: {
+      served: fallsBack(candidate) ? { ...candidate, previous: served } : candidate,
+      rollout: rollout.id,
+      percent: rollout.steps[rollout.step] ?? 0,
+    },
+  }
 }
 
-function servedOf(limits: ModelDeps['limits'], version: ServedVersion['version']): ServedVersion {
+function servedOf(limits: ModelDeps['limits'], version: ReadyVersion): ServedVersion {
   const { placement = 'auto' } = version.definition.options
   const coreOnly = placement === 'core' || version.bytes > limits.maxEdgeBytes || isOfSeries(version.engine)
   return { version, coreOnly }
+}
+
+function fallsBack({ version: { definition } }: ServedVersion): boolean {
+  return definition.options.fallback?.kind === 'previous'
 }
 
 /** The version that a subject gets: the same one each time. */
@@ -50,16 +75,17 @@ export function armOf(served: ServedVersion, subject: string): ServedVersion {
     : { ...served, arm: 'base' }
 }
 
-/** Forecasts and alarms are read in SQL; they answer no rows. */
+/** What has a time order of its own: their files are no ONNX, and the core answers from them. */
 export function isOfSeries(engine: string | null): engine is 'forecast' | 'anomaly' {
   return engine === 'forecast' || engine === 'anomaly'
 }
 
-/** Fails where a model answers no rows. */
+/** Fails where a model answers no rows of features. */
 export function refuseSeries({ version: { name, engine } }: ServedVersion): void {
   if (!isOfSeries(engine)) return
-  throw new Failure('request.invalid', `\`${name}\` is of series, and predicts for no rows.`, {
-    hint: `Read it in SQL: SELECT * FROM ${name}.`,
+  const ahead = engine === 'forecast' ? `, or ask POST /v1/models/${name}/predict for series` : ''
+  throw new Failure('request.invalid', `\`${name}\` is of series, and predicts for no rows of features.`, {
+    hint: `Read it in SQL: SELECT * FROM ${name}${ahead}.`,
   })
 }
 
@@ -69,9 +95,13 @@ export async function getArtefact(
   ctx: Context,
   { sha256 }: { readonly sha256: string },
 ): Promise<Uint8Array> {
-  if (!ctx.actor.scopes.includes('internal:edge')) throw new Failure('auth.scope', 'Only edges may ask for this.')
+  checkIsEdge(ctx)
   if (!/^[\da-f]{64}$/.test(sha256)) throw new Failure('request.invalid', 'This is no SHA-256.')
   return readArtefact({ objects }, sha256)
+}
+
+function checkIsEdge({ actor }: Context): void {
+  if (!actor.scopes.includes('internal:edge')) throw new Failure('auth.scope', 'Only edges may ask for this.')
 }
 
 export async function readArtefact({ objects }: Pick<ModelDeps, 'objects'>, sha256: string): Promise<Uint8Array> {

@@ -1,10 +1,10 @@
 import { Failure } from '#mesh/errors.ts'
 import { record } from '../audit/index.ts'
-import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
+import { goLive } from './go-live.ts'
 import { getReadyVersion, noModel } from './names.ts'
-import { findRollout, lockModel, upsertModel } from './store.ts'
+import { findRollout, lockModel } from './store.ts'
 
 /** Makes a version that is ready the one that predicts. */
 export async function setLive(
@@ -19,8 +19,7 @@ export async function setLive(
     const model = await lockModel(tx, workspace, name)
     if (model === undefined) throw noModel(name)
     if ((await findRollout(tx, workspace, name)) !== undefined) throw rollingOut(name)
-    await upsertModel(tx, { ...model, live: version })
-    await recordChange(tx, { kind: 'model', workspace, name })
+    await goLive(tx, model, version)
     await record(tx, ctx, { action: 'set_live', resource: `model/${name}`, detail: { version, before: model.live } })
   })
 }

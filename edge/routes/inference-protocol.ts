@@ -141,12 +141,12 @@ async function inferred(c: AppContext, deps: Deps, { serving, arm, signature }: 
   if (!parsed.success) throw invalid('json', parsed.error.issues)
   const { id, inputs, outputs } = parsed.data
   const rows = rowsOf(inputs, signature)
-  const { predicted, headers } = await predictRows(c, deps, { serving, arm }, { rows, explain: false })
+  const { predicted, headers } = await predictRows(c, deps, { serving, arm }, { rows, explain: false, horizon: 0 })
   const wanted = outputs?.map(({ name }) => name)
   return c.json(
     {
       model_name: serving.name,
-      model_version: String(serving.version),
+      model_version: String(predicted.serving.version),
       ...(id !== undefined && { id }),
       outputs: tensorsOf(predicted.answers, signature, wanted) as z.output<typeof Inferred>['outputs'],
     },

@@ -1,0 +1,1 @@
+ALTER TABLE "model_models" ADD COLUMN "previous" integer;
