@@ -2,12 +2,13 @@ import { createSessions } from './auth/sessions.ts'
 import { createEdgeTrust } from './auth/trust.ts'
 import type { Answer } from './cache/answers.ts'
 import { createAnswers } from './cache/answers.ts'
-import { createDescriptions } from './cache/descriptions.ts'
 import { createFlights } from './cache/flights.ts'
 import { createFeed } from './changes/feed.ts'
+import { createKnowledge } from './changes/known.ts'
 import type { Ort } from '#mesh/inference/ort.ts'
 import { createServedLog } from '#mesh/inference/served-log.ts'
 import { Change_Kind } from '#proto/edgewise/config/v1/config_pb.ts'
+import type { Query } from '#proto/edgewise/query/v1/query_pb.ts'
 import { type Background, type Core, connectCore } from './core.ts'
 import type { Env, Settings } from './env.ts'
 import { createDurableLeases } from './limit/durable-leases.ts'
@@ -85,6 +86,7 @@ export function assemble(ports: Ports) {
   const feed = createFeed({ config: core.config, now })
   const trust = createEdgeTrust({ tokens: core.tokens, feed, now })
   const answers = createAnswers({ maxBytes: settings.CACHE_MAX_BYTES })
+  const models = createModels({ load: loadArtefact(core.model), openOrt, now })
   feed.onChange((change) => {
     // A query may read another, and each reads streams: every answer of the workspace may be another one now.
     if (change === undefined || ofAnswers.has(change.kind)) {
@@ -104,9 +106,14 @@ export function assemble(ports: Ports) {
     sessions: createSessions({ identity: core.identity, trust, feed, limiter, now }),
     gateways: createGateways({ gateway: core.gateway, feed }),
     upstreams: createUpstreams({ reach, deadlines: createDeadlines({ now, sleep }), now, sleep }),
-    descriptions: createDescriptions({ query: core.query, feed }),
-    servings: createServings({ model: core.model, feed }),
-    models: createModels({ load: loadArtefact(core.model), openOrt, now }),
+    /** Of published queries: version, parameters, cache policy, limit. */
+    descriptions: createKnowledge<Query>({
+      feed,
+      kind: Change_Kind.QUERY,
+      ask: ({ name, version }, options) => core.query.describeQuery({ name, version }, options),
+    }),
+    servings: createServings({ model: core.model, feed, models }),
+    models,
     resolutions: createResolutions(),
     served: createServedLog({
       write: (predictions) => core.model.writePredictions({ predictions: [...predictions] }),

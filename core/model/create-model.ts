@@ -25,8 +25,16 @@ export async function createModel(deps: ModelDeps, ctx: Context, statement: Crea
     if (held !== undefined && !statement.orReplace) throw exists(name)
     if (held === undefined && (await countModels(tx, workspace)) >= deps.limits.maxModels) throw tooMany(deps)
     await claimName(tx, workspace, name, 'model')
-    const createdAt = new Date(deps.now())
-    const model = held ?? { workspace, name, live: null, newest: 0, everyMs: null, logShare: 0, createdAt }
+    const model = held ?? {
+      workspace,
+      name,
+      live: null,
+      previous: null,
+      newest: 0,
+      everyMs: null,
+      logShare: 0,
+      createdAt: new Date(deps.now()),
+    }
     return startTraining(deps, tx, ctx, { model: { ...model, definition }, action: 'create_model' })
   })
 }

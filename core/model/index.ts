@@ -7,6 +7,7 @@ import { type AnswerSql, createAnswerSql } from './answer-sql.ts'
 import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import { inferenceService } from './inference-rpc.ts'
+import { openLoadedForecasts } from './loaded-forecasts.ts'
 import { openLoadedModels } from './loaded-models.ts'
 import { jobOf, trainingQueue } from './names.ts'
 import { recordPredictions } from './record-predictions.ts'
@@ -66,7 +67,7 @@ export function createModel(deps: ModelDeps): ModelDomain {
   const predicting = { ...deps, loaded, record: (rows: Served) => served.record(rows, background) }
   const watching = createWatching(deps)
   return {
-    service: modelService({ ...predicting, shadows }),
+    service: modelService({ ...predicting, shadows, forecasts: openLoadedForecasts(deps) }),
     inference: inferenceService(predicting),
     answerSql: createAnswerSql(predicting),
     servedTable: (ctx, name) => servedTable({ ...deps, loaded }, ctx, name),

@@ -58,8 +58,21 @@ export async function getReady(
   const wanted = version === 0 ? model.live : version
   const found = wanted === null ? undefined : await findVersion(db, workspace, name, wanted)
   if (found === undefined && version !== 0) throw noModel(name, version)
-  if (found?.status !== 'ready' || found.sha256 === null || found.bytes === null) throw notReady(model, found)
-  return { model, version: { ...found, sha256: found.sha256, bytes: found.bytes } }
+  if (!isReady(found)) throw notReady(model, found)
+  return { model, version: found }
+}
+
+/** The version that predicted before the live one, if it still can. */
+export async function findPrevious(
+  db: ControlDb,
+  { workspace, name, previous }: ModelRow,
+): Promise<ReadyVersion | undefined> {
+  const found = previous === null ? undefined : await findVersion(db, workspace, name, previous)
+  return isReady(found) ? found : undefined
+}
+
+function isReady(version: VersionRow | undefined): version is ReadyVersion {
+  return version?.status === 'ready' && version.sha256 !== null && version.bytes !== null
 }
 
 function notReady(model: ModelRow, version: VersionRow | undefined): Failure {

@@ -4,8 +4,10 @@ import type { Served } from '#mesh/inference/served-log.ts'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
-import { armOf, getServing, refuseSeries, type ServedVersion } from './serve.ts'
+import type { LoadedForecasts } from './loaded-forecasts.ts'
 import type { LoadedModels } from './loaded-models.ts'
+import { forecastRows, type SeriesAnswer } from './series/forecast-rows.ts'
+import { armOf, getServing, refuseSeries, type ServedVersion } from './serve.ts'
 
 export interface PredictDeps extends Pick<ModelDeps, 'db' | 'limits'> {
   readonly loaded: LoadedModels
@@ -14,6 +16,10 @@ export interface PredictDeps extends Pick<ModelDeps, 'db' | 'limits'> {
 /** Records what was served. */
 export interface Recording {
   readonly record: (served: Served) => void
+}
+
+export interface ForecastDeps {
+  readonly forecasts: LoadedForecasts
 }
 
 export interface PredictInput {
@@ -27,15 +33,31 @@ export interface PredictInput {
   readonly subject?: string
   /** Whoever asks records what is answered. */
   readonly recorded?: boolean
+  /** Steps of a forecast; 0: all. */
+  readonly horizon?: number
+}
+
+export interface Predicted extends Omit<Prediction, 'answers'> {
+  readonly answers: Prediction['answers'] | readonly SeriesAnswer[]
+  readonly served: ServedVersion
 }
 
 /** Answers for rows, in the core. */
 export async function predict(
-  deps: PredictDeps & Recording,
+  deps: PredictDeps & ForecastDeps & Recording,
   ctx: Context,
-  { rows, explain, recorded = false, ...which }: PredictInput,
-): Promise<Prediction & { readonly served: ServedVersion }> {
+  { rows, explain, recorded = false, horizon = 0, ...which }: PredictInput,
+): Promise<Predicted> {
+  const { name } = which
   const served = await findArm(deps, ctx, which)
+  if (served.version.engine === 'forecast') {
+    if (explain) throw notOf(name, 'explain', 'A forecast is explained by its card')
+    if (rows.length > deps.limits.maxRows) throw tooMany(deps.limits.maxRows)
+    const model = await deps.forecasts(served.version.sha256)
+    const answers = forecastRows(model, served.version.definition.groupBy ?? [], { rows, horizon })
+    return { answers, warnings: [], served }
+  }
+  if (horizon > 0) throw notOf(name, 'horizon', 'Only forecasts have steps')
   const said = await predictWith(deps, served, { rows, explain })
   if (!recorded) record(deps, ctx, served, { ...which, rows, answers: said.answers })
   return { ...said, served }
@@ -44,35 +66,23 @@ export async function predict(
 /** That it was served, and by which version. */
 export function record(
   deps: Recording,
-  ctx: Context,
+  { actor, requestId }: Context,
   { version: { name: model, version }, arm, recordShare: share }: ServedVersion,
-  { rows, answers, subject = subjectOf(ctx) }: Pick<Served, 'rows' | 'answers'> & Pick<PredictInput, 'subject'>,
-): void {
-  const { requestId, actor } = ctx
-  const { workspace } = actor
-  deps.record({
+  {
     rows,
     answers,
-    subject,
-    workspace,
-    requestId,
-    model,
-    version,
-    arm: arm ?? '',
-    placement: 'core',
-    share,
-  })
-}
-
-function subjectOf({ actor: { subject, id } }: Context): string {
-  return subject || id
+    subject = actor.subject || actor.id,
+  }: Pick<Served, 'rows' | 'answers'> & Pick<PredictInput, 'subject'>,
+): void {
+  const of = { workspace: actor.workspace, requestId, subject, model, version, placement: 'core' } as const
+  deps.record({ ...of, arm: arm ?? '', share, rows, answers })
 }
 
 /** The version that answers for a subject, or else the caller. */
 export async function findArm(
   deps: Pick<PredictDeps, 'db' | 'limits'>,
   ctx: Context,
-  { name, version, subject = subjectOf(ctx) }: Pick<PredictInput, 'name' | 'version' | 'subject'>,
+  { name, version, subject = ctx.actor.subject || ctx.actor.id }: Pick<PredictInput, 'name' | 'version' | 'subject'>,
 ): Promise<ServedVersion> {
   return armOf(await getServing(deps, ctx, { name, version }), subject)
 }
@@ -98,6 +108,12 @@ export async function getSignature(
   const served = await getServing(deps, ctx, which)
   refuseSeries(served)
   return deps.loaded.use(served.version.sha256, ({ signature }) => signature)
+}
+
+function notOf(name: string, pointer: string, why: string): Failure {
+  return new Failure('request.invalid', `\`${name}\` has no ${pointer}. ${why}.`, {
+    errors: [{ pointer, reason: 'not for this model' }],
+  })
 }
 
 function tooMany(maxRows: number): Failure {

@@ -13,6 +13,7 @@ import {
   ModelSchema,
   type ModelService,
   PredictResponseSchema,
+  type Serving,
   ServingSchema,
   type Version,
   VersionSchema,
@@ -23,7 +24,7 @@ import { cancelTraining, getJob } from './cancel-training.ts'
 import type { ModelDeps } from './deps.ts'
 import { dropModel } from './drop-model.ts'
 import { modelsPage, oneModel, oneVersion, versionsPage } from './pages.ts'
-import { getSignature, predict, type PredictDeps, type Recording } from './predict.ts'
+import { type ForecastDeps, getSignature, predict, type PredictDeps, type Recording } from './predict.ts'
 import { type RecordDeps, writePredictions } from './record-predictions.ts'
 import { getArtefact, getServing, provenance, type ServedVersion } from './serve.ts'
 
@@ -33,7 +34,9 @@ type JobOf = Awaited<ReturnType<typeof getJob>>
 
 const chunkBytes = 256 * 1024
 
-export function modelService(deps: ModelDeps & PredictDeps & Recording & RecordDeps): Service<typeof ModelService> {
+interface RpcDeps extends ModelDeps, PredictDeps, ForecastDeps, Recording, RecordDeps {}
+
+export function modelService(deps: RpcDeps): Service<typeof ModelService> {
   return {
     async listModels(request, call) {
       const { rows, nextCursor } = await modelsPage(deps, contextOf(call), request)
@@ -64,8 +67,9 @@ export function modelService(deps: ModelDeps & PredictDeps & Recording & RecordD
     async cancelJob({ id }, call) {
       return jobMessage(await cancelTraining(deps, contextOf(call), id))
     },
-    async predict({ name, version, rows, explain, subject, recorded }, call) {
-      const input = { name, version, rows: rows.map(rowOf), explain, recorded, ...(subject !== '' && { subject }) }
+    async predict({ name, version, rows, explain, subject, recorded, horizon }, call) {
+      const what = { rows: rows.map(rowOf), explain, horizon, recorded }
+      const input = { name, version, ...what, ...(subject !== '' && { subject }) }
       const { answers, warnings, explanations = [], served } = await predict(deps, contextOf(call), input)
       call.trailers.set('edgewise-model', provenance(served, 'core'))
       return create(PredictResponseSchema, {
@@ -78,18 +82,7 @@ export function modelService(deps: ModelDeps & PredictDeps & Recording & RecordD
       })
     },
     async getServing(request, call) {
-      const served = await getServing(deps, contextOf(call), request)
-      const { candidate } = served
-      return create(ServingSchema, {
-        ...servingOf(served),
-        ...(candidate && {
-          candidate: {
-            serving: servingOf(candidate.served),
-            rollout: candidate.rollout,
-            percent: candidate.percent,
-          },
-        }),
-      })
+      return servingMessage(await getServing(deps, contextOf(call), request))
     },
     getSignature: (request, call) => getSignature(deps, contextOf(call), request),
     async *getArtefact(request, call) {
@@ -105,8 +98,8 @@ export function modelService(deps: ModelDeps & PredictDeps & Recording & RecordD
   }
 }
 
-function servingOf({ version, coreOnly, recordShare }: ServedVersion) {
-  return {
+function servingMessage({ version, coreOnly, candidate, previous, recordShare }: ServedVersion): Serving {
+  return create(ServingSchema, {
     name: version.name,
     version: version.version,
     sha256: version.sha256,
@@ -114,7 +107,15 @@ function servingOf({ version, coreOnly, recordShare }: ServedVersion) {
     coreOnly,
     recordShare,
     fallback: JSON.stringify(version.definition.options.fallback ?? null),
-  }
+    ...(candidate && {
+      candidate: {
+        serving: servingMessage(candidate.served),
+        rollout: candidate.rollout,
+        percent: candidate.percent,
+      },
+    }),
+    ...(previous && { previous: servingMessage(previous) }),
+  })
 }
 
 function rowOf(text: string, at: number): unknown {

@@ -40,6 +40,8 @@ export const models = pgTable(
     name: text('name').notNull(),
     /** Null: none yet. */
     live: integer('live'),
+    /** The one that was before it; null: none. */
+    previous: integer('previous'),
     newest: integer('newest').notNull(),
     /** Of the newest version: what a RETRAIN begins with. */
     definition: jsonb('definition').$type<ModelDefinition>().notNull(),

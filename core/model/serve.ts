@@ -2,7 +2,7 @@ import { Failure } from '#mesh/errors.ts'
 import { getsCandidate } from '#mesh/inference/arm.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
-import { artefactKey, getReady, type ReadyVersion } from './names.ts'
+import { artefactKey, findPrevious, getReady, type ReadyVersion } from './names.ts'
 import { findRollout } from './store.ts'
 
 export interface ServedVersion {
@@ -18,34 +18,59 @@ export interface ServedVersion {
     /** Of the subjects. */
     readonly percent: number
   }
+  /** What answers where this one cannot, if its owner said so. */
+  readonly previous?: ServedVersion
   /** Which of the two this is, once one was chosen. */
   readonly arm?: 'base' | 'candidate'
   /** Of which rollout. */
   readonly rollout?: string
 }
 
-/** What an edge must know to predict with a model for this caller. */
+interface Which {
+  readonly name: string
+  /** 0 is the live one. */
+  readonly version: number
+  /** An edge may say whose; empty: the caller's. */
+  readonly workspace?: string
+}
+
+/** What an edge must know to predict with a model, for this caller or for whoever comes. */
 export async function getServing(
   { db, limits }: Pick<ModelDeps, 'db' | 'limits'>,
   ctx: Context,
-  { name, version }: { readonly name: string; readonly version: number },
+  { name, version, workspace: named = '' }: Which,
 ): Promise<ServedVersion> {
-  authorise(ctx, 'models:predict', name)
-  const { workspace } = ctx.actor
+  const workspace = named || ctx.actor.workspace
+  if (workspace === ctx.actor.workspace) authorise(ctx, 'models:predict', name)
+  else checkIsEdge(ctx)
   const { model, version: found } = await getReady(db, workspace, name, version)
   const rollout = version === 0 ? await findRollout(db, workspace, name) : undefined
   const recordShare = Math.max(model.logShare, rollout?.status === 'running' ? (rollout.shadow ?? 0) : 0)
   const served = servedOf(limits, found, recordShare)
-  if (rollout === undefined || rollout.shadow !== null) return served
+  if (version !== 0) return served
+  const before = fallsBack(served) ? await findPrevious(db, model) : undefined
+  const live = before === undefined ? served : { ...served, previous: servedOf(limits, before, recordShare) }
+  if (rollout === undefined || rollout.shadow !== null) return live
   const { version: other } = await getReady(db, workspace, name, rollout.version)
   const candidate = servedOf(limits, other, recordShare)
-  return { ...served, candidate: { served: candidate, rollout: rollout.id, percent: rollout.steps[rollout.step] ?? 0 } }
+  return {
+    ...live,
+    candidate: {
+      served: fallsBack(candidate) ? { ...candidate, previous: served } : candidate,
+      rollout: rollout.id,
+      percent: rollout.steps[rollout.step] ?? 0,
+    },
+  }
 }
 
 export function servedOf(limits: ModelDeps['limits'], version: ReadyVersion, recordShare = 0): ServedVersion {
   const { placement = 'auto' } = version.definition.options
   const coreOnly = placement === 'core' || version.bytes > limits.maxEdgeBytes || isOfSeries(version.engine)
-  return { version, coreOnly, recordShare }
+  return { version, coreOnly, recordShare: isOfSeries(version.engine) ? 0 : recordShare }
+}
+
+function fallsBack({ version: { definition } }: ServedVersion): boolean {
+  return definition.options.fallback?.kind === 'previous'
 }
 
 /** The version that a subject gets: the same one each time. */
@@ -58,16 +83,17 @@ export function armOf(served: ServedVersion, subject: string): ServedVersion {
     : { ...served, arm: 'base', rollout }
 }
 
-/** Forecasts and alarms are read in SQL; they answer no rows. */
+/** What has a time order of its own: their files are no ONNX, and the core answers from them. */
 export function isOfSeries(engine: string | null): engine is 'forecast' | 'anomaly' {
   return engine === 'forecast' || engine === 'anomaly'
 }
 
-/** Fails where a model answers no rows. */
+/** Fails where a model answers no rows of features. */
 export function refuseSeries({ version: { name, engine } }: Pick<ServedVersion, 'version'>): void {
   if (!isOfSeries(engine)) return
-  throw new Failure('request.invalid', `\`${name}\` is of series, and predicts for no rows.`, {
-    hint: `Read it in SQL: SELECT * FROM ${name}.`,
+  const ahead = engine === 'forecast' ? `, or ask POST /v1/models/${name}/predict for series` : ''
+  throw new Failure('request.invalid', `\`${name}\` is of series, and predicts for no rows of features.`, {
+    hint: `Read it in SQL: SELECT * FROM ${name}${ahead}.`,
   })
 }
 
@@ -77,9 +103,13 @@ export async function getArtefact(
   ctx: Context,
   { sha256 }: { readonly sha256: string },
 ): Promise<Uint8Array> {
-  if (!ctx.actor.scopes.includes('internal:edge')) throw new Failure('auth.scope', 'Only edges may ask for this.')
+  checkIsEdge(ctx)
   if (!/^[\da-f]{64}$/.test(sha256)) throw new Failure('request.invalid', 'This is no SHA-256.')
   return readArtefact({ objects }, sha256)
+}
+
+function checkIsEdge({ actor }: Context): void {
+  if (!actor.scopes.includes('internal:edge')) throw new Failure('auth.scope', 'Only edges may ask for this.')
 }
 
 export async function readArtefact({ objects }: Pick<ModelDeps, 'objects'>, sha256: string): Promise<Uint8Array> {

@@ -1,11 +1,11 @@
 import { Failure } from '#mesh/errors.ts'
 import { record } from '../audit/index.ts'
-import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
+import { goLive } from './go-live.ts'
 import { getReady, noModel } from './names.ts'
 import { followed } from './rollout.ts'
-import { findRollout, lockModel, updateRollout, upsertModel } from './store.ts'
+import { findRollout, lockModel, updateRollout } from './store.ts'
 
 /** Makes a version that is ready the one that predicts. */
 export async function setLive(
@@ -23,8 +23,7 @@ export async function setLive(
     if (rollout?.shadow === null) throw rollingOut(name)
     if (rollout !== undefined)
       await updateRollout(tx, rollout.id, followed(now(), `version ${version} is the live one`))
-    await upsertModel(tx, { ...model, live: version })
-    await recordChange(tx, { kind: 'model', workspace, name })
+    await goLive(tx, model, version)
     await record(tx, ctx, { action: 'set_live', resource: `model/${name}`, detail: { version, before: model.live } })
   })
 }

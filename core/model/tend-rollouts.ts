@@ -3,8 +3,9 @@ import { itself, record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { quoteName } from '../storage/quote.ts'
 import type { ModelDeps } from './deps.ts'
+import { goLive } from './go-live.ts'
 import { currently, ownerContext } from './owner.ts'
-import { listRunningRollouts, lockModel, type RolloutRow, updateRollout, upsertModel } from './store.ts'
+import { listRunningRollouts, lockModel, type RolloutRow, updateRollout } from './store.ts'
 
 const gateMs = 30_000
 /** A gate that cannot be asked so often in a row lets nothing pass. */
@@ -71,8 +72,8 @@ async function settle(
   await db.transaction(async (tx) => {
     const model = await lockModel(tx, workspace, name)
     if (model === undefined || !(await updateRollout(tx, id, { status, reason, endedAt: new Date(now()) }))) return
-    if (status === 'done') await upsertModel(tx, { ...model, live: version })
-    await recordChange(tx, { kind: 'model', workspace, name })
+    if (status === 'done') await goLive(tx, model, version)
+    else await recordChange(tx, { kind: 'model', workspace, name })
     const action = status === 'done' ? 'finish_rollout' : 'roll_back'
     await record(tx, itself(workspace), {
       action,

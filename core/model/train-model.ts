@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto'
 import { Failure, toFailure } from '#mesh/errors.ts'
 import { record } from '../audit/index.ts'
-import { recordChange } from '../config/index.ts'
 import type { Context } from '../context.ts'
 import { completeCard } from './complete-card.ts'
 import type { ModelDeps } from './deps.ts'
 import { artefactKey } from './names.ts'
 import { failJob } from './fail-job.ts'
 import { currently, ownerContext } from './owner.ts'
+import { goLive } from './go-live.ts'
 import type { JobRow, VersionRow } from './store.ts'
-import { findJobById, findRollout, findVersion, lockModel, updateOpenJob, updateVersion, upsertModel } from './store.ts'
+import { findJobById, findRollout, findVersion, lockModel, updateOpenJob, updateVersion } from './store.ts'
 import { readingOf } from './features/reading.ts'
 import type { Trained } from './training/message.ts'
 import { runTraining } from './training/run.ts'
@@ -124,10 +124,7 @@ async function publish(
     // While a rollout gives out the traffic, or a shadow is compared with the live one, nothing does.
     const rollout = await findRollout(tx, workspace, name)
     const live = beatsBaseline && version > (model.live ?? 0) && rollout === undefined
-    if (live) {
-      await upsertModel(tx, { ...model, live: version })
-      await recordChange(tx, { kind: 'model', workspace, name })
-    }
+    if (live) await goLive(tx, model, version)
     const detail = { version, job: job.id, sha256, live }
     await record(tx, ctx, { action: 'train_model', resource: `model/${name}`, detail })
   })

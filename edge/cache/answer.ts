@@ -44,7 +44,7 @@ async function answerOf(
     ttlSeconds = 0,
     staleWhileRevalidateSeconds = 0,
     staleIfErrorSeconds = 0,
-  } = question.description.query.cache ?? {}
+  } = question.description.said.cache ?? {}
   return {
     key: question.key,
     workspace: question.workspace,

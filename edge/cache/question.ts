@@ -1,17 +1,17 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { Failure, type Violation } from '#mesh/errors.ts'
-import type { CallQueryRequestSchema, Format, Parameter } from '#proto/edgewise/query/v1/query_pb.ts'
+import type { CallQueryRequestSchema, Format, Parameter, Query } from '#proto/edgewise/query/v1/query_pb.ts'
 import type { Session } from '../auth/sessions.ts'
+import type { Known } from '../changes/known.ts'
 import { closest } from '#mesh/closest.ts'
 import { canonical, isArray } from './canonical.ts'
-import type { Description } from './descriptions.ts'
 
 /** One call of a published query, in the one form in which it can be compared with others. */
 export interface Question {
   /** Workspace, the actor's predicate, query, version, format, time zone, integers, values of the parameters. */
   readonly key: string
   readonly workspace: string
-  readonly description: Description
+  readonly description: Known<Query>
   readonly cacheable: boolean
   readonly call: MessageInitShape<typeof CallQueryRequestSchema>
 }
@@ -30,8 +30,8 @@ export interface Asked {
  * only if the core would answer them with the same bytes: so what a credential binds, and what the query has by default,
  * counts as if the caller had given it.
  */
-export function questionOf({ actor, predicate }: Session, description: Description, asked: Asked): Question {
-  const { query, workspace } = description
+export function questionOf({ actor, predicate }: Session, description: Known<Query>, asked: Asked): Question {
+  const { said: query, workspace } = description
   const { format, timezone, int64AsString } = asked
   checkNames(query.parameters, asked.params, actor.params)
   const given = new Map<string, string>()

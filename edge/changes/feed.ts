@@ -18,8 +18,8 @@ export interface FeedDeps {
   readonly now: () => number
 }
 
-/** What reacts to a change. `undefined` means that anything may have changed. */
-export type OnChange = (change: Change | undefined) => void
+/** What reacts to a change, beside the request that heard of it. `undefined` means that anything may have changed. */
+export type OnChange = (change: Change | undefined, background: Background) => void
 
 export type Feed = ReturnType<typeof createFeed>
 
@@ -38,23 +38,23 @@ export function createFeed({ config, now }: FeedDeps) {
   let failing = false
   let lastSeen = Number.NEGATIVE_INFINITY
 
-  function forgetEverything(): void {
+  function forgetEverything(background: Background): void {
     base = ++total
     versions.clear()
-    for (const listen of listeners) listen(undefined)
+    for (const listen of listeners) listen(undefined, background)
   }
 
-  function apply(change: Change): void {
-    if (versions.size >= maxWorkspaces) return forgetEverything()
+  function apply(change: Change, background: Background): void {
+    if (versions.size >= maxWorkspaces) return forgetEverything(background)
     versions.set(change.workspace, ++total)
-    for (const listen of listeners) listen(change)
+    for (const listen of listeners) listen(change, background)
   }
 
-  async function ask(startedAt: number): Promise<void> {
+  async function ask(startedAt: number, background: Background): Promise<void> {
     try {
       const answer = await config.watch({ since: cursor }, { timeoutMs })
-      if (answer.reset) forgetEverything()
-      else for (const change of answer.changes) apply(change)
+      if (answer.reset) forgetEverything(background)
+      else for (const change of answer.changes) apply(change, background)
       cursor = answer.cursor
       // Unless the clock was set back in the meantime.
       if (startedAt <= now()) asOf = Math.max(asOf, startedAt)
@@ -70,7 +70,7 @@ export function createFeed({ config, now }: FeedDeps) {
     // A poll that never ended belonged to a request that was torn down.
     if (polling !== undefined && at - attemptedAt < 2 * timeoutMs) return polling
     attemptedAt = at
-    const work: Promise<void> = ask(at).finally(() => {
+    const work: Promise<void> = ask(at, background).finally(() => {
       if (polling === work) polling = undefined
     })
     polling = work
@@ -79,12 +79,12 @@ export function createFeed({ config, now }: FeedDeps) {
   }
 
   /** All that is remembered is dated by a clock that was set back, if it was: then none of it can be told from new. */
-  function read(): number {
+  function read(background: Background): number {
     const at = now()
     if (at < lastSeen - correctionMs) {
       asOf = attemptedAt = Number.NEGATIVE_INFINITY
       polling = undefined
-      forgetEverything()
+      forgetEverything(background)
     }
     lastSeen = at
     return at
@@ -93,7 +93,7 @@ export function createFeed({ config, now }: FeedDeps) {
   return {
     /** Whether the state may decide now. Starts a poll beside it when one is due. */
     current(background: Background): boolean {
-      const at = read()
+      const at = read(background)
       if (at - asOf < pollMs) return true
       if (at - asOf >= maxAgeMs) return false
       if (at - attemptedAt >= pollMs) void poll(background)

@@ -27,6 +27,8 @@ interface Failed {
 
 const maxFailed = 100
 
+export type Models = ReturnType<typeof createModels>
+
 /** An isolate's models, by the SHA-256 of their files: the least recently used goes first. */
 export function createModels({
   load,
@@ -129,6 +131,16 @@ export function createModels({
     use<T>(hash: string, passenger: Passenger, work: (model: Model) => T): T | Promise<T> {
       const model = find(hash)
       return model === undefined ? loaded(hash, passenger, work) : run(model, work)
+    },
+    /** As `use`, of a model that is here; undefined: it is not. */
+    useHere<T>(hash: string, work: (model: Model) => T): T | undefined {
+      const model = find(hash)
+      return model === undefined ? undefined : run(model, work)
+    },
+    has: (hash: string) => entries.has(hash),
+    /** Has it here for whoever comes. */
+    async load(hash: string, passenger: Passenger): Promise<void> {
+      if (!entries.has(hash)) await flights.board(hash, passenger, (signal) => fetchOnce(hash, signal))
     },
     get size() {
       return entries.size

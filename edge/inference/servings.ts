@@ -2,41 +2,41 @@ import type { Client } from '#mesh/rpc/call.ts'
 import { Change_Kind } from '#proto/edgewise/config/v1/config_pb.ts'
 import type { ModelService, Serving } from '#proto/edgewise/model/v1/model_pb.ts'
 import type { Feed } from '../changes/feed.ts'
-import { asCaller, type Caller } from '../core.ts'
+import { createKnowledge, type Knowledge, type Known } from '../changes/known.ts'
+import type { Background } from '../core.ts'
+import type { Models } from './models.ts'
 
-const maxServings = 5_000
+const timeoutMs = 5_000
 
 export interface ServingsDeps {
   readonly model: Pick<Client<typeof ModelService>, 'getServing'>
   readonly feed: Feed
+  readonly models: Pick<Models, 'has' | 'load'>
 }
 
-/** How models predict now, as this isolate knows it: which version, which file, where. */
-export function createServings({ model, feed }: ServingsDeps) {
-  const known = new Map<string, { readonly workspace: string; readonly serving: Serving }>()
-
-  feed.onChange((change) => {
-    if (change !== undefined && change.kind !== Change_Kind.MODEL) return
-    for (const [key, { workspace, serving }] of known) {
-      if (change === undefined || (workspace === change.workspace && serving.name === change.name)) known.delete(key)
-    }
+/**
+ * How models predict now: which version, which file, where. Where the file of a version is here, that of the one that
+ * takes its place is loaded as soon as it is known, so that nobody waits for it.
+ */
+export function createServings({ model, feed, models }: ServingsDeps): Knowledge<Serving> {
+  const servings: Knowledge<Serving> = createKnowledge({
+    feed,
+    kind: Change_Kind.MODEL,
+    ask: (which, options) => model.getServing(which, options),
+    onChanged(before, background) {
+      if (before.version !== 0 || !models.has(before.said.sha256)) return
+      // Nobody waits for it: whoever needs it and does not find it says so.
+      background.waitUntil(warm(before, background).catch(() => undefined))
+    },
   })
 
-  return {
-    peek: (workspace: string, name: string, version: number) => known.get(`${workspace}/${name}/${version}`)?.serving,
-
-    /** Version 0 is the live one. */
-    async get(workspace: string, name: string, version: number, caller: Caller): Promise<Serving> {
-      const key = `${workspace}/${name}/${version}`
-      const found = known.get(key)
-      if (found !== undefined) return found.serving
-      const before = feed.version(workspace)
-      const serving = await model.getServing({ name, version }, asCaller(caller))
-      if (feed.version(workspace) === before) {
-        if (known.size >= maxServings) known.clear()
-        known.set(key, { workspace, serving })
-      }
-      return serving
-    },
+  /** By this edge's own credential, as it is for whoever comes. */
+  async function warm({ workspace, name }: Known<Serving>, background: Background): Promise<void> {
+    const { said } = await servings.get(workspace, name, 0, { timeoutMs })
+    for (const serving of [said, said.candidate?.serving]) {
+      if (serving !== undefined && !serving.coreOnly) await models.load(serving.sha256, { background })
+    }
   }
+
+  return servings
 }

@@ -161,10 +161,10 @@ async function inferred(c: AppContext, deps: Deps, { signature, ...arm }: Found)
   if (!parsed.success) throw invalid('json', parsed.error.issues)
   const { id, inputs, outputs: wanted, parameters } = parsed.data
   const rows = rowsOf(inputsOf(inputs, bytes), signature)
-  const { predicted, headers } = await predictRows(c, deps, arm, { rows, explain: false })
+  const { predicted, headers } = await predictRows(c, deps, arm, { rows, explain: false, horizon: 0 })
   const about = {
     model_name: arm.serving.name,
-    model_version: String(arm.serving.version),
+    model_version: String(predicted.serving.version),
     ...(id !== undefined && { id }),
   }
   const outputs = tensorsOf(predicted.answers, signature, wanted)

@@ -1,8 +1,9 @@
 import { Failure } from '#mesh/errors.ts'
 import { allows } from '#mesh/scopes.ts'
+import { asCaller } from '../core.ts'
 import type { Deps } from '../deps.ts'
 import { type Arm, armOf } from '../inference/arm.ts'
-import { type Ask, climb, type Predicted } from '../inference/ladder.ts'
+import { climb, type Predicted, type Rows } from '../inference/ladder.ts'
 import { charge } from '../limit/enforce.ts'
 import { type AppContext, backgroundOf, callerOf } from './context.ts'
 
@@ -20,35 +21,59 @@ export async function findArm(
   const { actor } = c.var.session
   const known = c.var.degraded
     ? servings.peek(actor.workspace, name, version)
-    : await servings.get(actor.workspace, name, version, callerOf(c))
+    : await servings.get(actor.workspace, name, version, asCaller(callerOf(c)))
   if (known === undefined) throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
-  return armOf(known, subject || actor.subject || actor.id)
+  return armOf(known.said, subject || actor.subject || actor.id)
 }
 
 /** What a version says of rows, paid for, and the headers that say where it comes from. */
 export async function predictRows(
   c: AppContext,
-  deps: Pick<Deps, 'models' | 'core' | 'served'>,
-  { serving, subject, arm, rollout }: Arm,
-  { rows, explain }: Pick<Ask, 'rows' | 'explain'>,
+  deps: Pick<Deps, 'models' | 'core' | 'sleep' | 'served'>,
+  found: Arm,
+  rows: Rows,
 ): Promise<{ readonly predicted: Predicted; readonly headers: Record<string, string> }> {
-  // A hundred rows cost what a request does.
-  const cost = Math.max(1, Math.ceil(rows.length / 100))
+  const cost = costOf(rows)
   c.set('cost', cost)
-  c.set('version', serving.version)
+  c.set('version', found.serving.version)
   await charge(c, c.var.session.meter, cost - 1)
-  const background = backgroundOf(c)
-  const { degraded } = c.var
-  const predicted = await climb(deps, serving, { rows, explain, caller: callerOf(c), background, degraded })
-  const { name, version, sha256, recordShare: share } = serving
-  const { answers, placement } = predicted
+  const ask = { ...rows, caller: callerOf(c), background: backgroundOf(c), degraded: c.var.degraded }
+  const predicted = await climb(deps, found.serving, ask)
+  c.set('version', predicted.serving.version)
+  record(deps, c, found, rows, predicted)
+  return { predicted, headers: provenance(predicted, found, cost) }
+}
+
+/** That it was served, for who reads `served(model)`. */
+function record(
+  { served }: Pick<Deps, 'served'>,
+  c: AppContext,
+  { subject, arm }: Arm,
+  { rows }: Rows,
+  { serving: { name: model, version, recordShare: share }, placement, answers }: Predicted,
+): void {
   const { workspace } = c.var.session.actor
-  const of = { workspace, requestId: c.var.requestId, subject, model: name, version, arm, placement }
-  deps.served.record({ ...of, share, rows, answers }, background)
-  const headers = {
-    'edgewise-model': `${name}@${version}; placement=${placement}; sha256=${sha256}${arm && `; arm=${arm}; rollout=${rollout}`}`,
+  const { requestId } = c.var
+  served.record(
+    { workspace, requestId, subject, model, version, arm, placement, share, rows, answers },
+    backgroundOf(c),
+  )
+}
+
+/** A hundred rows cost what a request does. */
+export function costOf({ rows }: Rows): number {
+  return Math.max(1, Math.ceil(rows.length / 100))
+}
+
+/** Where an answer comes from. */
+export function provenance(predicted: Predicted, { arm, rollout }: Arm, cost: number): Record<string, string> {
+  const { serving, placement, fallback } = predicted
+  const { name, version, sha256 } = serving
+  const which = arm && `; arm=${arm}; rollout=${rollout}`
+  const instead = fallback === undefined ? '' : `; fallback=${fallback}`
+  return {
+    'edgewise-model': `${name}@${version}; placement=${placement}; sha256=${sha256}${which}${instead}`,
     'edgewise-cost': String(cost),
-    ...(predicted.fallback !== undefined && { 'edgewise-fallback': predicted.fallback }),
+    ...(fallback !== undefined && { 'edgewise-fallback': fallback }),
   }
-  return { predicted, headers }
 }

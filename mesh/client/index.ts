@@ -6,7 +6,7 @@ import { type Ask, type ClientOptions, createTransport } from './transport.ts'
 
 export { EdgewiseError, type Problem, type ProblemPlace } from './error.ts'
 export type { Ingested, IngestOptions, Row, Rows } from './ingest.ts'
-export type { Job, Prediction, Predictions, PredictOptions } from './models.ts'
+export type { Forecast, ForecastOptions, Job, Prediction, Predictions, PredictOptions } from './models.ts'
 export type { CallQueryOptions, Opened, Param, Params, QueryOptions } from './query.ts'
 export type {
   AuditEntry,

@@ -344,7 +344,8 @@ async function questionFor({ actor, url, accept, body }: Request): Promise<Quest
     predicate: predicateOf(actor),
     meter: undefined as never,
   }
-  return questionOf(session, { workspace: actor.workspace, query, current: true }, asked)
+  const known = { workspace: actor.workspace, name: query.name, version: query.version, said: query, current: true }
+  return questionOf(session, known, asked)
 }
 
 /** What the core answers, but for what its running cost: asked once for each call. */

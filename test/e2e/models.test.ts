@@ -1,3 +1,5 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createClient } from '#mesh/client/index.ts'
@@ -252,6 +254,27 @@ describe('a model', () => {
     },
   )
 
+  test(
+    'that cannot be run is answered for by the version before, where the owner said so',
+    { timeout: 60_000 },
+    async () => {
+      await predict({ tenure: 2 })
+      await trained(
+        product,
+        `CREATE OR REPLACE MODEL leaves FROM (SELECT tenure, contract, charge, left FROM customers) PREDICT left USING engine = 'linear', placement = 'core', fallback = 'previous'`,
+      )
+      const { json } = await must<{ version: number; sha256: string }>(product, '/v1/models/leaves/versions/3')
+      rmSync(join(product.data, 'objects', 'models', json.sha256))
+      await sleep(5_000)
+      const instead = await predict({ tenure: 2, contract: 'monthly' })
+      expect([instead.status, instead.json.version]).toEqual([200, 1])
+      expect(instead.headers.get('edgewise-model')).toMatch(/^leaves@1; placement=edge; .*; fallback=previous$/)
+      await rows(product, 'SET MODEL leaves LIVE 1')
+      await sleep(5_000)
+      expect((await predict({ tenure: 2 })).headers.get('edgewise-fallback')).toBe(null)
+    },
+  )
+
   test('is reached by the client, and followed while it is trained', { timeout: 60_000 }, async () => {
     const client = createClient({ url: product.url, key: product.key })
     const predictions = await client.predict('leaves', [{ tenure: 2, contract: 'monthly' }, { tenure: 50 }])
@@ -313,8 +336,36 @@ describe('series', () => {
     const measured = await rows<{ mase: number; baseline_mase: number }>(product, 'DESCRIBE MODEL next_day.metrics')
     for (const { mase, baseline_mase } of measured) expect(mase).toBeLessThanOrEqual(baseline_mase)
     expect(await cardPage('next_day')).toMatch(/class="of80"[\s\S]*It goes on with what has been/)
-    const answer = await ask(product, '/v1/models/next_day/predict', { json: { shop: 'south' } })
-    expect(answer.json).toMatchObject({ code: 'request.invalid', hint: 'Read it in SQL: SELECT * FROM next_day.' })
+    interface Forecast {
+      readonly predictions: readonly {
+        readonly forecast: readonly { time: string; prediction: number; lower: number; upper: number }[]
+      }[]
+    }
+    const asked = { rows: [{ shop: 'south' }, { shop: 'north' }], horizon: 3 }
+    const answer = await must<Forecast>(product, '/v1/models/next_day/predict', { json: asked })
+    expect(answer.headers.get('edgewise-model')).toMatch(/^next_day@1; placement=core; /)
+    expect(answer.json.predictions.map(({ forecast }) => forecast.length)).toEqual([3, 3])
+    expect(answer.json.predictions[0]!.forecast).toEqual(
+      steps.slice(0, 3).map(({ hour, value, low_80, high_80 }) => ({
+        time: hour,
+        prediction: value,
+        lower: low_80,
+        upper: high_80,
+      })),
+    )
+    for (const [json, pointer] of [
+      [{ shop: 'west' }, '/rows/0'],
+      [{ rows: [{ shop: 'south' }], horizon: 25 }, 'horizon'],
+      [{ rows: [{ shop: 'south' }], horizon: '3' }, '/horizon'],
+    ] as const) {
+      const refused = await ask(product, '/v1/models/next_day/predict', { json })
+      expect(refused.json).toMatchObject({ code: 'request.invalid', errors: [{ pointer }] })
+    }
+    const protocol = await ask(product, '/v2/models/next_day')
+    expect(protocol.json).toMatchObject({
+      code: 'request.invalid',
+      hint: 'Read it in SQL: SELECT * FROM next_day, or ask POST /v1/models/next_day/predict for series.',
+    })
     const wrong = await ask(product, '/v1/sql', { json: { query: `SELECT * FROM next_day WHERE shp = 'south'` } })
     expect(wrong.json).toMatchObject({ code: 'query.unknown_column', hint: 'Did you mean `shop`?' })
   })

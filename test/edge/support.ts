@@ -215,6 +215,7 @@ export function createEdge(
     fake?: ReturnType<typeof createFakeCore>
     leases?: Leases
     reach?: Reach
+    sleep?: (ms: number) => Promise<void>
   } = {},
 ) {
   const fake = options.fake ?? createFakeCore()
@@ -230,7 +231,7 @@ export function createEdge(
       openOrt,
       reach: options.reach ?? (() => Promise.reject(new Error('no network here'))),
       now,
-      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 5))),
+      sleep: options.sleep ?? ((ms) => new Promise((resolve) => setTimeout(resolve, Math.min(ms, 5)))),
       random: () => '0123456789abcdef',
       watch: () => undefined,
       log: (fields) => void logged.push(fields),

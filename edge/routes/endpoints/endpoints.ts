@@ -4,6 +4,7 @@ import { allows } from '#mesh/scopes.ts'
 import { answer } from '../../cache/answer.ts'
 import type { Outcome } from '../../cache/through.ts'
 import { questionOf } from '../../cache/question.ts'
+import { asCaller } from '../../core.ts'
 import type { Deps } from '../../deps.ts'
 import { charge } from '../../limit/enforce.ts'
 import { maxJsonBytes, paramsOf, parseExact, readBody, textOf } from '../body.ts'
@@ -79,12 +80,12 @@ async function serve(c: AppContext, deps: Deps): Promise<Response> {
   const caller = callerOf(c)
   const description = degraded
     ? deps.descriptions.peek(session.actor.workspace, name, asked.version)
-    : await deps.descriptions.get(session.actor.workspace, name, asked.version, caller)
+    : await deps.descriptions.get(session.actor.workspace, name, asked.version, asCaller(caller))
   if (description === undefined)
     throw new Failure('core.unavailable', 'The core does not answer.', { retryAfterMs: 2_000 })
   const question = questionOf(session, description, asked)
 
-  const { limit } = description.query
+  const { limit } = description.said
   const resolution: Resolution = {
     question,
     name,

@@ -41,7 +41,7 @@ beforeAll(async () => {
   const version = { workspace: 'main', name: 'churn', status: 'ready', job: 'j', definition, engine: 'gbdt' } as const
   const rest = { bytes: 10, card: {}, beatsBaseline: true, createdAt: at }
   await control.db.transaction(async (tx) => {
-    await upsertModel(tx, { ...model, logShare: 1 })
+    await upsertModel(tx, { ...model, previous: null, logShare: 1 })
     await insertVersion(tx, { ...version, ...rest, version: 1, sha256: 'base' })
     await insertVersion(tx, { ...version, ...rest, version: 2, sha256: 'candidate' })
   })

@@ -130,7 +130,7 @@ async function version(n: number, until: number): Promise<void> {
       card: {},
       beatsBaseline: true,
     })
-    await upsertModel(tx, { ...of, live: n, newest: n, everyMs: null, logShare: 0 })
+    await upsertModel(tx, { ...of, live: n, previous: null, newest: n, everyMs: null, logShare: 0 })
   })
 }
 
