@@ -138,7 +138,8 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     priority: 'interactive',
     timeoutMs: 10_000,
     maxTimeoutMs: 60_000,
-    maxRequestBytes: 4 * MiB,
+    // As edges take it.
+    maxRequestBytes: MiB,
     maxResponseBytes: 16 * MiB,
     idempotent: ['serverLive', 'serverReady', 'serverMetadata', 'modelReady', 'modelMetadata', 'modelInfer'],
     methods: { serverLive: { priority: 'control' }, serverReady: { priority: 'control' } },

@@ -75,8 +75,10 @@ export function rowsOf(tensors: readonly NamedTensor[], { inputs }: Signature): 
   }
   const [rows = 0, ...others] = new Set(Array.from(columns.values(), (cells) => cells.length))
   if (others.length > 0) problems.push({ pointer: '/inputs', reason: 'must have as many rows each' })
-  if (problems.length > 0) {
-    throw new Failure('request.invalid', 'The tensors are not what the model takes.', { errors: problems })
+  const [first] = problems
+  // Clients of the protocol show this text, and no place beside it.
+  if (first !== undefined) {
+    throw new Failure('request.invalid', `${first.pointer} ${first.reason}.`, { errors: problems })
   }
   return Array.from({ length: rows }, (_, row) =>
     Object.fromEntries(Array.from(columns, ([name, cells]) => [name, cells[row]])),

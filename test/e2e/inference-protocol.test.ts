@@ -279,10 +279,18 @@ describe('a grpc-js client made of the protocol', () => {
       [{ ...raw, model_version: '99999999999' }, 3, 'version'],
       [{ ...raw, raw_input_contents: raw.raw_input_contents.slice(1) }, 3, 'raw'],
       [{ ...raw, inputs: typed.inputs }, 3, 'raw'],
-      [{ ...raw, inputs: [], raw_input_contents: [] }, 3, 'tensors'],
-      [{ ...raw, raw_input_contents: raw.raw_input_contents.map((bytes) => bytes.subarray(1)) }, 3, 'tensors'],
-      [{ ...raw, inputs: raw.inputs.map((input) => ({ ...input, shape: [-3, 1] })) }, 3, 'tensors'],
-      [{ ...typed, inputs: typed.inputs.map((input) => ({ ...input, contents: null })) }, 3, 'tensors'],
+      [{ ...raw, inputs: [], raw_input_contents: [] }, 3, '/inputs must not be empty'],
+      [
+        { ...raw, raw_input_contents: raw.raw_input_contents.map((bytes) => bytes.subarray(1)) },
+        3,
+        '/inputs/0/data has 11 bytes',
+      ],
+      [{ ...raw, inputs: raw.inputs.map((input) => ({ ...input, shape: [-3, 1] })) }, 3, '/inputs/0/shape'],
+      [
+        { ...typed, inputs: typed.inputs.map((input) => ({ ...input, contents: null })) },
+        3,
+        '/inputs/0/data has 0 elements',
+      ],
       [{ ...typed, outputs: [{ name: 'nothing' }] }, 3, 'output'],
     ] as const) {
       const answer = await call('ModelInfer', request)

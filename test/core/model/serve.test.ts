@@ -5,7 +5,7 @@ import { migrations as audit } from '../../../core/audit/index.ts'
 import { migrations as config } from '../../../core/config/index.ts'
 import { contextOf } from '../../../core/context.ts'
 import { migrations, modelLimits } from '../../../core/model/index.ts'
-import { getServing } from '../../../core/model/serve.ts'
+import { armOf, getServing, provenance, type ServedVersion } from '../../../core/model/serve.ts'
 import { setLive } from '../../../core/model/set-live.ts'
 import { insertRollout, insertVersion, upsertModel } from '../../../core/model/store.ts'
 import { callBy } from '../../support/call.ts'
@@ -99,4 +99,23 @@ test('edges alone may ask for another workspace’s model', async () => {
     await expect(serving(name, stranger)).rejects.toMatchObject({ problem: 'model.not_found' })
   }
   await expect(serving('pays', { scopes: ['models:read'] })).rejects.toMatchObject({ problem: 'auth.scope' })
+})
+
+function versionOf(version: number): ServedVersion {
+  const row = { name: 'churn', version, sha256: String(version).repeat(64), bytes: 1 }
+  return { version: row as ServedVersion['version'], coreOnly: false, recordShare: 0 }
+}
+
+test('what answered is named; while a version is rolled out, with its arm and rollout', () => {
+  const rolling = (percent: number): ServedVersion => ({
+    ...versionOf(1),
+    candidate: { served: versionOf(2), rollout: 'rol_1', percent },
+  })
+  expect(provenance(armOf(versionOf(1), 'anybody'), 'core')).toBe(`churn@1; placement=core; sha256=${'1'.repeat(64)}`)
+  expect(provenance(armOf(rolling(0), 'anybody'), 'core')).toBe(
+    `churn@1; placement=core; sha256=${'1'.repeat(64)}; arm=base; rollout=rol_1`,
+  )
+  expect(provenance(armOf(rolling(100), 'anybody'), 'core')).toBe(
+    `churn@2; placement=core; sha256=${'2'.repeat(64)}; arm=candidate; rollout=rol_1`,
+  )
 })
