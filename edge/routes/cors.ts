@@ -14,9 +14,10 @@ const exposed = [
   'Edgewise-Fallback',
   'Edgewise-Key-Expires',
   'Edgewise-Plan-Warning',
+  'Inference-Header-Content-Length',
 ].join(', ')
 const allowed =
-  'Authorization, X-API-Key, Content-Type, Content-Encoding, Accept, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, X-CSRF-Token, Traceparent'
+  'Authorization, X-API-Key, Content-Type, Content-Encoding, Accept, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, X-CSRF-Token, Traceparent, Inference-Header-Content-Length'
 
 /**
  * Browsers may read an answer where the workspace of the credential allows the origin. A preflight carries no credential, so

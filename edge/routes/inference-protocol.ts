@@ -1,10 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Hono } from 'hono'
-import { Failure } from '#mesh/errors.ts'
+import { metadataOf, platform, rowsOf, serverMetadata, tensorsOf } from '#mesh/inference/open-inference.ts'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import { asCaller } from '../core.ts'
 import type { Deps } from '../deps.ts'
-import { metadataOf, rowsOf, tensorsOf } from '../inference/tensors.ts'
+import { binaryAnswer, binaryOutputs, inputsOf, splitBody } from './binary-tensors.ts'
 import { maxJsonBytes, parseJson, readBody, textOf } from './body.ts'
 import { type AppContext, type AppEnv, backgroundOf, callerOf } from './context.ts'
 import { invalid } from './problems.ts'
@@ -17,15 +17,29 @@ const Tensor = z.object({
   name: z.string().max(300),
   datatype: z.string().max(10).openapi({ example: 'FP32' }),
   shape: z.array(z.int().min(0).max(1_000_000)).min(1).max(8),
-  data: z.array(z.unknown()),
+  parameters: z
+    .looseObject({
+      binary_data_size: z
+        .int()
+        .min(0)
+        .optional()
+        .openapi({ description: 'Its bytes behind the JSON, in place of data' }),
+    })
+    .optional(),
+  data: z.array(z.unknown()).optional(),
 })
 const Infer = z
   .object({
     id: z.string().max(200).optional(),
-    parameters: z.record(z.string(), z.unknown()).optional(),
+    parameters: z.looseObject({ binary_data_output: z.boolean().optional() }).optional(),
     inputs: z.array(Tensor).min(1).max(1_000),
     outputs: z
-      .array(z.object({ name: z.string().max(300) }))
+      .array(
+        z.object({
+          name: z.string().max(300),
+          parameters: z.looseObject({ binary_data: z.boolean().optional() }).optional(),
+        }),
+      )
       .max(10)
       .optional(),
   })
@@ -49,6 +63,13 @@ const Metadata = z
     outputs: z.array(z.object({ name: z.string(), datatype: z.string(), shape: z.array(z.int()) })),
   })
   .openapi('ModelMetadata')
+const inferred200 = {
+  description: 'Tensors',
+  content: {
+    'application/json': { schema: Inferred },
+    'application/octet-stream': { schema: z.string().openapi({ format: 'binary' }) },
+  },
+} as const
 const Ready = z.object({ name: z.string(), ready: z.boolean() })
 
 const tags = ['models']
@@ -76,10 +97,12 @@ function routesUnder<P extends string, S extends z.ZodObject>(path: P, params: S
     infer: createRoute({
       tags,
       summary: 'Predict (Open Inference Protocol)',
+      description:
+        'Tensors as JSON, or in binary behind it: Triton’s binary tensor data extension, which Inference-Header-Content-Length begins.',
       method: 'post',
       path: `${path}/infer`,
       request: { params, query: query({}) },
-      responses: { 200: json('Tensors', Inferred), ...failures },
+      responses: { 200: inferred200, ...failures },
     }),
   }
 }
@@ -91,7 +114,7 @@ export function inferenceHealth(app: Hono<AppEnv>, { feed }: Deps): void {
     const ready = await feed.settle(backgroundOf(c))
     return c.json({ ready }, ready ? 200 : 503)
   })
-  app.get('/v2', (c) => c.json({ name: 'edgewise', version: '1', extensions: [] }))
+  app.get('/v2', (c) => c.json(serverMetadata))
 }
 
 export function inferenceProtocol(app: OpenAPIHono<AppEnv>, deps: Deps): void {
@@ -108,7 +131,7 @@ export function inferenceProtocol(app: OpenAPIHono<AppEnv>, deps: Deps): void {
     app.openapi(metadata, async (c) => {
       const { name, version } = which(c)
       const { serving, signature } = await found(c, name, version)
-      const about = { name, versions: [String(serving.version)], platform: 'onnx_onnxv1', ...metadataOf(signature) }
+      const about = { name, versions: [String(serving.version)], platform, ...metadataOf(signature) }
       return c.json(about, 200)
     })
     app.openapi(ready, async (c) => {
@@ -131,28 +154,22 @@ interface Found extends Arm {
   readonly signature: Signature
 }
 
-async function inferred(c: AppContext, deps: Deps, { serving, arm, signature }: Found) {
-  if (c.req.header('inference-header-content-length') !== undefined) {
-    throw new Failure('request.unsupported_media_type', 'Tensors in binary are not read here.', {
-      hint: 'Send them as JSON: binary_data=False, in the clients of Triton.',
-    })
-  }
-  const parsed = Infer.safeParse(parseJson(textOf(await readBody(c.req.raw, maxJsonBytes))))
+async function inferred(c: AppContext, deps: Deps, { serving, arm, signature }: Found): Promise<Response> {
+  const { json: text, bytes } = splitBody(await readBody(c.req.raw, maxJsonBytes), c.req.raw.headers)
+  const parsed = Infer.safeParse(parseJson(textOf(text)))
   if (!parsed.success) throw invalid('json', parsed.error.issues)
-  const { id, inputs, outputs } = parsed.data
-  const rows = rowsOf(inputs, signature)
+  const { id, inputs, outputs: wanted, parameters } = parsed.data
+  const rows = rowsOf(inputsOf(inputs, bytes), signature)
   const { predicted, headers } = await predictRows(c, deps, { serving, arm }, { rows, explain: false })
-  const wanted = outputs?.map(({ name }) => name)
-  return c.json(
-    {
-      model_name: serving.name,
-      model_version: String(serving.version),
-      ...(id !== undefined && { id }),
-      outputs: tensorsOf(predicted.answers, signature, wanted) as z.output<typeof Inferred>['outputs'],
-    },
-    200,
-    headers,
-  )
+  const about = {
+    model_name: serving.name,
+    model_version: String(serving.version),
+    ...(id !== undefined && { id }),
+  }
+  const outputs = tensorsOf(predicted.answers, signature, wanted)
+  const isBinary = binaryOutputs(wanted, parameters?.binary_data_output)
+  if (outputs.some(({ name }) => isBinary(name))) return binaryAnswer(about, outputs, isBinary, headers)
+  return c.json({ ...about, outputs }, 200, headers)
 }
 
 /** Which file predicts, and what it takes: from the file itself where it is here, else by the core's word. */

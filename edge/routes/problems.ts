@@ -11,23 +11,28 @@ import { html, page } from './page.ts'
 /** Where nobody knows better. */
 const defaultRetryAfterMs = 1_000
 
-/** Whatever was thrown, as application/problem+json. */
-export function problemResponse(failure: Failure, requestId: string): Response {
+/** Whatever was thrown, as application/problem+json, with `more` members. */
+export function problemResponse(failure: Failure, requestId: string, more?: object): Response {
   const headers = new Headers({ 'content-type': 'application/problem+json', 'cache-control': 'no-store' })
   const { retryAfterMs = failure.status === 503 || failure.status === 429 ? defaultRetryAfterMs : undefined } = failure
   if (retryAfterMs !== undefined) headers.set('retry-after', String(Math.ceil(retryAfterMs / 1000)))
   if (failure.status === 401) headers.set('www-authenticate', 'Bearer')
-  return Response.json(toProblemJson(failure, requestId), { status: failure.status, headers })
+  return Response.json({ ...toProblemJson(failure, requestId), ...more }, { status: failure.status, headers })
 }
 
 /** As the answer to a request; a bug is logged. */
-export function answerFailure({ log, metrics }: Pick<Deps, 'log' | 'metrics'>, thrown: unknown, requestId: string) {
+export function answerFailure(
+  { log, metrics }: Pick<Deps, 'log' | 'metrics'>,
+  thrown: unknown,
+  requestId: string,
+  more?: object,
+) {
   const failure = toFailure(thrown)
   if (failure.problem === 'internal.error') {
     metrics.count('bugs')
     log({ request_id: requestId, error: describe(failure.cause) }, 'a request failed')
   }
-  return problemResponse(failure, requestId)
+  return problemResponse(failure, requestId, more)
 }
 
 export function onError(deps: Deps) {
@@ -42,7 +47,9 @@ export function onError(deps: Deps) {
       const { problem: code, message: reason } = failure
       deps.refusals.record({ workspace, actor, action, resource, code, reason, requestId, address }, backgroundOf(c))
     }
-    return answerFailure(deps, failure, c.var.requestId)
+    // Clients of the Open Inference Protocol look there for what is wrong.
+    const more = c.req.path.startsWith('/v2/') ? { error: failure.message } : {}
+    return answerFailure(deps, failure, c.var.requestId, more)
   }
 }
 
