@@ -4,6 +4,7 @@ import { pathOf } from '#mesh/rpc/mount.ts'
 import { createShedder } from '#mesh/rpc/shed.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
+import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import { createAudit, migrations as audit } from './audit/index.ts'
 import { createBudgets } from './budgets.ts'
 import { createConfig, migrations as config } from './config/index.ts'
@@ -30,6 +31,15 @@ import { openPglite } from './storage/pglite/connect.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
 import { createStream, workspaceOf } from './stream/index.ts'
 import { readTls } from './tls.ts'
+
+/** Where a credential comes from, and what health is asked by. */
+const open = [
+  TokenService.method.issueToken,
+  UserService.method.acceptInvitation,
+  GRPCInferenceService.method.serverLive,
+  GRPCInferenceService.method.serverReady,
+  GRPCInferenceService.method.serverMetadata,
+]
 
 /** The composition root of the core: everything it is made of, in the order in which it needs one another. */
 async function start(env: Env) {
@@ -168,10 +178,11 @@ async function start(env: Env) {
       ingest: domains.ingest.service,
       query: domains.query.service,
       model: domains.model.service,
+      inference: domains.model.inference,
     },
     ports: {
       authenticate: domains.identity.authenticate,
-      open: [pathOf(TokenService.method.issueToken), pathOf(UserService.method.acceptInvitation)],
+      open: open.map(pathOf),
       shed: shedder.interceptor,
       log: log.child({ domain: 'rpc' }),
     },

@@ -1,7 +1,9 @@
 import type { Service } from '#mesh/rpc/call.ts'
 import type { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
+import type { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import { type AnswerSql, createAnswerSql } from './answer-sql.ts'
 import type { ModelDeps } from './deps.ts'
+import { inferenceService } from './inference-rpc.ts'
 import { openLoadedModels } from './loaded-models.ts'
 import { jobOf, trainingQueue } from './names.ts'
 import { modelService } from './rpc.ts'
@@ -16,6 +18,7 @@ export const migrations = { domain: 'model', folder: new URL('./migrations', imp
 
 export interface ModelDomain {
   readonly service: Service<typeof ModelService>
+  readonly inference: Service<typeof GRPCInferenceService>
   /** Answers statements about models, and predictions; undefined: the text is neither, and the warehouse's. */
   readonly answerSql: AnswerSql
   /** Trains what waits, from now on. */
@@ -34,6 +37,7 @@ export function createModel(deps: ModelDeps): ModelDomain {
   const loaded = openLoadedModels(deps)
   return {
     service: modelService({ ...deps, loaded }),
+    inference: inferenceService({ ...deps, loaded }),
     answerSql: createAnswerSql({ ...deps, loaded }),
     start: () =>
       jobs.work(

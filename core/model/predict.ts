@@ -25,10 +25,19 @@ export interface PredictInput {
 export async function predict(
   deps: PredictDeps,
   ctx: Context,
-  { name, version, rows, explain, subject = ctx.actor.subject || ctx.actor.id }: PredictInput,
+  { rows, explain, ...which }: PredictInput,
 ): Promise<Prediction & { readonly served: ServedVersion }> {
-  const served = armOf(await getServing(deps, ctx, { name, version }), subject)
+  const served = await findArm(deps, ctx, which)
   return { ...(await predictWith(deps, served, { rows, explain })), served }
+}
+
+/** The version that answers for a subject, or else the caller. */
+export async function findArm(
+  deps: Pick<PredictDeps, 'db' | 'limits'>,
+  ctx: Context,
+  { name, version, subject = ctx.actor.subject || ctx.actor.id }: Pick<PredictInput, 'name' | 'version' | 'subject'>,
+): Promise<ServedVersion> {
+  return armOf(await getServing(deps, ctx, { name, version }), subject)
 }
 
 /** What a version that the caller may predict with says of rows. */

@@ -23,7 +23,7 @@ import type { ModelDeps } from './deps.ts'
 import { dropModel } from './drop-model.ts'
 import { modelsPage, oneModel, oneVersion, versionsPage } from './pages.ts'
 import { getSignature, predict, type PredictDeps } from './predict.ts'
-import { getArtefact, getServing, type ServedVersion } from './serve.ts'
+import { getArtefact, getServing, provenance, type ServedVersion } from './serve.ts'
 
 type ModelOf = Awaited<ReturnType<typeof oneModel>>
 type VersionOf = Awaited<ReturnType<typeof oneVersion>>['version']
@@ -65,6 +65,7 @@ export function modelService(deps: ModelDeps & PredictDeps): Service<typeof Mode
     async predict({ name, version, rows, explain, subject }, call) {
       const input = { name, version, rows: rows.map(rowOf), explain, ...(subject !== '' && { subject }) }
       const { answers, warnings, explanations = [], served } = await predict(deps, contextOf(call), input)
+      call.trailers.set('edgewise-model', provenance(served, 'core'))
       return create(PredictResponseSchema, {
         answers: answers.map((answer) => JSON.stringify(answer)),
         warnings: warnings.map((warning) => JSON.stringify(warning)),

@@ -18,6 +18,8 @@ export interface ServedVersion {
   }
   /** Which of the two this is, once one was chosen. */
   readonly arm?: 'base' | 'candidate'
+  /** Of which rollout. */
+  readonly rollout?: string
 }
 
 /** What an edge must know to predict with a model for this caller. */
@@ -45,9 +47,10 @@ function servedOf(limits: ModelDeps['limits'], version: ServedVersion['version']
 export function armOf(served: ServedVersion, subject: string): ServedVersion {
   const { candidate } = served
   if (candidate === undefined) return served
-  return getsCandidate(candidate.rollout, subject, candidate.percent)
-    ? { ...candidate.served, arm: 'candidate' }
-    : { ...served, arm: 'base' }
+  const { rollout, percent } = candidate
+  return getsCandidate(rollout, subject, percent)
+    ? { ...candidate.served, arm: 'candidate', rollout }
+    : { ...served, arm: 'base', rollout }
 }
 
 /** Forecasts and alarms are read in SQL; they answer no rows. */
@@ -84,6 +87,7 @@ export async function readArtefact({ objects }: Pick<ModelDeps, 'objects'>, sha2
 }
 
 /** What answered, for whoever asks where an answer came from. */
-export function provenance({ version: { name, version, sha256 } }: ServedVersion, placement: 'core' | 'edge'): string {
-  return `${name}@${version}; placement=${placement}; sha256=${sha256}`
+export function provenance({ version, arm, rollout }: ServedVersion, placement: 'core' | 'edge'): string {
+  const of = arm === undefined ? '' : `; arm=${arm}; rollout=${rollout}`
+  return `${version.name}@${version.version}; placement=${placement}; sha256=${version.sha256}${of}`
 }

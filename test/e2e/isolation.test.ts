@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { JsonObject } from '@bufbuild/protobuf'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
@@ -10,6 +11,7 @@ import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
+import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import { builtInRoles } from '#mesh/scopes.ts'
 import { connectBare } from '../support/bare-grpc.ts'
 import { type Product, startProduct } from '../support/product.ts'
@@ -90,8 +92,25 @@ const services = [
   IngestService,
   ModelService,
   QueryService,
+  GRPCInferenceService,
 ]
 const openRpcs = new Set(['IssueToken', 'AcceptInvitation'])
+/** What health is asked by: whoever sends no credential is told, and whoever sends a wrong one is not. */
+const healthRpcs = new Set(['ServerLive', 'ServerReady', 'ServerMetadata'])
+/** What would be answered, were it allowed. Those that are absent are asked with nothing. */
+const requests: Readonly<Record<string, JsonObject>> = {
+  GetModel: { name: 'pays' },
+  GetVersion: { name: 'pays' },
+  Predict: { name: 'pays', rows: ['{"n":1}'] },
+  GetServing: { name: 'pays' },
+  GetSignature: { name: 'pays' },
+  ModelReady: { name: 'pays' },
+  ModelMetadata: { name: 'pays' },
+  ModelInfer: {
+    modelName: 'pays',
+    inputs: [{ name: 'n', datatype: 'FP32', shape: [1, 1], contents: { fp32Contents: [1] } }],
+  },
+}
 
 let provider: Provider
 let product: Product
@@ -267,19 +286,23 @@ describe('every HTTP route', () => {
 describe('every RPC', () => {
   const methods = services.flatMap((service) => service.methods)
 
+  async function codesOf(key: string | null): Promise<readonly (readonly [string, number])[]> {
+    using client = connectBare(product.core.grpc)
+    return await Promise.all(
+      methods.map(async (method) => [method.name, await client.call(method, key, {}, requests[method.name])] as const),
+    )
+  }
+
   test('is of a service that is tried here', async () => {
     using client = connectBare(product.core.grpc)
-    expect((await client.services()).filter((name) => name.startsWith('edgewise.')).sort()).toEqual(
+    expect((await client.services()).filter((name) => !name.startsWith('grpc.')).sort()).toEqual(
       services.map(({ typeName }) => typeName).sort(),
     )
   })
 
   test('is closed to everybody who is nobody', { timeout: 120_000 }, async () => {
-    using client = connectBare(product.core.grpc)
     for (const [who, key] of nobodies) {
-      const codes = await Promise.all(
-        methods.map(async (method) => [method.name, await client.call(method, key)] as const),
-      )
+      const codes = (await codesOf(key)).filter(([name]) => key !== null || !healthRpcs.has(name))
       const wrong = codes.filter(([name, code]) => (openRpcs.has(name) ? code === 0 : code !== 16))
       expect([who, wrong]).toEqual([who, []])
     }
@@ -287,11 +310,13 @@ describe('every RPC', () => {
 
   test('is closed to a key without any scope of ours', async () => {
     const { key } = await newKey(product, { scopes: ['app:other'] })
-    using client = connectBare(product.core.grpc)
-    const own = new Set(['ListSessions', 'ListStreams', 'ReadUsage'])
-    const codes = await Promise.all(
-      methods.map(async (method) => [method.name, await client.call(method, key)] as const),
-    )
-    expect(codes.filter(([name, code]) => code === 0 && !own.has(name))).toEqual([])
+    const own = new Set(['ListSessions', 'ListStreams', 'ReadUsage', ...healthRpcs])
+    expect((await codesOf(key)).filter(([name, code]) => code === 0 && !own.has(name))).toEqual([])
+  })
+
+  test('answers for a model here, and to another workspace’s administrator that there is none', async () => {
+    const of = async (key: string) => (await codesOf(key)).filter(([name]) => Object.hasOwn(requests, name))
+    expect(await of(product.key)).toEqual(Object.keys(requests).map((name) => [name, 0]))
+    expect(await of(stranger)).toEqual(Object.keys(requests).map((name) => [name, 5]))
   })
 })

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createClient } from '#mesh/client/index.ts'
 import { createRandom } from '../../core/model/random.ts'
+import { customers } from '../support/customers.ts'
 import { type Product, startProduct } from '../support/product.ts'
 import { ask, must, newKey, rows, trained } from './ask.ts'
 
@@ -9,18 +10,6 @@ let product: Product
 let stranger: string
 
 const train = `CREATE MODEL leaves FROM (SELECT * EXCEPT (id) FROM customers) PREDICT left`
-
-/** Customers leave early, and rather by the month; the rest is noise. Some say nothing of their contract. */
-function customers(count: number): string {
-  const random = createRandom(7)
-  return Array.from({ length: count }, (_, n) => {
-    const tenure = Math.floor(random() * 60)
-    const contract = ['monthly', 'yearly', ''][Math.floor(random() * 3)]!
-    const chance = 0.1 + (tenure < 12 ? 0.5 : 0) + (contract === 'monthly' ? 0.3 : 0)
-    const charge = Math.round(random() * 10_000) / 100
-    return JSON.stringify({ id: `c${n}`, tenure, contract, charge, left: random() < chance ? 'yes' : 'no' })
-  }).join('\n')
-}
 
 beforeAll(async () => {
   product = await startProduct()

@@ -1,4 +1,4 @@
-import type { DescMethod } from '@bufbuild/protobuf'
+import { type DescMethod, fromJson, type JsonValue, toBinary } from '@bufbuild/protobuf'
 import { BinaryReader, BinaryWriter, WireType } from '@bufbuild/protobuf/wire'
 import { type ChannelCredentials, Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { pathOf } from '#mesh/rpc/mount.ts'
@@ -13,20 +13,25 @@ export function connectBare(address: string, by: ChannelCredentials = credential
   return {
     [Symbol.dispose]: () => client.close(),
 
-    /** The code of a call with an empty request; 0: it went well. */
-    call(method: DescMethod, key: string | null, headers: Readonly<Record<string, string>> = {}): Promise<number> {
+    /** The code of a call, by an empty request where none is given; 0: it went well. */
+    call(
+      method: DescMethod,
+      key: string | null,
+      headers: Readonly<Record<string, string>> = {},
+      request: JsonValue = {},
+    ): Promise<number> {
       const metadata = new Metadata()
       for (const [name, value] of Object.entries(headers)) metadata.set(name, value)
       if (key !== null) metadata.set('authorization', `Bearer ${key}`)
       const options = { deadline: Date.now() + withinMs }
-      const empty = new Uint8Array()
+      const bytes = toBinary(method.input, fromJson(method.input, request))
       return new Promise((resolve) => {
         const done = (error: ServiceError | null): void => resolve(error?.code ?? 0)
         if (method.methodKind === 'unary') {
-          client.makeUnaryRequest(pathOf(method), asBuffer, asIs, empty, metadata, options, done)
+          client.makeUnaryRequest(pathOf(method), asBuffer, asIs, bytes, metadata, options, done)
           return
         }
-        const call = client.makeServerStreamRequest(pathOf(method), asBuffer, asIs, empty, metadata, options)
+        const call = client.makeServerStreamRequest(pathOf(method), asBuffer, asIs, bytes, metadata, options)
         call.on('data', () => undefined)
         call.on('error', done)
         call.on('end', () => done(null))

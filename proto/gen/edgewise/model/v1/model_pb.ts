@@ -893,7 +893,7 @@ export const ModelService: GenService<{
     output: typeof JobSchema;
   },
   /**
-   * Predict answers for rows, where the core runs the model.
+   * Predict answers for rows, where the core runs the model. The trailer `edgewise-model` says what answered.
    *
    * @generated from rpc edgewise.model.v1.ModelService.Predict
    */
