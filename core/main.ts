@@ -211,6 +211,7 @@ async function start(env: Env) {
       loopDelay.stop()
       await server.close()
       await jobs.close()
+      await domains.model.close()
       await domains.audit.close()
       await stream.close()
       await warehouse.close()

@@ -24,6 +24,8 @@ export interface ModelDomain {
   tendRollouts(): Promise<void>
   /** Begins trainings that are due, and ends what nobody works on any more. Called on a schedule. */
   tend(): Promise<void>
+  /** Ends its threads. */
+  close(): Promise<void>
 }
 
 const heartbeatSeconds = 10
@@ -46,5 +48,6 @@ export function createModel(deps: ModelDeps): ModelDomain {
       await tendModels(deps)
       await sweepArtefacts(deps)
     },
+    close: loaded.close,
   }
 }
