@@ -39,7 +39,7 @@ export interface ModelDomain {
   tendWatches(): Promise<void>
   /** Begins trainings that are due, and ends what nobody works on any more. Called on a schedule. */
   tend(): Promise<void>
-  /** Ends what watches. Resolves when what was served is recorded. */
+  /** Ends what watches, and its threads. Resolves when what was served is recorded. */
   close(): Promise<void>
 }
 
@@ -85,6 +85,7 @@ export function createModel(deps: ModelDeps): ModelDomain {
     },
     async close() {
       await Promise.allSettled([watching.close(), ...recording])
+      await loaded.close()
     },
   }
 }

@@ -24,7 +24,7 @@ export async function findSignature(
 ): Promise<{ readonly served: ServedVersion; readonly signature: Signature }> {
   const served = await findArm(deps, ctx, which)
   refuseSeries(served)
-  return { served, signature: await deps.loaded.use(served.version.sha256, (model) => model.signature) }
+  return { served, signature: await deps.loaded.signature(served.version.sha256) }
 }
 
 /** What a model says of tensors, in the core. */

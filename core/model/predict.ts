@@ -107,7 +107,7 @@ export async function getSignature(
 ): Promise<Signature> {
   const served = await getServing(deps, ctx, which)
   refuseSeries(served)
-  return deps.loaded.use(served.version.sha256, ({ signature }) => signature)
+  return deps.loaded.signature(served.version.sha256)
 }
 
 function notOf(name: string, pointer: string, why: string): Failure {

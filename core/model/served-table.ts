@@ -21,7 +21,7 @@ export async function servedTable(
   if (filters.length > 0 && filters.every(({ stream }) => stream !== '_predictions')) throw notThere()
   const ready = await getReady(db, ctx.actor.workspace, name, 0)
   refuseSeries(ready)
-  const signature = await loaded.use(ready.version.sha256, (model) => model.signature)
+  const signature = await loaded.signature(ready.version.sha256)
   // Of one of this name that was dropped before, rows may be there still.
   const { createdAt } = ready.model
   const own = ['time', 'request_id', 'row', 'subject', 'version', 'arm', 'placement', 'prediction', 'probability']

@@ -49,8 +49,8 @@ beforeAll(async () => {
 afterAll(() => control.close())
 
 /** The live version says yes; the candidate no, and takes no row without an `a`. */
-const loaded: LoadedModels = {
-  use: async (sha256, work) =>
+const loaded = {
+  use: async (sha256: string, work: (model: Model) => unknown) =>
     work({
       predict(rows: readonly Record<string, unknown>[]) {
         if (sha256 === 'base') return said(rows, 'yes', 0.7)
@@ -58,7 +58,7 @@ const loaded: LoadedModels = {
         return said(rows, 'no', 0.2)
       },
     } as unknown as Model),
-}
+} as LoadedModels
 
 function said(rows: readonly unknown[], prediction: string, yes: number) {
   const answers = rows.map(() => ({ prediction, probability: 0.9, probabilities: { yes, no: 1 - yes } }))
