@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { Failure } from '#mesh/errors.ts'
 import { getsCandidate } from '#mesh/inference/arm.ts'
 import { authorise, type Context } from '../context.ts'
@@ -112,10 +113,12 @@ function checkIsEdge({ actor }: Context): void {
   if (!actor.scopes.includes('internal:edge')) throw new Failure('auth.scope', 'Only edges may ask for this.')
 }
 
+/** The file of this hash, and no other: what a disk has lost or spoilt predicts nothing. */
 export async function readArtefact({ objects }: Pick<ModelDeps, 'objects'>, sha256: string): Promise<Uint8Array> {
   const file = await objects.get(artefactKey(sha256))
-  if (file !== undefined) return file
-  throw new Failure('model.unavailable', 'The file of the model is not in the object store.', {
+  if (file !== undefined && hash('sha256', file) === sha256) return file
+  const what = file === undefined ? 'not in the object store' : 'damaged'
+  throw new Failure('model.unavailable', `The file of the model is ${what}.`, {
     hint: 'Retry; if it stays so, RETRAIN the model.',
     retryAfterMs: 5_000,
   })

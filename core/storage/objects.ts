@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
+import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Disk } from 'flydrive'
 import { FSDriver } from 'flydrive/drivers/fs'
@@ -18,11 +19,14 @@ export interface Objects {
 export function openObjectFolder(directory: string): Objects {
   // What is listed must be there.
   for (const folder of ['models', 'parts']) mkdirSync(join(directory, folder), { recursive: true, mode: 0o700 })
-  const disk = new Disk(new FSDriver({ location: directory, visibility: 'private' }))
+  const driver = new FSDriver({ location: directory, visibility: 'private' })
+  // Its own copies and then removes, and a crash would leave half a copy under the name that is asked for.
+  driver.move = (from, to) => rename(join(directory, from), join(directory, to))
+  const disk = new Disk(driver)
   return {
     async put(key, bytes) {
       const part = `parts/${randomBytes(12).toString('hex')}`
-      await disk.put(part, bytes)
+      await writeFile(join(directory, part), bytes, { mode: 0o600, flush: true })
       await disk.move(part, key)
     },
     async get(key) {

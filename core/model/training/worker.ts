@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto'
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { Failure } from '#mesh/errors.ts'
 import { tableFrom } from '../features/table-from.ts'
@@ -7,12 +7,12 @@ import { trainAssigned } from './assigned.ts'
 import type { Assignment, FromTrainer, ToTrainer } from './message.ts'
 
 /** The thread that trains. On Linux its niceness is its own: what somebody waits for goes first. */
-const niceness = 10
+const nicer = 10
 const progressMs = 200
 
 const port = parentPort
 if (port === null) throw new Error('This is a thread, and not a program.')
-if (process.platform === 'linux') setPriority(niceness)
+if (process.platform === 'linux') setPriority(Math.min(19, getPriority() + nicer))
 
 const tell = (message: FromTrainer): void => port.postMessage(message)
 const rows = new TransformStream<Uint8Array, Uint8Array>()
