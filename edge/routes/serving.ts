@@ -3,8 +3,11 @@ import { allows } from '#mesh/scopes.ts'
 import type { Deps } from '../deps.ts'
 import { type Arm, armOf } from '../inference/arm.ts'
 import { type Ask, climb, type Predicted } from '../inference/ladder.ts'
+import { recordServed } from '../inference/record-served.ts'
 import { charge } from '../limit/enforce.ts'
 import { type AppContext, backgroundOf, callerOf } from './context.ts'
+
+export type { Arm }
 
 export function checkMayPredict({ var: { session } }: AppContext, name: string): void {
   if (allows(session.actor.scopes, 'models:predict', name)) return
@@ -29,9 +32,10 @@ export async function findArm(
 export async function predictRows(
   c: AppContext,
   deps: Pick<Deps, 'models' | 'core' | 'served'>,
-  { serving, subject, arm, rollout }: Arm,
+  found: Arm,
   { rows, explain }: Pick<Ask, 'rows' | 'explain'>,
 ): Promise<{ readonly predicted: Predicted; readonly headers: Record<string, string> }> {
+  const { serving, arm } = found
   // A hundred rows cost what a request does.
   const cost = Math.max(1, Math.ceil(rows.length / 100))
   c.set('cost', cost)
@@ -40,13 +44,10 @@ export async function predictRows(
   const background = backgroundOf(c)
   const { degraded } = c.var
   const predicted = await climb(deps, serving, { rows, explain, caller: callerOf(c), background, degraded })
-  const { name, version, sha256, recordShare: share } = serving
-  const { answers, placement } = predicted
-  const { workspace } = c.var.session.actor
-  const of = { workspace, requestId: c.var.requestId, subject, model: name, version, arm, placement }
-  deps.served.record({ ...of, share, rows, answers }, background)
+  recordServed(deps, c.var, found, { rows, ...predicted }, background)
+  const { name, version, sha256 } = serving
   const headers = {
-    'edgewise-model': `${name}@${version}; placement=${placement}; sha256=${sha256}${arm && `; arm=${arm}; rollout=${rollout}`}`,
+    'edgewise-model': `${name}@${version}; placement=${predicted.placement}; sha256=${sha256}${arm}`,
     'edgewise-cost': String(cost),
     ...(predicted.fallback !== undefined && { 'edgewise-fallback': predicted.fallback }),
   }

@@ -1,0 +1,21 @@
+import type { Session } from '../auth/sessions.ts'
+import type { Background } from '../core.ts'
+import type { Deps } from '../deps.ts'
+import type { Arm } from './arm.ts'
+import type { Predicted } from './ladder.ts'
+
+/** Has what was answered recorded, as far as the model's owner said: of every way to predict. */
+export function recordServed(
+  { served }: Pick<Deps, 'served'>,
+  { session, requestId }: { readonly session: Session; readonly requestId: string },
+  { serving, subject, side }: Arm,
+  { rows, answers, placement }: Pick<Predicted, 'answers' | 'placement'> & { readonly rows: readonly unknown[] },
+  background: Background,
+): void {
+  const { name: model, version, recordShare: share } = serving
+  const { workspace } = session.actor
+  served.record(
+    { workspace, requestId, subject, model, version, arm: side, placement, share, rows, answers },
+    background,
+  )
+}
