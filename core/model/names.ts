@@ -47,19 +47,23 @@ export async function getModel(db: ControlDb, workspace: string, name: string): 
 
 export type ReadyVersion = VersionRow & { readonly sha256: string; readonly bytes: number }
 
-/** A version that can predict, and its model; 0 is the live one. */
-export async function getReady(
+/** A version that can predict; 0 is the live one. */
+export async function getReadyVersion(
   db: ControlDb,
   workspace: string,
   name: string,
   version: number,
-): Promise<{ readonly model: ModelRow; readonly version: ReadyVersion }> {
+): Promise<ReadyVersion> {
   const model = await getModel(db, workspace, name)
   const wanted = version === 0 ? model.live : version
   const found = wanted === null ? undefined : await findVersion(db, workspace, name, wanted)
   if (found === undefined && version !== 0) throw noModel(name, version)
-  if (found?.status !== 'ready' || found.sha256 === null || found.bytes === null) throw notReady(model, found)
-  return { model, version: { ...found, sha256: found.sha256, bytes: found.bytes } }
+  if (!isReady(found)) throw notReady(model, found)
+  return found
+}
+
+function isReady(version: VersionRow | undefined): version is ReadyVersion {
+  return version?.status === 'ready' && version.sha256 !== null && version.bytes !== null
 }
 
 function notReady(model: ModelRow, version: VersionRow | undefined): Failure {

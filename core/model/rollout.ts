@@ -7,7 +7,7 @@ import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import { type Answer, answerOf } from './answer.ts'
 import type { ModelDeps } from './deps.ts'
-import { getReady, noModel } from './names.ts'
+import { getReadyVersion, noModel } from './names.ts'
 import { refuseSeries } from './serve.ts'
 import type { ChangeRollout, CreateRollout } from './statements/statement.ts'
 import { findRollout, insertRollout, lockModel, type RolloutRow, updateRollout } from './store.ts'
@@ -21,8 +21,8 @@ export async function createRollout(deps: ModelDeps, ctx: Context, statement: Cr
   const { name } = statement.model
   authorise(ctx, 'models:write', name)
   const { workspace } = ctx.actor
-  const ready = await getReady(deps.db, workspace, name, version)
-  if (shadow !== null) refuseSeries(ready)
+  const ready = await getReadyVersion(deps.db, workspace, name, version)
+  if (shadow !== null) refuseSeries({ version: ready })
   if (gate !== undefined) await deps.reading.describeSql(ctx, gate.sql)
   const now = new Date(deps.now())
   const rollout = await deps.db.transaction(async (tx) => {

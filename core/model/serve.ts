@@ -2,8 +2,8 @@ import { Failure } from '#mesh/errors.ts'
 import { getsCandidate } from '#mesh/inference/arm.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
-import { artefactKey, getReady, type ReadyVersion } from './names.ts'
-import { findRollout } from './store.ts'
+import { artefactKey, getReadyVersion, type ReadyVersion } from './names.ts'
+import { findModel, findRollout, type RolloutRow } from './store.ts'
 
 export interface ServedVersion {
   readonly version: ReadyVersion
@@ -30,13 +30,12 @@ export async function getServing(
 ): Promise<ServedVersion> {
   authorise(ctx, 'models:predict', name)
   const { workspace } = ctx.actor
-  const { model, version: found } = await getReady(db, workspace, name, version)
+  const ready = await getReadyVersion(db, workspace, name, version)
   const rollout = version === 0 ? await findRollout(db, workspace, name) : undefined
-  const recordShare = Math.max(model.logShare, rollout?.status === 'running' ? (rollout.shadow ?? 0) : 0)
-  const served = servedOf(limits, found, recordShare)
+  const recordShare = await recordShareOf({ db }, workspace, name, rollout)
+  const served = servedOf(limits, ready, recordShare)
   if (rollout === undefined || rollout.shadow !== null) return served
-  const { version: other } = await getReady(db, workspace, name, rollout.version)
-  const candidate = servedOf(limits, other, recordShare)
+  const candidate = servedOf(limits, await getReadyVersion(db, workspace, name, rollout.version), recordShare)
   return { ...served, candidate: { served: candidate, rollout: rollout.id, percent: rollout.steps[rollout.step] ?? 0 } }
 }
 
@@ -44,6 +43,17 @@ export function servedOf(limits: ModelDeps['limits'], version: ReadyVersion, rec
   const { placement = 'auto' } = version.definition.options
   const coreOnly = placement === 'core' || version.bytes > limits.maxEdgeBytes || isOfSeries(version.engine)
   return { version, coreOnly, recordShare }
+}
+
+/** As many as its owner wants recorded, or else as many as are to be scored in the shadow. */
+async function recordShareOf(
+  { db }: Pick<ModelDeps, 'db'>,
+  workspace: string,
+  name: string,
+  rollout: RolloutRow | undefined,
+): Promise<number> {
+  const model = await findModel(db, workspace, name)
+  return Math.max(model?.logShare ?? 0, rollout?.status === 'running' ? (rollout.shadow ?? 0) : 0)
 }
 
 /** The version that a subject gets: the same one each time. */

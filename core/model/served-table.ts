@@ -4,7 +4,7 @@ import type { Context } from '../context.ts'
 import { quoteName, quoteText } from '../storage/quote.ts'
 import type { ModelDeps } from './deps.ts'
 import type { LoadedModels } from './loaded-models.ts'
-import { getReady } from './names.ts'
+import { getModel, getReadyVersion } from './names.ts'
 import { refuseSeries } from './serve.ts'
 
 /**
@@ -19,11 +19,12 @@ export async function servedTable(
 ): Promise<string> {
   const { filters } = ctx.actor
   if (filters.length > 0 && filters.every(({ stream }) => stream !== '_predictions')) throw notThere()
-  const ready = await getReady(db, ctx.actor.workspace, name, 0)
-  refuseSeries(ready)
-  const signature = await loaded.use(ready.version.sha256, (model) => model.signature)
+  const { workspace } = ctx.actor
   // Of one of this name that was dropped before, rows may be there still.
-  const { createdAt } = ready.model
+  const { createdAt } = await getModel(db, workspace, name)
+  const version = await getReadyVersion(db, workspace, name, 0)
+  refuseSeries({ version })
+  const signature = await loaded.use(version.sha256, (model) => model.signature)
   const own = ['time', 'request_id', 'row', 'subject', 'version', 'arm', 'placement', 'prediction', 'probability']
   const inner = [...own, 'features'].map((column) => `${quoteName(column)} AS ${quoteName(`_${column}`)}`)
   const from = `model = ${quoteText(name)} AND time >= fromUnixTimestamp64Milli(toInt64(${createdAt.getTime()}))`

@@ -3,7 +3,7 @@ import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
-import { getReady, noModel } from './names.ts'
+import { getReadyVersion, noModel } from './names.ts'
 import { followed } from './rollout.ts'
 import { findRollout, lockModel, updateRollout, upsertModel } from './store.ts'
 
@@ -15,7 +15,7 @@ export async function setLive(
 ): Promise<void> {
   authorise(ctx, 'models:write', name)
   const { workspace } = ctx.actor
-  await getReady(db, workspace, name, version)
+  await getReadyVersion(db, workspace, name, version)
   await db.transaction(async (tx) => {
     const model = await lockModel(tx, workspace, name)
     if (model === undefined) throw noModel(name)

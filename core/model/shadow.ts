@@ -2,7 +2,7 @@ import { toFailure } from '#mesh/errors.ts'
 import type { Prediction } from '#mesh/inference/model.ts'
 import type { ModelDeps } from './deps.ts'
 import type { LoadedModels } from './loaded-models.ts'
-import { getReady } from './names.ts'
+import { getReadyVersion } from './names.ts'
 import { predictWith } from './predict.ts'
 import { type ServedVersion, servedOf } from './serve.ts'
 import { type Asked, type Compared, predictionOf } from './served-row.ts'
@@ -68,10 +68,9 @@ export function createShadows({ random = Math.random, ...deps }: ShadowDeps) {
       underWay += picked.length
       try {
         const [base, candidate] = await Promise.all(
-          [rollout.base, rollout.version].map(async (version) => {
-            const { version: found } = await getReady(deps.db, workspace, name, version)
-            return servedOf(deps.limits, found)
-          }),
+          [rollout.base, rollout.version].map(async (version) =>
+            servedOf(deps.limits, await getReadyVersion(deps.db, workspace, name, version)),
+          ),
         )
         return await score(base!, candidate!, picked)
       } catch (thrown) {

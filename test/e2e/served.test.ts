@@ -116,11 +116,10 @@ describe('what is recorded', () => {
     for (const [at, { probability }] of found.entries()) {
       expect(probability).toBeCloseTo(answer.json.predictions[at]!.probability, 6)
     }
-    const [request] = await rows(
-      product,
-      `SELECT resource, version FROM _requests WHERE request_id = '${answer.headers.get('x-request-id')}'`,
-    )
-    expect(request).toEqual({ resource: 'leaves', version: 1 })
+    const id = answer.headers.get('x-request-id')
+    await expect
+      .poll(() => rows(product, `SELECT resource, version FROM _requests WHERE request_id = '${id}'`), soon)
+      .toEqual([{ resource: 'leaves', version: 1 }])
   })
 
   test('is read with its features as columns of their types', async () => {
