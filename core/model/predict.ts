@@ -1,19 +1,14 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Model, Prediction } from '#mesh/inference/model.ts'
-import type { Served } from '#mesh/inference/served-log.ts'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
+import { type Recording, recordServed } from './record-served.ts'
 import { armOf, getServing, refuseSeries, type ServedVersion } from './serve.ts'
 import type { LoadedModels } from './loaded-models.ts'
 
 export interface PredictDeps extends Pick<ModelDeps, 'db' | 'limits'> {
   readonly loaded: LoadedModels
-}
-
-/** Records what was served. */
-export interface Recording {
-  readonly record: (served: Served) => void
 }
 
 export interface PredictInput {
@@ -37,16 +32,8 @@ export async function predict(
 ): Promise<Prediction & { readonly served: ServedVersion }> {
   const served = armOf(await getServing(deps, ctx, { name, version }), subject)
   const said = await predictWith(deps, served, { rows, explain })
-  if (!recorded) deps.record(servedBy(ctx, served, { rows, answers: said.answers, subject }))
+  if (!recorded) recordServed(deps, ctx, served, { rows, answers: said.answers })
   return { ...said, served }
-}
-
-function servedBy(
-  { actor: { workspace }, requestId }: Context,
-  { version: { name: model, version }, arm, recordShare: share }: ServedVersion,
-  asked: Pick<Served, 'rows' | 'answers' | 'subject'>,
-): Served {
-  return { ...asked, workspace, requestId, model, version, arm: arm ?? '', placement: 'core', share }
 }
 
 /** What a version that the caller may predict with says of rows. */

@@ -18,7 +18,8 @@ export interface ServedVersion {
     /** Of the subjects. */
     readonly percent: number
   }
-  /** Which of the two this is, once one was chosen. */
+  /** Whom it answers, and which of the two it is, once one was chosen. */
+  readonly subject?: string
   readonly arm?: 'base' | 'candidate'
 }
 
@@ -59,10 +60,10 @@ async function recordShareOf(
 /** The version that a subject gets: the same one each time. */
 export function armOf(served: ServedVersion, subject: string): ServedVersion {
   const { candidate } = served
-  if (candidate === undefined) return served
+  if (candidate === undefined) return { ...served, subject }
   return getsCandidate(candidate.rollout, subject, candidate.percent)
-    ? { ...candidate.served, arm: 'candidate' }
-    : { ...served, arm: 'base' }
+    ? { ...candidate.served, subject, arm: 'candidate' }
+    : { ...served, subject, arm: 'base' }
 }
 
 /** Forecasts and alarms are read in SQL; they answer no rows. */
