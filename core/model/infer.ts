@@ -7,7 +7,8 @@ import {
 } from '#mesh/inference/open-inference.ts'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import type { Context } from '../context.ts'
-import { findArm, type PredictDeps, predictWith, record, type Recording } from './predict.ts'
+import { findArm, type PredictDeps, predictWith } from './predict.ts'
+import { type Recording, recordServed } from './record-served.ts'
 import { refuseSeries, type ServedVersion } from './serve.ts'
 
 interface Which {
@@ -43,6 +44,6 @@ export async function infer(
   const { served, signature } = await findSignature(deps, ctx, which)
   const rows = rowsOf(inputs, signature)
   const { answers } = await predictWith(deps, served, { rows, explain: false })
-  record(deps, ctx, served, { rows, answers })
+  recordServed(deps, ctx, served, { rows, answers })
   return { served, tensors: tensorsOf(answers, signature, outputs) }
 }

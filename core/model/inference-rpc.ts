@@ -23,7 +23,8 @@ import {
 } from '#proto/inference/inference_pb.ts'
 import { contextOf } from '../context.ts'
 import { findSignature, infer } from './infer.ts'
-import type { PredictDeps, Recording } from './predict.ts'
+import type { PredictDeps } from './predict.ts'
+import type { Recording } from './record-served.ts'
 import { provenance } from './serve.ts'
 
 /** The Open Inference Protocol over gRPC, so that clients of KServe and Triton work. */

@@ -1,21 +1,16 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Model, Prediction } from '#mesh/inference/model.ts'
-import type { Served } from '#mesh/inference/served-log.ts'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import type { Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import type { LoadedForecasts } from './loaded-forecasts.ts'
 import type { LoadedModels } from './loaded-models.ts'
+import { type Recording, recordServed } from './record-served.ts'
 import { forecastRows, type SeriesAnswer } from './series/forecast-rows.ts'
 import { armOf, getServing, refuseSeries, type ServedVersion } from './serve.ts'
 
 export interface PredictDeps extends Pick<ModelDeps, 'db' | 'limits'> {
   readonly loaded: LoadedModels
-}
-
-/** Records what was served. */
-export interface Recording {
-  readonly record: (served: Served) => void
 }
 
 export interface ForecastDeps {
@@ -59,23 +54,8 @@ export async function predict(
   }
   if (horizon > 0) throw notOf(name, 'horizon', 'Only forecasts have steps')
   const said = await predictWith(deps, served, { rows, explain })
-  if (!recorded) record(deps, ctx, served, { ...which, rows, answers: said.answers })
+  if (!recorded) recordServed(deps, ctx, served, { rows, answers: said.answers })
   return { ...said, served }
-}
-
-/** That it was served, and by which version. */
-export function record(
-  deps: Recording,
-  { actor, requestId }: Context,
-  { version: { name: model, version }, arm, recordShare: share }: ServedVersion,
-  {
-    rows,
-    answers,
-    subject = actor.subject || actor.id,
-  }: Pick<Served, 'rows' | 'answers'> & Pick<PredictInput, 'subject'>,
-): void {
-  const of = { workspace: actor.workspace, requestId, subject, model, version, placement: 'core' } as const
-  deps.record({ ...of, arm: arm ?? '', share, rows, answers })
 }
 
 /** The version that answers for a subject, or else the caller. */

@@ -24,8 +24,9 @@ import { cancelTraining, getJob } from './cancel-training.ts'
 import type { ModelDeps } from './deps.ts'
 import { dropModel } from './drop-model.ts'
 import { modelsPage, oneModel, oneVersion, versionsPage } from './pages.ts'
-import { type ForecastDeps, getSignature, predict, type PredictDeps, type Recording } from './predict.ts'
+import { type ForecastDeps, getSignature, predict, type PredictDeps } from './predict.ts'
 import { type RecordDeps, writePredictions } from './record-predictions.ts'
+import type { Recording } from './record-served.ts'
 import { getArtefact, getServing, provenance, type ServedVersion } from './serve.ts'
 
 type ModelOf = Awaited<ReturnType<typeof oneModel>>

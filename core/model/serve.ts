@@ -21,7 +21,8 @@ export interface ServedVersion {
   }
   /** What answers where this one cannot, if its owner said so. */
   readonly previous?: ServedVersion
-  /** Which of the two this is, once one was chosen. */
+  /** Whom it answers, and which of the two it is, once one was chosen. */
+  readonly subject?: string
   readonly arm?: 'base' | 'candidate'
   /** Of which rollout. */
   readonly rollout?: string
@@ -77,11 +78,11 @@ function fallsBack({ version: { definition } }: ServedVersion): boolean {
 /** The version that a subject gets: the same one each time. */
 export function armOf(served: ServedVersion, subject: string): ServedVersion {
   const { candidate } = served
-  if (candidate === undefined) return served
+  if (candidate === undefined) return { ...served, subject }
   const { rollout, percent } = candidate
   return getsCandidate(rollout, subject, percent)
-    ? { ...candidate.served, arm: 'candidate', rollout }
-    : { ...served, arm: 'base', rollout }
+    ? { ...candidate.served, subject, arm: 'candidate', rollout }
+    : { ...served, subject, arm: 'base', rollout }
 }
 
 /** What has a time order of its own: their files are no ONNX, and the core answers from them. */

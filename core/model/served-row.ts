@@ -29,10 +29,10 @@ export function asAsked(row: ServedRow): Asked | undefined {
   if (!nameShape.test(row.workspace) || !nameShape.test(row.model)) return undefined
   try {
     const [features, answer] = [JSON.parse(row.features) as unknown, JSON.parse(row.answer) as unknown]
-    if (typeof features !== 'object' || features === null || typeof answer !== 'object' || answer === null) {
-      return undefined
-    }
-    return { row, features: features as Asked['features'], answer }
+    if (typeof features !== 'object' || features === null) return undefined
+    // A forecast's steps are none.
+    if (typeof answer !== 'object' || answer === null || !('prediction' in answer)) return undefined
+    return { row, features: features as Asked['features'], answer: answer as Asked['answer'] }
   } catch {
     return undefined
   }

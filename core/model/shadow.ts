@@ -68,10 +68,9 @@ export function createShadows({ random = Math.random, ...deps }: ShadowDeps) {
       underWay += picked.length
       try {
         const [base, candidate] = await Promise.all(
-          [rollout.base, rollout.version].map(async (version) => {
-            const { version: found } = await getReady(deps.db, workspace, name, version)
-            return servedOf(deps.limits, found)
-          }),
+          [rollout.base, rollout.version].map(async (version) =>
+            servedOf(deps.limits, (await getReady(deps.db, workspace, name, version)).version),
+          ),
         )
         return await score(base!, candidate!, picked)
       } catch (thrown) {

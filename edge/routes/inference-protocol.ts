@@ -9,8 +9,7 @@ import { maxJsonBytes, parseJson, readBody, textOf } from './body.ts'
 import { type AppContext, type AppEnv, backgroundOf, callerOf } from './context.ts'
 import { invalid } from './problems.ts'
 import { failures, json, Name, query } from './schemas.ts'
-import type { Arm } from '../inference/arm.ts'
-import { checkMayPredict, findArm, predictRows } from './serving.ts'
+import { type Arm, checkMayPredict, findArm, predictRows } from './serving.ts'
 
 /** The Open Inference Protocol, so that clients of KServe and Triton work. https://github.com/open-inference/open-inference-protocol */
 

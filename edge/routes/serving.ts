@@ -4,8 +4,11 @@ import { asCaller } from '../core.ts'
 import type { Deps } from '../deps.ts'
 import { type Arm, armOf } from '../inference/arm.ts'
 import { climb, type Predicted, type Rows } from '../inference/ladder.ts'
+import { recordServed } from '../inference/record-served.ts'
 import { charge } from '../limit/enforce.ts'
 import { type AppContext, backgroundOf, callerOf } from './context.ts'
+
+export type { Arm }
 
 export function checkMayPredict({ var: { session } }: AppContext, name: string): void {
   if (allows(session.actor.scopes, 'models:predict', name)) return
@@ -37,27 +40,12 @@ export async function predictRows(
   c.set('cost', cost)
   c.set('version', found.serving.version)
   await charge(c, c.var.session.meter, cost - 1)
-  const ask = { ...rows, caller: callerOf(c), background: backgroundOf(c), degraded: c.var.degraded }
+  const background = backgroundOf(c)
+  const ask = { ...rows, caller: callerOf(c), background, degraded: c.var.degraded }
   const predicted = await climb(deps, found.serving, ask)
   c.set('version', predicted.serving.version)
-  record(deps, c, found, rows, predicted)
+  recordServed(deps, c.var, found, { ...predicted, rows: rows.rows }, background)
   return { predicted, headers: provenance(predicted, found, cost) }
-}
-
-/** That it was served, for who reads `served(model)`. */
-function record(
-  { served }: Pick<Deps, 'served'>,
-  c: AppContext,
-  { subject, arm }: Arm,
-  { rows }: Rows,
-  { serving: { name: model, version, recordShare: share }, placement, answers }: Predicted,
-): void {
-  const { workspace } = c.var.session.actor
-  const { requestId } = c.var
-  served.record(
-    { workspace, requestId, subject, model, version, arm, placement, share, rows, answers },
-    backgroundOf(c),
-  )
 }
 
 /** A hundred rows cost what a request does. */
@@ -66,13 +54,12 @@ export function costOf({ rows }: Rows): number {
 }
 
 /** Where an answer comes from. */
-export function provenance(predicted: Predicted, { arm, rollout }: Arm, cost: number): Record<string, string> {
+export function provenance(predicted: Predicted, { arm }: Arm, cost: number): Record<string, string> {
   const { serving, placement, fallback } = predicted
   const { name, version, sha256 } = serving
-  const which = arm && `; arm=${arm}; rollout=${rollout}`
   const instead = fallback === undefined ? '' : `; fallback=${fallback}`
   return {
-    'edgewise-model': `${name}@${version}; placement=${placement}; sha256=${sha256}${which}${instead}`,
+    'edgewise-model': `${name}@${version}; placement=${placement}; sha256=${sha256}${arm}${instead}`,
     'edgewise-cost': String(cost),
     ...(fallback !== undefined && { 'edgewise-fallback': fallback }),
   }

@@ -116,11 +116,10 @@ describe('what is recorded', () => {
     for (const [at, { probability }] of found.entries()) {
       expect(probability).toBeCloseTo(answer.json.predictions[at]!.probability, 6)
     }
-    const [request] = await rows(
-      product,
-      `SELECT resource, version FROM _requests WHERE request_id = '${answer.headers.get('x-request-id')}'`,
-    )
-    expect(request).toEqual({ resource: 'leaves', version: 1 })
+    const id = answer.headers.get('x-request-id')
+    await expect
+      .poll(() => rows(product, `SELECT resource, version FROM _requests WHERE request_id = '${id}'`), soon)
+      .toEqual([{ resource: 'leaves', version: 1 }])
   })
 
   test('is read with its features as columns of their types', async () => {
@@ -150,10 +149,13 @@ describe('what is recorded', () => {
     expect(answer.headers.get('edgewise-model')).toContain('placement=core')
     await expect.poll(() => recorded("subject = 'by rpc' AND placement = 'core' AND version = 1"), soon).toBe(1)
     await expect.poll(() => recorded("subject = 'kept' AND placement = 'core'"), soon).toBe(1)
-    // What SQL answers is in the log of whoever asked it.
+    const inputs = [{ name: 'tenure', datatype: 'FP32', shape: [1, 1], data: [3] }]
+    await must(product, '/v2/models/kept/infer', { json: { inputs } })
+    await expect.poll(() => recorded("model = 'kept' AND startsWith(subject, 'key_')"), soon).toBe(1)
+    // SQL has its rows already.
     await rows(product, 'SELECT left FROM kept WHERE tenure = 3')
     await new Promise((resolve) => setTimeout(resolve, 2_000))
-    expect(await recorded("model = 'kept'")).toBe(1)
+    expect(await recorded("model = 'kept'")).toBe(2)
   })
 
   test('is personal: masked, filtered, and nobody else’s', async () => {
