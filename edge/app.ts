@@ -25,6 +25,7 @@ import { metrics } from './routes/metrics.ts'
 import { inferenceHealth, inferenceProtocol } from './routes/inference-protocol.ts'
 import { models } from './routes/models.ts'
 import { predicting } from './routes/predict.ts'
+import { createPredictHere } from './routes/predict-here.ts'
 import { invalid, methodsOf, notFound, onError } from './routes/problems.ts'
 import { quarantine } from './routes/quarantine.ts'
 import { providerSignIn } from './routes/provider-sign-in.ts'
@@ -119,10 +120,13 @@ export function createApp(deps: Deps): App {
   // A repeated question with a fresh answer passes the same steps on a shorter way.
   const hit = createHit(deps)
   const short = createShort(deps)
+  const predictHere = createPredictHere(deps)
   return {
     routes: app.routes.filter(({ method }) => method !== 'ALL'),
-    fetch: (request, context) =>
-      (hasPlainHost(request.headers) ? (hit(request, context) ?? short(request, context)) : undefined) ??
-      app.fetch(request, {}, context),
+    fetch(request, context) {
+      const long = (one: Request) => app.fetch(one, {}, context)
+      if (!hasPlainHost(request.headers)) return long(request)
+      return hit(request, context) ?? short(request, context) ?? predictHere(request, context, long) ?? long(request)
+    },
   }
 }

@@ -27,6 +27,18 @@ export function planWarning(decisions: readonly Decision[]): string {
     .join(', ')
 }
 
+/** What an answer says of the limits that it was charged to. */
+export function limitFields(decisions: readonly Decision[]): Record<string, string> {
+  const policies = rateLimitPolicy(decisions.map(({ policy }) => policy))
+  if (policies === '') return {}
+  const warning = planWarning(decisions)
+  return {
+    'ratelimit-policy': policies,
+    ratelimit: rateLimit(decisions),
+    ...(warning !== '' && { 'edgewise-plan-warning': warning }),
+  }
+}
+
 export function isNear({ policy: { limit }, remaining }: Decision): boolean {
   return limit > 0 && limit - remaining >= limit * nearShare
 }

@@ -1,12 +1,18 @@
 import type { MiddlewareHandler } from 'hono'
+import type { Session } from '../auth/sessions.ts'
 import type { Deps } from '../deps.ts'
 import { addressOf } from '../limit/address.ts'
-import { planWarning, rateLimit, rateLimitPolicy } from '../limit/headers.ts'
+import { limitFields } from '../limit/headers.ts'
 import { type AppEnv, backgroundOf } from '../routes/context.ts'
 import { routePattern } from './route-pattern.ts'
 
 /** So long before a key ends, every answer to it says so. */
 const warnedMs = 14 * 86_400_000
+
+/** Whether answers say that the credential ends; a token always does, soon. */
+export function isEnding({ byToken, expiresAtMs }: Session, at: number): boolean {
+  return !byToken && expiresAtMs - at < warnedMs
+}
 
 /** Gives the request its id, and when it is answered: the headers that every answer has, its usage event, its count. */
 export function observe({ requestId, metrics, usage, watch, now, settings }: Deps): MiddlewareHandler<AppEnv> {
@@ -28,18 +34,12 @@ export function observe({ requestId, metrics, usage, watch, now, settings }: Dep
     const { headers, status } = c.res
     headers.set('x-request-id', c.var.requestId)
     headers.set('x-content-type-options', 'nosniff')
-    const policies = rateLimitPolicy(c.var.decisions.map(({ policy }) => policy))
-    if (policies !== '') {
-      headers.set('ratelimit-policy', policies)
-      headers.set('ratelimit', rateLimit(c.var.decisions))
-      const warning = planWarning(c.var.decisions)
-      if (warning !== '') headers.set('edgewise-plan-warning', warning)
-    }
+    for (const [name, value] of Object.entries(limitFields(c.var.decisions))) headers.set(name, value)
     const route = routePattern(c)
     metrics.request(c.req.method, route, status, c.var.cache)
     const { session } = c.var as { session?: typeof c.var.session }
     if (session === undefined) return
-    if (!session.byToken && session.expiresAtMs - startedAt < warnedMs) {
+    if (isEnding(session, startedAt)) {
       headers.set('edgewise-key-expires', new Date(session.expiresAtMs).toISOString())
     }
     usage.record(

@@ -80,10 +80,12 @@ export function tooLarge(maxBytes: number): Failure {
   return new Failure('request.too_large', `The body is larger than ${maxBytes} bytes.`)
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false })
+
 /** A body as text. Bytes that are none would be replaced without a word, and what is kept would not be what was sent. */
 export function textOf(body: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(body)
+    return utf8.decode(body)
   } catch (cause) {
     throw new Failure('request.invalid', 'The body is not UTF-8.', {
       hint: 'Send text as UTF-8.',
@@ -107,14 +109,14 @@ export function jsonBodies(maxBytes: number): MiddlewareHandler<AppEnv> {
 
 export function parseJson(text: string): unknown {
   const value = parse(text)
-  sound(value, '', 0)
+  if (!isSound(value, 0)) refuseUnsound(value, '', 0)
   return value
 }
 
 /** JSON whose numbers keep every digit: they arrive as their text. */
 export function parseExact(text: string): unknown {
   const value = parse(text, (_key, one, { source }) => (typeof one === 'number' ? (source ?? String(one)) : one))
-  sound(value, '', 0)
+  if (!isSound(value, 0)) refuseUnsound(value, '', 0)
   return value
 }
 
@@ -139,10 +141,23 @@ function parse(text: string, reviver?: Reviver): unknown {
 }
 
 /**
- * Refuses what is JSON and would not survive: half a surrogate pair becomes another character on its way, and a member
- * called `__proto__` vanishes where an object is copied member by member.
+ * Whether nothing of it is JSON that would not survive: half a surrogate pair becomes another character on its way, and a
+ * member called `__proto__` vanishes where an object is copied member by member.
  */
-function sound(value: unknown, pointer: string, depth: number): void {
+function isSound(value: unknown, depth: number): boolean {
+  if (typeof value === 'string') return value.isWellFormed()
+  if (typeof value !== 'object' || value === null) return true
+  if (depth === maxDepth) return false
+  if (Array.isArray(value)) return value.every((member) => isSound(member, depth + 1))
+  for (const name in value) {
+    if (name === '__proto__' || !name.isWellFormed()) return false
+    if (!isSound((value as Readonly<Record<string, unknown>>)[name], depth + 1)) return false
+  }
+  return true
+}
+
+/** What of it is not sound, and where. */
+function refuseUnsound(value: unknown, pointer: string, depth: number): void {
   if (typeof value === 'string' && !value.isWellFormed()) {
     throw lossy(pointer, 'holds half of a surrogate pair, which is no character')
   }
@@ -152,7 +167,7 @@ function sound(value: unknown, pointer: string, depth: number): void {
     const place = `${pointer}/${name.toWellFormed().slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`
     if (name === '__proto__') throw lossy(place, 'cannot be a name')
     if (!name.isWellFormed()) throw lossy(place, 'holds half of a surrogate pair, which is no character')
-    sound(member, place, depth + 1)
+    refuseUnsound(member, place, depth + 1)
   }
 }
 
