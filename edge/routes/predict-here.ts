@@ -9,6 +9,7 @@ import type { Background } from '../core.ts'
 import type { Deps } from '../deps.ts'
 import { armOf } from '../inference/arm.ts'
 import { type Predicted, predictHere } from '../inference/ladder.ts'
+import { recordServed } from '../inference/record-served.ts'
 import { isNear, limitFields, rateLimit } from '../limit/headers.ts'
 import type { Decision } from '../limit/limiter.ts'
 import { isEnding } from '../observe/observe.ts'
@@ -28,6 +29,7 @@ const smallBytes = 64 << 10
 const fixed = { 'content-type': 'application/json', 'x-content-type-options': 'nosniff' }
 
 interface Said {
+  readonly rows: readonly unknown[]
   readonly predicted: Predicted
   readonly cost: number
   readonly decision: Decision
@@ -76,13 +78,19 @@ export function createPredictHere(deps: Deps) {
       const rows = { ...askedIn(parseJson(textOf(body))), explain: false }
       const cost = costOf(rows)
       const predicted = meter.ready(cost, at) ? predictHere(deps, serving, rows) : undefined
-      return predicted && { predicted, cost, decision: meter.take(cost, at, background) }
+      return predicted && { rows: rows.rows, predicted, cost, decision: meter.take(cost, at, background) }
     } catch {
       return undefined
     }
   }
 
-  function record({ session: { actor }, name, at }: Plain, id: string, cost: number, background: Background): void {
+  function record(known: Plain, id: string, { rows, predicted, cost }: Said, background: Background): void {
+    const {
+      session: { actor },
+      name,
+      at,
+    } = known
+    recordServed(deps, { session: known.session, requestId: id }, known, { ...predicted, rows }, background)
     metrics.request('POST', route, 200, '')
     usage.record(
       {
@@ -95,6 +103,7 @@ export function createPredictHere(deps: Deps) {
         status: 200,
         durationUs: BigInt(Math.max(0, now() - at) * 1000),
         actor: actor.id,
+        version: predicted.serving.version,
         cost,
       },
       background,
@@ -116,7 +125,7 @@ export function createPredictHere(deps: Deps) {
   function headersOf({ session, serving, arm }: Plain, { predicted, cost, decision }: Said, id: string): Headers {
     if (cost > 1 || isNear(decision)) {
       return new Headers({
-        ...provenance(predicted, arm, cost),
+        ...provenance(predicted, { arm }, cost),
         ...limitFields([decision]),
         ...fixed,
         'x-request-id': id,
@@ -124,7 +133,7 @@ export function createPredictHere(deps: Deps) {
     }
     let known = common.get(session)
     if (known?.serving !== serving || known.arm !== arm) {
-      const headers = new Headers({ ...provenance(predicted, arm, cost), ...limitFields([decision]), ...fixed })
+      const headers = new Headers({ ...provenance(predicted, { arm }, cost), ...limitFields([decision]), ...fixed })
       known = { serving, arm, headers }
       common.set(session, known)
     }
@@ -148,7 +157,7 @@ export function createPredictHere(deps: Deps) {
     }
     const said = predict(known, body, background)
     if (said === undefined) return long(new Request(request, { method: 'POST', body }))
-    record(known, id, said.cost, background)
+    record(known, id, said, background)
     return new Response(JSON.stringify(answerOf(said.predicted)), { headers: headersOf(known, said, id) })
   }
 

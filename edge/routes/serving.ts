@@ -54,7 +54,7 @@ export function costOf({ rows }: Rows): number {
 }
 
 /** Where an answer comes from. */
-export function provenance(predicted: Predicted, { arm }: Arm, cost: number): Record<string, string> {
+export function provenance(predicted: Predicted, { arm }: Pick<Arm, 'arm'>, cost: number): Record<string, string> {
   const { serving, placement, fallback } = predicted
   const { name, version, sha256 } = serving
   const instead = fallback === undefined ? '' : `; fallback=${fallback}`

@@ -11,7 +11,7 @@ import { connectGrpc } from '#mesh/rpc/node/client.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { must, rows } from '../e2e/ask.ts'
 import { startProduct } from '../support/product.ts'
-import { randomOf } from '../support/random.ts'
+import { createRandom } from '../../core/model/random.ts'
 import { median, quantile, table } from './report.ts'
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '3' } } })
@@ -21,7 +21,7 @@ const trainingRows = 100_000
 const columns = 20
 
 const product = await startProduct()
-const random = randomOf(1)
+const random = createRandom(1)
 for (let sent = 0; sent < trainingRows; sent += 10_000) {
   const lines = Array.from({ length: 10_000 }, () => {
     const xs = Array.from({ length: columns }, () => Math.round(1_000 * random()) / 1_000)

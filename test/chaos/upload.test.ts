@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ask, must, rows, trained } from '../e2e/ask.ts'
 import { temporaryDirectory } from '../support/directory.ts'
 import { type Product, startProduct } from '../support/product.ts'
-import { randomOf } from '../support/random.ts'
+import { createRandom } from '../../core/model/random.ts'
 import { steps } from './dying-disk.ts'
 
 /**
@@ -23,7 +23,7 @@ let product: Product
 beforeAll(async () => {
   const preload = new URL('dying-disk.ts', import.meta.url).href
   product = await startProduct({ env: { NODE_OPTIONS: `--import=${preload}`, DIES_AT: diesAt } })
-  const random = randomOf(3)
+  const random = createRandom(3)
   const lines = Array.from({ length: 2_000 }, () => {
     const [a, b] = [random(), random()]
     return JSON.stringify({ a, b, y: a * b + random() / 2 })
@@ -89,7 +89,7 @@ test(
       product,
       `CREATE MODEL sums FROM (SELECT * FROM points) PREDICT y USING engine = 'gbdt', rounds = 20, seed = 1`,
     )
-    const random = randomOf(seed)
+    const random = createRandom(seed)
     const order = Array.from({ length: steps }, (_, step) => ({ step, at: random() })).sort((a, b) => a.at - b.at)
     for (const { step } of order.slice(0, kills)) {
       const live = (await predict()).json.version
