@@ -11,7 +11,7 @@ import { startInference } from '../support/inference.ts'
 import { treesFile } from '../support/model-file.ts'
 import { processTree } from '../support/processes.ts'
 import { type Product, startProduct } from '../support/product.ts'
-import { randomOf } from '../support/random.ts'
+import { createRandom } from '../../core/model/random.ts'
 import { pythonWith } from './python.ts'
 import { median, quantile, table } from './report.ts'
 import { cpuSecondsOf, requestsPerSecond } from './requests.ts'
@@ -84,7 +84,7 @@ async function overHttp(): Promise<void> {
 
 /** A model that asks as much as the file of `treesFile`: all of the trees are grown, however little the last ones add. */
 async function train(product: Product): Promise<void> {
-  const random = randomOf(11)
+  const random = createRandom(11)
   for (let batch = 0; batch < 5; batch++) {
     const lines = Array.from({ length: 4_000 }, () => {
       const cells = Array.from({ length: 20 }, () => random())
