@@ -27,7 +27,7 @@ export interface ModelDomain {
   tendWatches(): Promise<void>
   /** Begins trainings that are due, and ends what nobody works on any more. Called on a schedule. */
   tend(): Promise<void>
-  /** Ends what watches. */
+  /** Ends what watches, and its threads. */
   close(): Promise<void>
 }
 
@@ -53,6 +53,9 @@ export function createModel(deps: ModelDeps): ModelDomain {
       await tendModels(deps)
       await sweepArtefacts(deps)
     },
-    close: watching.close,
+    async close() {
+      await watching.close()
+      await loaded.close()
+    },
   }
 }

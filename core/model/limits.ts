@@ -32,6 +32,10 @@ export const modelLimits = {
   maxSqlBytes: 256 * 1024,
   /** Models that are held ready to predict in the core. */
   maxLoaded: 16,
+  /** Threads that predict for rows of SELECTs; a processor is left to the rest. */
+  maxBatchThreads: 4,
+  /** Of the rows that the warehouse sends at a time for a prediction. */
+  maxBlockBytes: 256 * 1024 ** 2,
 } as const
 
 export type ModelLimits = typeof modelLimits

@@ -1,17 +1,25 @@
 import type { Model } from '#mesh/inference/model.ts'
 import { openModel } from '#mesh/inference/model.ts'
 import { openOrt, type Ort } from '#mesh/inference/ort.ts'
+import { readSignature } from '#mesh/inference/signature.ts'
+import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
+import { type Batches, openBatches } from './batch/threads.ts'
 import type { ModelDeps } from './deps.ts'
 import { readArtefact } from './serve.ts'
 
 export interface LoadedModels {
   /** What `work`, which is synchronous, makes of the model in this file. */
   use<T>(sha256: string, work: (model: Model) => T): Promise<T>
+  /** What the model in this file takes and answers. */
+  signature(sha256: string): Promise<Signature>
+  /** Rows of the warehouse, in a thread of its own. */
+  readonly batches: Pick<Batches, 'run'>
+  close(): Promise<void>
 }
 
 /** Models that are ready to predict in this process: the least recently used goes first. */
 export function openLoadedModels({ objects, limits }: Pick<ModelDeps, 'objects' | 'limits'>): LoadedModels {
-  const models = new Map<string, Promise<Model>>()
+  const read = (sha256: string): Promise<Uint8Array> => readArtefact({ objects }, sha256)
   let runtime: Promise<Ort> | undefined
 
   function ort(): Promise<Ort> {
@@ -22,34 +30,23 @@ export function openLoadedModels({ objects, limits }: Pick<ModelDeps, 'objects' 
     return runtime
   }
 
-  async function load(sha256: string): Promise<Model> {
-    const [file, opened] = await Promise.all([readArtefact({ objects }, sha256), ort()])
-    return openModel(opened, file)
-  }
-
-  function get(sha256: string): Promise<Model> {
-    let model = models.get(sha256)
-    if (model === undefined) {
-      model = load(sha256)
-      // What could not be loaded is loaded again by whoever asks next.
-      model.catch(() => models.delete(sha256))
-    }
-    models.delete(sha256)
-    models.set(sha256, model)
-    for (const [oldest, old] of models) {
-      if (models.size <= limits.maxLoaded) break
-      models.delete(oldest)
-      old.then(
-        (gone) => gone.release(),
-        () => undefined,
-      )
-    }
-    return model
-  }
+  const models = createCache(
+    limits.maxLoaded,
+    async (sha256) => {
+      const [file, opened] = await Promise.all([read(sha256), ort()])
+      return openModel(opened, file)
+    },
+    (model) => model.release(),
+  )
+  const signatures = createCache(limits.maxLoaded, async (sha256) => readSignature(await read(sha256)))
+  const batches = openBatches({ read, maxThreads: limits.maxBatchThreads, maxModels: limits.maxLoaded })
 
   return {
+    signature: signatures.get,
+    batches,
+    close: batches.close,
     async use(sha256, work) {
-      const model = await get(sha256)
+      const model = await models.get(sha256)
       try {
         return work(model)
       } catch (thrown) {
@@ -61,5 +58,33 @@ export function openLoadedModels({ objects, limits }: Pick<ModelDeps, 'objects' 
         throw thrown
       }
     },
+  }
+}
+
+/** What was loaded by its hash, the least recently used gone first. */
+function createCache<T>(
+  most: number,
+  load: (sha256: string) => Promise<T>,
+  release: (gone: T) => void = () => undefined,
+) {
+  const held = new Map<string, Promise<T>>()
+  return {
+    get(sha256: string): Promise<T> {
+      let one = held.get(sha256)
+      if (one === undefined) {
+        one = load(sha256)
+        // What could not be loaded is loaded again by whoever asks next.
+        one.catch(() => held.delete(sha256))
+      }
+      held.delete(sha256)
+      held.set(sha256, one)
+      for (const [oldest, old] of held) {
+        if (held.size <= most) break
+        held.delete(oldest)
+        old.then(release, () => undefined)
+      }
+      return one
+    },
+    clear: () => held.clear(),
   }
 }

@@ -1,13 +1,10 @@
 import { Failure } from '#mesh/errors.ts'
 import { closest } from '#mesh/closest.ts'
-import { answersFrom } from '#mesh/inference/answers.ts'
-import type { Model } from '#mesh/inference/model.ts'
-import type { Tensor } from '#mesh/inference/tensor.ts'
 import { InputType, Kind, type Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import type { Context } from '../context.ts'
+import type { BatchPlan, Output, RowsFormat } from './batch/message.ts'
 import type { ModelDeps } from './deps.ts'
 import type { LoadedModels } from './loaded-models.ts'
-import { type Block, nativeBlocks, type NativeColumn } from './native.ts'
 import { getServing, refuseSeries, type ServedVersion } from './serve.ts'
 import type { PredictRows, RowsOutput } from './statements/model-read.ts'
 import { quoteName } from '../storage/quote.ts'
@@ -15,9 +12,6 @@ import { quoteName } from '../storage/quote.ts'
 export interface PredictRowsDeps extends Pick<ModelDeps, 'db' | 'limits' | 'reading'> {
   readonly loaded: LoadedModels
 }
-
-/** How rows are written: what stands before, between and after them. */
-export type RowsFormat = 'JSON' | 'JSONEachRow' | 'CSVWithNames'
 
 export interface PredictedRows {
   readonly served: ServedVersion
@@ -36,11 +30,8 @@ interface Own extends Column {
 
 /** What a model adds to a row. */
 interface Added extends Column {
-  readonly value: (answer: ReturnType<typeof answersFrom>[number]) => string | number
+  readonly output: Output
 }
-
-/** Rows in one call of the model: few enough that nobody else waits for it. */
-const chunkRows = 2_048
 
 /**
  * `SELECT t.*, m.target FROM (SELECT …) AS t JOIN model AS m`: rows stream out of the warehouse, each with its columns as
@@ -57,16 +48,26 @@ export async function predictRows(
   refuseSeries(served)
   const columns = await deps.reading.describeSql(ctx, from.sql)
   const { sha256 } = served.version
-  const plan = await deps.loaded.use(sha256, ({ signature }) => planOf(signature, columns, outputs, name))
-  const row = plan.own.length === 0 ? `''` : writtenBy(format, plan.own)
+  const { own, added, inputs } = planOf(await deps.loaded.signature(sha256), columns, outputs, name)
+  const row = own.length === 0 ? `''` : writtenBy(format, own)
   const { body } = await deps.reading.readRows(ctx, {
     sql: from.sql,
-    select: [row, ...plan.inputs].join(', '),
+    select: [row, ...inputs].join(', '),
     format: 'Native',
     maxRows: Infinity,
     seed: 0,
   })
-  return { served, body: write(deps.loaded, sha256, plan, format, body) }
+  const plan: BatchPlan = {
+    format,
+    columns: [
+      ...own.map(({ as, type }) => ({ name: as, type })),
+      ...added.map(({ name: as, type }) => ({ name: as, type })),
+    ],
+    hasOwn: own.length > 0,
+    added,
+    maxBlockBytes: deps.limits.maxBlockBytes,
+  }
+  return { served, body: deps.loaded.batches.run(sha256, plan, body) }
 }
 
 interface Plan {
@@ -109,11 +110,10 @@ function planOf(signature: Signature, columns: readonly Column[], outputs: reado
 /** What `m.…` can be. */
 function offeredBy({ kind, target, labels }: Signature): readonly Added[] {
   const prediction = { name: target || 'segment', type: kind === Kind.REGRESSION ? 'Float64' : 'String' }
-  const first: Added = { ...prediction, value: (answer) => answer.prediction }
-  if (kind === Kind.KMEANS)
-    return [first, { name: 'distance', type: 'Float64', value: (answer) => answer.distance ?? 0 }]
+  const first: Added = { ...prediction, output: 'prediction' }
+  if (kind === Kind.KMEANS) return [first, { name: 'distance', type: 'Float64', output: 'distance' }]
   if (kind !== Kind.CLASSIFICATION || labels.length === 0) return [first]
-  return [first, { name: 'probability', type: 'Float64', value: (answer) => answer.probability ?? 0 }]
+  return [first, { name: 'probability', type: 'Float64', output: 'probability' }]
 }
 
 /** As rows of JSON are read for one prediction: texts that are numbers are numbers, blank ones are missing. */
@@ -128,116 +128,10 @@ function expressionOf({ name, type }: Column, input: InputType): string {
   return `toFloat32(ifNull(${number}, nan))`
 }
 
-/** A row as the engine writes it, without what closes it. */
+/** A row as the engine writes it. */
 function writtenBy(format: RowsFormat, own: readonly Own[]): string {
   const columns = own.map(({ name, as }) => `${quoteName(name)} AS ${quoteName(as)}`).join(', ')
-  return format === 'CSVWithNames'
-    ? `trimRight(formatRow('CSV', ${columns}), '\\n')`
-    : `trimRight(formatRow('JSONEachRow', ${columns}), '}\\n')`
-}
-
-async function* write(
-  loaded: LoadedModels,
-  sha256: string,
-  { own, added }: Plan,
-  format: RowsFormat,
-  body: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array> {
-  const meta = [
-    ...own.map(({ as: name, type }) => ({ name, type })),
-    ...added.map(({ name, type }) => ({ name, type })),
-  ]
-  yield Buffer.from(headOf(format, meta))
-  let rows = 0
-  for await (const block of nativeBlocks(body)) {
-    for (let from = 0; from < block.rows; from += chunkRows) {
-      const to = Math.min(block.rows, from + chunkRows)
-      const answers = await loaded.use(sha256, (model) => answer(model, block, from, to))
-      yield Buffer.from(textOf(format, block, from, answers, added, own.length > 0, rows === 0))
-      rows += to - from
-      // Others of this process have their turn.
-      await new Promise(setImmediate)
-    }
-  }
-  yield Buffer.from(format === 'JSON' ? `\n\t],\n\n\t"rows": ${rows}\n}\n` : '')
-}
-
-function answer({ session, signature }: Model, { columns }: Block, from: number, to: number) {
-  const feeds = signature.inputs.map(({ name }, at) => tensorOf(name, columns[at + 1]!, from, to))
-  return answersFrom(session.run(feeds), signature)
-}
-
-function tensorOf(name: string, column: NativeColumn, from: number, to: number): Tensor {
-  const dims = [to - from, 1]
-  switch (column.kind) {
-    case 'float':
-      return { name, type: 'float', dims, data: column.values.subarray(from, to) }
-    case 'int64':
-      return { name, type: 'int64', dims, data: column.values.subarray(from, to) }
-    case 'label':
-      return {
-        name,
-        type: 'string',
-        dims,
-        data: Array.from(column.codes.subarray(from, to), (code) => column.labels[code]!),
-      }
-    default:
-      return {
-        name,
-        type: 'string',
-        dims,
-        data: Array.from({ length: to - from }, (_, at) => textAt(column, from + at)),
-      }
-  }
-}
-
-function textAt({ bytes, ends }: Extract<NativeColumn, { kind: 'text' }>, row: number): string {
-  return bytes.toString('utf8', row === 0 ? 0 : ends[row - 1], ends[row])
-}
-
-function headOf(format: RowsFormat, meta: readonly Column[]): string {
-  switch (format) {
-    case 'JSON':
-      return `{\n\t"meta":\n\t${JSON.stringify(meta)},\n\n\t"data":\n\t[`
-    case 'CSVWithNames':
-      return `${meta.map(({ name }) => csvOf(name)).join(',')}\n`
-    default:
-      return ''
-  }
-}
-
-function textOf(
-  format: RowsFormat,
-  { columns }: Block,
-  from: number,
-  answers: readonly Parameters<Added['value']>[0][],
-  added: readonly Added[],
-  hasOwn: boolean,
-  isFirst: boolean,
-): string {
-  const rows = columns[0] as Extract<NativeColumn, { kind: 'text' }>
-  const keys = added.map(({ name }) => `${JSON.stringify(name)}:`)
-  let text = ''
-  for (const [at, said] of answers.entries()) {
-    const own = textAt(rows, from + at)
-    if (format === 'CSVWithNames') {
-      const cells = added.map(({ value }) => csvOf(value(said)))
-      text += `${[...(hasOwn ? [own] : []), ...cells].join(',')}\n`
-      continue
-    }
-    let line = hasOwn ? own : '{'
-    for (const [column, { value }] of added.entries()) {
-      line += `${column > 0 || hasOwn ? ',' : ''}${keys[column]}${JSON.stringify(value(said))}`
-    }
-    if (format === 'JSONEachRow') text += `${line}}\n`
-    else text += `${isFirst && at === 0 ? '' : ','}\n\t\t${line}}`
-  }
-  return text
-}
-
-/** RFC 4180, as the engine writes it: texts in quotes, numbers bare. */
-function csvOf(value: string | number): string {
-  return typeof value === 'number' ? String(value) : `"${value.replaceAll('"', '""')}"`
+  return `formatRow('${format === 'CSVWithNames' ? 'CSV' : 'JSONEachRow'}', ${columns})`
 }
 
 function noColumn(name: string, known: Iterable<string>, who: string): Failure {

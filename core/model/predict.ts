@@ -51,7 +51,7 @@ export async function getSignature(
 ): Promise<Signature> {
   const served = await getServing(deps, ctx, which)
   refuseSeries(served)
-  return deps.loaded.use(served.version.sha256, ({ signature }) => signature)
+  return deps.loaded.signature(served.version.sha256)
 }
 
 function tooMany(maxRows: number): Failure {

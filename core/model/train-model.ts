@@ -45,7 +45,7 @@ export async function trainModel(deps: ModelDeps, id: string, stop: AbortSignal)
     // Cancelled, or dropped: whoever did so has said it already. At a stop it is begun again by the next process.
     if (cancelled.signal.aborted) return
     if (stop.aborted && Date.now() < ctx.deadline) throw thrown
-    await failJob(deps, ctx, job, Date.now() >= ctx.deadline ? late(version) : toFailure(thrown))
+    await failJob(deps, ctx, job, Date.now() >= ctx.deadline ? late(version) : inTraining(toFailure(thrown)))
     if (!(thrown instanceof Failure)) log.error({ err: thrown, job: id, model: job.model }, 'a training failed')
   }
 }
@@ -129,6 +129,13 @@ async function publish(
     const detail = { version, job: job.id, sha256, live }
     await record(tx, ctx, { action: 'train_model', resource: `model/${name}`, detail })
   })
+}
+
+/** A result that is too large for a query has another way out here. */
+function inTraining(failure: Failure): Pick<Failure, 'problem' | 'message' | 'hint'> {
+  const { problem, message } = failure
+  if (problem !== 'query.result_too_large') return failure
+  return { problem, message, hint: 'Train from fewer rows (USING max_rows = …), fewer columns, or shorter texts.' }
 }
 
 function late({ definition }: VersionRow): Failure {

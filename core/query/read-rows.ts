@@ -32,6 +32,8 @@ export interface ReadRows {
   readonly body: AsyncIterable<Uint8Array>
 }
 
+const blockRows = 8_192
+
 /** The columns of a SELECT in the caller's words, checked as every query is, and not run. */
 export async function describeSql(deps: ExecuteDeps, ctx: Context, sql: string): Promise<readonly QueryColumn[]> {
   const statement = await checked(deps, ctx, sql)
@@ -62,8 +64,12 @@ async function* body(
     bound,
     format: { engine: format, contentType: '' },
     options: { timezone: '', int64AsString: false },
-    // What is selected may call columns by other names; of what it reads, each keeps its own.
-    settings: { prefer_column_name_to_alias: 1 },
+    settings: {
+      // What is selected may call columns by other names; of what it reads, each keeps its own.
+      prefer_column_name_to_alias: 1,
+      // Whoever reads them holds a block at a time, and rows can be wide.
+      max_block_size: blockRows,
+    },
     version: 0,
     sql,
   })

@@ -36,12 +36,17 @@ export function answersFrom(outputs: readonly Tensor[], signature: Signature, op
   }
 }
 
-/** Of labels that are equally likely the first, as training counts. */
+/** The label of a row whose chances begin at `start`: of those that are equally likely the first, as training counts. */
+export function likeliest(chances: Float32Array, start: number, labels: number): number {
+  let best = 0
+  for (let at = 1; at < labels; at++) if (chances[start + at]! > chances[start + best]!) best = at
+  return best
+}
+
 function classes(chances: Float32Array, labels: readonly string[], { probabilities }: AnswerOptions): Answer[] {
   const answers: Answer[] = []
   for (let start = 0; start < chances.length; start += labels.length) {
-    let best = 0
-    for (let at = 1; at < labels.length; at++) if (chances[start + at]! > chances[start + best]!) best = at
+    const best = likeliest(chances, start, labels.length)
     answers.push({
       prediction: labels[best]!,
       probability: chances[start + best]!,
@@ -53,13 +58,15 @@ function classes(chances: Float32Array, labels: readonly string[], { probabiliti
   return answers
 }
 
-function floats(outputs: readonly Tensor[], name: string): FloatTensor {
+/** An output by its name. Throws where it is not there, or of another type. */
+export function floats(outputs: readonly Tensor[], name: string): FloatTensor {
   const found = outputs.find((output) => output.name === name)
   if (found?.type !== 'float') throw new Error(`The model gives no numbers as ${name}.`)
   return found
 }
 
-function longs(outputs: readonly Tensor[], name: string): Int64Tensor {
+/** An output by its name. Throws where it is not there, or of another type. */
+export function longs(outputs: readonly Tensor[], name: string): Int64Tensor {
   const found = outputs.find((output) => output.name === name)
   if (found?.type !== 'int64') throw new Error(`The model gives no whole numbers as ${name}.`)
   return found

@@ -161,6 +161,35 @@ describe('a model', () => {
     ])
   })
 
+  test('answers rows whose last column is an object, and ends when its reader leaves', async () => {
+    const nested = `SELECT tenure, contract, charge, map('a', map('b', 1)) AS inner FROM customers LIMIT 2`
+    const found = await rows<{ inner: unknown; left: string }>(
+      product,
+      `SELECT t.tenure, t.inner, m.left FROM (${nested}) AS t JOIN leaves AS m`,
+    )
+    expect(found.map(({ inner }) => inner)).toEqual([{ a: { b: 1 } }, { a: { b: 1 } }])
+    expect(found[0]!.left).toMatch(/^(?:yes|no)$/)
+    const many = `SELECT number % 60 AS tenure, 'monthly' AS contract, 1 AS charge, repeat('x', 1000) AS wide FROM numbers(2000000)`
+    // More of them than queries of a workspace run at once: each gives its place back.
+    for (let left = 6; left > 0; left--) {
+      const stop = new AbortController()
+      const response = await fetch(`${product.url}/v1/sql`, {
+        method: 'POST',
+        signal: stop.signal,
+        headers: {
+          authorization: `Bearer ${product.key}`,
+          'content-type': 'text/plain',
+          accept: 'application/x-ndjson',
+        },
+        body: `SELECT t.*, m.left FROM (${many}) AS t JOIN leaves AS m`,
+      })
+      const { value } = await response.body!.getReader().read()
+      expect(Buffer.from(value!).toString()).toMatch(/^{"tenure":0,"contract":"monthly","charge":1,"wide":"x/)
+      stop.abort()
+    }
+    expect(await rows(product, 'SELECT count() AS n FROM customers')).toEqual([{ n: 2_000 }])
+  })
+
   test('answers clients of the Open Inference Protocol', async () => {
     expect((await ask(product, '/v2/health/ready', { key: null })).json).toEqual({ ready: true })
     expect((await ask(product, '/v2/models/leaves', { key: null })).status).toBe(401)
@@ -399,6 +428,11 @@ describe('what cannot be trained', () => {
       'a target that is always missing',
       'SELECT tenure, CAST(NULL AS Nullable(String)) AS left FROM customers',
       'model.no_rows',
+    ],
+    [
+      'rows that are more than a result may have',
+      `SELECT toString(number) || repeat('x', 2000) AS note, number % 2 AS left FROM numbers(1000000)`,
+      'query.result_too_large',
     ],
     ['nothing but the target and constants', 'SELECT 1 AS one, left FROM customers', 'model.no_features'],
   ])('fails with its reason on the job: %s', { timeout: 30_000 }, async (what, sql, code) => {

@@ -33,6 +33,8 @@ export type ToTrainer =
   | { readonly kind: 'end' }
 
 export type FromTrainer =
+  /** So many bytes of rows are in the table. */
+  | { readonly kind: 'took'; readonly bytes: number }
   | { readonly kind: 'progress'; readonly phase: string; readonly done: number; readonly of: number }
   | { readonly kind: 'trained'; readonly trained: Trained }
   /** What the rows or the definition are to blame for: a Failure, by its parts. */

@@ -8,6 +8,8 @@ export interface Watching {
 }
 
 const heapMiB = 4_096
+/** Bytes that are on their way to the thread: a result may be larger than memory, and come faster than it is read. */
+const maxAheadBytes = 8 * 1024 ** 2
 
 /**
  * Trains in a thread of its own, so that nobody else waits for it. The signal ends it at once, whatever it is at: a thread
@@ -26,23 +28,35 @@ export async function runTraining(
   const tell = (message: ToTrainer, transfer: ArrayBuffer[] = []): void => worker.postMessage(message, transfer)
   const stop = (): void => void worker.terminate()
   signal.addEventListener('abort', stop)
+  let aheadBytes = 0
+  let isOver = false
+  let wake = (): void => undefined
   try {
     const trained = new Promise<Trained>((resolve, reject) => {
       worker.on('message', (message: FromTrainer) => {
-        if (message.kind === 'progress') onProgress(message.phase, message.done, message.of)
+        if (message.kind === 'took') {
+          aheadBytes -= message.bytes
+          wake()
+        } else if (message.kind === 'progress') onProgress(message.phase, message.done, message.of)
         else if (message.kind === 'trained') resolve(message.trained)
         else reject(failureOf(message))
       })
       worker.once('error', (error) => reject(explained(error)))
       worker.once('exit', () => reject(signal.aborted ? signal.reason : new Error('The training thread ended.')))
     })
-    // Met below, after the rows; until then it is no reason to end the process.
-    trained.catch(() => undefined)
+    // Met below; until then it is no reason to end the process, but one to read no more rows.
+    trained.catch(() => {
+      isOver = true
+      wake()
+    })
     tell({ kind: 'begin', ...assignment })
     for await (const chunk of body) {
+      if (isOver) break
       // A copy: what the stream gave may be a piece of a pool.
       const own = new Uint8Array(chunk)
+      aheadBytes += own.length
       tell({ kind: 'rows', bytes: own }, [own.buffer])
+      while (aheadBytes > maxAheadBytes && !isOver) await new Promise<void>((resolve) => (wake = resolve))
     }
     tell({ kind: 'end' })
     return await trained

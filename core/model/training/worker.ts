@@ -19,9 +19,16 @@ const writer = rows.writable.getWriter()
 
 port.on('message', (message: ToTrainer) => {
   if (message.kind === 'begin') void perform(message)
-  else if (message.kind === 'rows') void writer.write(message.bytes)
-  else void writer.close()
+  else if (message.kind === 'rows') void take(message.bytes)
+  // Rows that were refused end in an error, and whoever reads them says which.
+  else writer.close().catch(() => undefined)
 })
+
+async function take(bytes: Uint8Array): Promise<void> {
+  const { length } = bytes
+  const took = (): void => tell({ kind: 'took', bytes: length })
+  await writer.write(bytes).then(took, () => undefined)
+}
 
 async function perform(assignment: Assignment): Promise<void> {
   try {

@@ -28,18 +28,19 @@ export async function startQuery(limits: Partial<QueryLimits> = {}) {
   await fill(warehouse)
   const lines: Record<string, unknown>[] = []
   const budgets = createBudgets({ now: Date.now, onNear: (_, { unit }) => lines.push({ near: unit }) })
-  const create = (more: Partial<QueryLimits> = {}) =>
+  const domain = (more: Partial<QueryLimits> = {}) =>
     createQuery({
       db: control.db,
       warehouse,
       log: recorder(lines),
       limits: { ...defaultQueryLimits, ...limits, ...more },
       budgets,
-    }).service
+    })
   return {
-    service: create(),
-    /** Another service over the same stores, with other limits. */
-    withLimits: create,
+    service: domain().service,
+    /** Another domain over the same stores, with other limits. */
+    domain,
+    withLimits: (more: Partial<QueryLimits>) => domain(more).service,
     warehouse,
     budgets,
     db: control.db,

@@ -1,9 +1,10 @@
-/** A column of a block: numbers side by side, or texts end to end in UTF-8. */
+import { Failure } from '#mesh/errors.ts'
+
+/** A column of a block: numbers side by side, or texts in UTF-8. */
 export type NativeColumn =
   | { readonly kind: 'float'; readonly values: Float32Array }
   | { readonly kind: 'int64'; readonly values: BigInt64Array }
-  /** Text i is from `ends[i − 1]` (from 0) to `ends[i]`. */
-  | { readonly kind: 'text'; readonly bytes: Buffer; readonly ends: Int32Array }
+  | TextColumn
   /** The label of each row, by its number. */
   | {
       readonly kind: 'label'
@@ -11,37 +12,70 @@ export type NativeColumn =
       readonly labels: readonly string[]
     }
 
+export interface TextColumn {
+  readonly kind: 'text'
+  /** Where the text of each row begins and ends. */
+  readonly bytes: Buffer
+  readonly starts: Int32Array
+  readonly ends: Int32Array
+}
+
 export interface Block {
   readonly rows: number
   readonly columns: readonly NativeColumn[]
 }
 
+export interface BlockReader {
+  /** The blocks that end in these bytes. Their texts are where they came: good until the next call. */
+  push(bytes: Uint8Array): Generator<Block>
+  /** Throws where what came ended within a block. */
+  end(): void
+}
+
 const utf8 = new TextDecoder()
 
 /**
- * Blocks of ClickHouse's Native format, of columns that are Float32, Int64, String or LowCardinality(String):
+ * Reads blocks of ClickHouse's Native format, of columns that are Float32, Int64, String or LowCardinality(String):
  * https://clickhouse.com/docs/interfaces/formats/Native. A block is numbers of columns and rows, then for each column its
- * name, its type and its values; numbers of things are LEB128.
+ * name, its type and its values; numbers of things are LEB128. Errors: query.result_too_large, past `maxBytes` of a block.
  */
-export async function* nativeBlocks(body: AsyncIterable<Uint8Array>): AsyncGenerator<Block> {
-  let held: Buffer = Buffer.alloc(0)
-  // How much must have come before it is worth trying again.
-  let wanted = 1
-  for await (const chunk of body) {
-    const came = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)
-    held = held.length === 0 ? came : Buffer.concat([held, came])
-    while (held.length >= wanted) {
-      const found = readBlock(held)
-      if (typeof found === 'number') {
-        wanted = Math.max(found, held.length + 1)
-        break
-      }
-      held = held.subarray(found.end)
-      wanted = 1
-      if (found.block.rows > 0) yield found.block
+export function createBlockReader({ maxBytes }: { readonly maxBytes: number }): BlockReader {
+  let buffer = Buffer.alloc(0)
+  // What came and was not read yet, and how much of it there must be for another try to be worth it.
+  let [start, end, wanted] = [0, 0, 1]
+
+  function append(bytes: Uint8Array): void {
+    const held = end - start + bytes.length
+    if (held > maxBytes) throw tooWide(maxBytes)
+    if (end + bytes.length > buffer.length) {
+      const next = held > buffer.length / 2 ? Buffer.allocUnsafeSlow(2 * held) : buffer
+      buffer.copy(next, 0, start, end)
+      buffer = next
+      end -= start
+      start = 0
     }
+    buffer.set(bytes, end)
+    end += bytes.length
   }
-  if (held.length > 0) throw new Error('The result ended in the middle of a block.')
+
+  return {
+    *push(bytes) {
+      append(bytes)
+      while (end - start >= wanted) {
+        const found = readBlock(buffer.subarray(start, end))
+        if (typeof found === 'number') {
+          wanted = Math.max(found, end - start + 1)
+          break
+        }
+        start += found.end
+        wanted = 1
+        if (found.block.rows > 0) yield found.block
+      }
+    },
+    end() {
+      if (end > start) throw new Error('The result ended in the middle of a block.')
+    },
+  }
 }
 
 /** The block at the beginning and where it ends; or how many bytes there must be at least. */
@@ -85,26 +119,17 @@ interface Cursor {
   at: number
 }
 
-function readTexts(bytes: Buffer, cursor: Cursor, rows: number): NativeColumn | undefined {
-  const from = cursor.at
+function readTexts(bytes: Buffer, cursor: Cursor, rows: number): TextColumn | undefined {
+  const starts = new Int32Array(rows)
   const ends = new Int32Array(rows)
-  let total = 0
   for (let row = 0; row < rows; row++) {
     const length = readLength(bytes, cursor)
     if (length === undefined || cursor.at + length > bytes.length) return undefined
-    total += length
-    ends[row] = total
+    starts[row] = cursor.at
     cursor.at += length
+    ends[row] = cursor.at
   }
-  const texts = Buffer.allocUnsafe(total)
-  const second = { at: from }
-  for (let row = 0, to = 0; row < rows; row++) {
-    const length = readLength(bytes, second)!
-    bytes.copy(texts, to, second.at, second.at + length)
-    to += length
-    second.at += length
-  }
-  return { kind: 'text', bytes: texts, ends }
+  return { kind: 'text', bytes, starts, ends }
 }
 
 /** Bits beside the width of codes: labels of this block alone follow. */
@@ -156,4 +181,10 @@ function readLength(bytes: Buffer, cursor: Cursor): number | undefined {
   }
   cursor.at = at
   return value
+}
+
+function tooWide(maxBytes: number): Failure {
+  return new Failure('query.result_too_large', `A block of the rows is larger than ${maxBytes} bytes.`, {
+    hint: 'Select fewer columns, or shorter texts.',
+  })
 }

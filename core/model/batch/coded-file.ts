@@ -1,0 +1,42 @@
+import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { readText } from '#mesh/inference/cells.ts'
+import { ModelProtoSchema, type NodeProto } from '#proto/onnx/onnx_pb.ts'
+
+export interface CodedFile {
+  readonly file: Uint8Array
+  /** By input: what a label is to the model. */
+  readonly codeOf: ReadonlyMap<string, (label: string) => number>
+}
+
+const float = 1
+
+/**
+ * The same model, but for labels: what its LabelEncoder
+ * (https://onnx.ai/onnx/operators/onnx_aionnxml_LabelEncoder.html) would make of one, it is fed with. In a block of rows a
+ * label stands once, so it is looked up once, by the same table; as a tensor of texts every row is an allocation and a search.
+ */
+export function codedFile(file: Uint8Array): CodedFile {
+  const model = fromBinary(ModelProtoSchema, file)
+  const inputs = new Map(model.graph?.input.map((input) => [input.name, input]))
+  const codeOf = new Map<string, (label: string) => number>()
+  for (const node of model.graph?.node ?? []) {
+    const input = inputs.get(node.input[0] ?? '')
+    if (node.opType !== 'LabelEncoder' || input?.type?.value.case !== 'tensorType') continue
+    codeOf.set(input.name, encoderOf(node))
+    input.type.value.value.elemType = float
+    node.opType = 'Identity'
+    node.domain = ''
+    node.attribute = []
+  }
+  return { file: toBinary(ModelProtoSchema, model), codeOf }
+}
+
+function encoderOf({ attribute }: NodeProto): (label: string) => number {
+  const utf8 = new TextDecoder()
+  const named = (name: string) => attribute.find((one) => one.name === name)
+  const values = named('values_floats')?.floats ?? []
+  const codes = new Map(named('keys_strings')?.strings.map((key, at) => [utf8.decode(key), values[at]!]))
+  const other = named('default_float')?.f ?? 0
+  // As for one row of JSON: blank is missing.
+  return (label) => codes.get(readText(label) ?? '') ?? other
+}
