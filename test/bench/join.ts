@@ -12,7 +12,7 @@ import { connectGrpc } from '#mesh/rpc/node/client.ts'
 import { Format, QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import { must, rows as rowsOf, trained } from '../e2e/ask.ts'
 import { startProduct } from '../support/product.ts'
-import { randomOf } from '../support/random.ts'
+import { createRandom } from '../../core/model/random.ts'
 import { median, quantile, table } from './report.ts'
 import { cpuSecondsOf } from './requests.ts'
 
@@ -89,7 +89,7 @@ try {
 
 /** Loads the table, and trains a model of it: who leaves depends on a few columns, the rest is noise. */
 async function prepare({ name, numbers, texts }: (typeof tasks)[number]): Promise<void> {
-  const random = randomOf(11)
+  const random = createRandom(11)
   const lines = Array.from({ length: rowsOfRequest }, (_, n) => {
     const row: Record<string, unknown> = { customer: `7590-VHVEG${n}` }
     let score = -1

@@ -5,9 +5,9 @@ import { createBatch, openBlockModel } from '../../../../core/model/batch/batch.
 import type { BatchPlan } from '../../../../core/model/batch/message.ts'
 import { mixedFile } from '../../../support/model-file.ts'
 import { nativeBlock } from '../../../support/native.ts'
-import { randomOf } from '../../../support/random.ts'
+import { createRandom } from '../../../../core/model/random.ts'
 
-const random = randomOf(3)
+const random = createRandom(3)
 const missingTime = -(2n ** 63n)
 /** More than go into one call of the model. */
 const rows = Array.from({ length: 5_000 }, (_, id) => ({
