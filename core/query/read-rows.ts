@@ -32,7 +32,7 @@ export interface ReadRows {
   readonly body: AsyncIterable<Uint8Array>
 }
 
-const blockRows = 8_192
+const blockRows = 2_048
 
 /** The columns of a SELECT in the caller's words, checked as every query is, and not run. */
 export async function describeSql(deps: ExecuteDeps, ctx: Context, sql: string): Promise<readonly QueryColumn[]> {

@@ -429,11 +429,6 @@ describe('what cannot be trained', () => {
       'SELECT tenure, CAST(NULL AS Nullable(String)) AS left FROM customers',
       'model.no_rows',
     ],
-    [
-      'rows that are more than a result may have',
-      `SELECT toString(number) || repeat('x', 2000) AS note, number % 2 AS left FROM numbers(1000000)`,
-      'query.result_too_large',
-    ],
     ['nothing but the target and constants', 'SELECT 1 AS one, left FROM customers', 'model.no_features'],
   ])('fails with its reason on the job: %s', { timeout: 30_000 }, async (what, sql, code) => {
     const query = `CREATE MODEL bad FROM (${sql}) PREDICT left`
