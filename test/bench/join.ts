@@ -148,11 +148,11 @@ async function measured(read: () => Promise<Read>): Promise<Measured> {
 
 /** How long a small request takes, every so often until then. */
 async function pings(until: Promise<unknown>): Promise<number[]> {
-  let over = false
-  const end = (): void => void (over = true)
+  const over = new AbortController()
+  const end = (): void => over.abort()
   until.then(end, end)
   const times: number[] = []
-  while (!over) {
+  while (!over.signal.aborted) {
     const began = performance.now()
     await must(product, '/v1/models')
     times.push(performance.now() - began)

@@ -184,7 +184,7 @@ describe('a model', () => {
         body: `SELECT t.*, m.left FROM (${many}) AS t JOIN leaves AS m`,
       })
       const { value } = await response.body!.getReader().read()
-      expect(Buffer.from(value!).toString()).toMatch(/^{"tenure":0,"contract":"monthly","charge":1,"wide":"x/)
+      expect(Buffer.from(value ?? []).toString()).toMatch(/^{"tenure":0,"contract":"monthly","charge":1,"wide":"x/)
       stop.abort()
     }
     expect(await rows(product, 'SELECT count() AS n FROM customers')).toEqual([{ n: 2_000 }])

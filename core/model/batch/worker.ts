@@ -36,20 +36,20 @@ async function perform(task: Task): Promise<Uint8Array<ArrayBuffer>[]> {
     case 'load':
       runtime ??= openOrt()
       models.set(task.sha256, openBlockModel(await runtime, task.file))
-      return []
+      break
     case 'unload':
       models.get(task.sha256)?.session.release()
       models.delete(task.sha256)
-      return []
+      break
     case 'begin':
       batches.set(task.batch, createBatch(models.get(task.sha256)!, task.plan))
-      return []
+      break
     case 'rows':
       return batches.get(task.batch)!.push(task.bytes)
     case 'end':
       return batches.get(task.batch)!.end()
     case 'forget':
       batches.delete(task.batch)
-      return []
   }
+  return []
 }

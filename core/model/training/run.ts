@@ -28,15 +28,13 @@ export async function runTraining(
   const tell = (message: ToTrainer, transfer: ArrayBuffer[] = []): void => worker.postMessage(message, transfer)
   const stop = (): void => void worker.terminate()
   signal.addEventListener('abort', stop)
-  let aheadBytes = 0
-  let isOver = false
-  let wake = (): void => undefined
+  const flow = { aheadBytes: 0, isOver: false, wake: (): void => undefined }
   try {
     const trained = new Promise<Trained>((resolve, reject) => {
       worker.on('message', (message: FromTrainer) => {
         if (message.kind === 'took') {
-          aheadBytes -= message.bytes
-          wake()
+          flow.aheadBytes -= message.bytes
+          flow.wake()
         } else if (message.kind === 'progress') onProgress(message.phase, message.done, message.of)
         else if (message.kind === 'trained') resolve(message.trained)
         else reject(failureOf(message))
@@ -46,17 +44,18 @@ export async function runTraining(
     })
     // Met below; until then it is no reason to end the process, but one to read no more rows.
     trained.catch(() => {
-      isOver = true
-      wake()
+      flow.isOver = true
+      flow.wake()
     })
     tell({ kind: 'begin', ...assignment })
     for await (const chunk of body) {
-      if (isOver) break
+      if (flow.isOver) break
       // A copy: what the stream gave may be a piece of a pool.
       const own = new Uint8Array(chunk)
-      aheadBytes += own.length
+      flow.aheadBytes += own.length
       tell({ kind: 'rows', bytes: own }, [own.buffer])
-      while (aheadBytes > maxAheadBytes && !isOver) await new Promise<void>((resolve) => (wake = resolve))
+      while (flow.aheadBytes > maxAheadBytes && !flow.isOver)
+        await new Promise<void>((resolve) => (flow.wake = resolve))
     }
     tell({ kind: 'end' })
     return await trained

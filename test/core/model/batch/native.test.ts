@@ -34,7 +34,7 @@ function read(pieces: readonly Uint8Array[], maxBytes = 1e6): unknown[][][] {
 }
 
 test('blocks are the same wherever they are cut', () => {
-  const empty = nativeBlock(columns.map(({ type }) => ({ type, values: [] }) as MadeColumn))
+  const empty = nativeBlock(columns.map(({ type }) => ({ type, values: [] })))
   const bytes = Buffer.concat([empty, nativeBlock(columns), nativeBlock(columns)])
   for (let size = 1; size <= bytes.length; size += size < 40 ? 1 : 37) {
     const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
