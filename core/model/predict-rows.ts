@@ -8,7 +8,7 @@ import type { LoadedModels } from './loaded-models.ts'
 import { type PredictedRows, predictSeriesRows } from './predict-series-rows.ts'
 import { getServing, refuseSeries } from './serve.ts'
 import type { PredictRows } from './statements/model-read.ts'
-import { quoteName } from '../storage/quote.ts'
+import { quoteOfRows } from '../storage/quote.ts'
 
 export interface PredictRowsDeps extends Pick<ModelDeps, 'db' | 'limits' | 'objects' | 'reading'> {
   readonly loaded: LoadedModels
@@ -63,7 +63,7 @@ function offeredBy({ kind, target, labels }: Signature): readonly Added<Output>[
 
 /** As rows of JSON are read for one prediction: texts that are numbers are numbers, blank ones are missing. */
 function expressionOf({ name, type }: Column, input: InputType): string {
-  const column = quoteName(name)
+  const column = quoteOfRows(name)
   const isString = /^(?:Nullable\(|LowCardinality\()*(?:String|FixedString)/.test(type)
   if (input === InputType.CATEGORY) return `toLowCardinality(ifNull(toString(${column}), ''))`
   if (input === InputType.TIME) {

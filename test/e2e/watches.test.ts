@@ -112,7 +112,7 @@ test('whose series is odd is personal data unless it is granted; nothing of it i
   }
 })
 
-test('rows of a SELECT are judged where they stand, each series by itself', async () => {
+test('rows of a SELECT are judged where they stand, each series by itself', { timeout: 60_000 }, async () => {
   interface Judged {
     readonly shop: string
     readonly hour: string
@@ -133,6 +133,18 @@ test('rows of a SELECT are judged where they stand, each series by itself', asyn
   for (const one of judged) expect(one.score === null).toBe(hourOf(one) < 0)
   const [told] = await alarmsOf()
   expect(judged.find(({ alarm }) => alarm)?.score).toBe(told!.score)
+
+  // A column may be called as what it is made of, and two may change names.
+  const daily =
+    'SELECT shop, toStartOfDay(hour) AS hour, avg(value) AS value FROM visits GROUP BY shop, hour ORDER BY hour'
+  expect(await rows(product, join(daily, 't.hour'))).toHaveLength(2 * (28 + 5))
+  const series = "PREDICT value ORDER BY hour GROUP BY shop USING engine = 'anomaly'"
+  await trained(product, `CREATE MODEL days FROM (${daily}) ${series}`)
+  const swapped = join(
+    `SELECT shop, hour, value, 7 AS n FROM visits ORDER BY hour LIMIT 1`,
+    't.n AS value, t.value AS n',
+  )
+  expect(await rows(product, swapped)).toEqual([{ value: 7, n: expect.not.closeTo(7) }])
 
   const last = join(`${query} ORDER BY hour LIMIT 1 OFFSET ${2 * weeks4 + 60}`, 't.shop, m.anomaly AS odd')
   const csv = await must(product, '/v1/sql', { json: { query: `${last} FORMAT CSV` } })

@@ -1,6 +1,6 @@
 import { Failure } from '#mesh/errors.ts'
 import { closest } from '#mesh/closest.ts'
-import { quoteName } from '../../storage/quote.ts'
+import { quoteName, quoteOfRows } from '../../storage/quote.ts'
 import type { RowsOutput } from '../statements/model-read.ts'
 import type { RowsFormat } from './message.ts'
 
@@ -54,7 +54,7 @@ export function answered(own: readonly Own[], added: readonly Added<unknown>[]):
 /** A row as the engine writes it. */
 export function writtenBy(format: RowsFormat, own: readonly Own[]): string {
   if (own.length === 0) return `''`
-  const columns = own.map(({ name, as }) => `${quoteName(name)} AS ${quoteName(as)}`).join(', ')
+  const columns = own.map(({ name, as }) => `${quoteOfRows(name)} AS ${quoteName(as)}`).join(', ')
   return `formatRow('${format === 'CSVWithNames' ? 'CSV' : 'JSONEachRow'}', ${columns})`
 }
 
