@@ -231,7 +231,6 @@ async function start(env: Env) {
       clearInterval(tending)
       loopDelay.stop()
       await server.close()
-      await domains.model.close()
       await jobs.close()
       await domains.model.close()
       await domains.audit.close()

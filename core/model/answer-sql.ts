@@ -5,7 +5,7 @@ import { createKnownModels } from './known-models.ts'
 import { predictRow } from './predict-row.ts'
 import { predictRows, type PredictRowsDeps } from './predict-rows.ts'
 import { runStatement } from './run-statement.ts'
-import { getServing, provenance } from './serve.ts'
+import { getServing, isOfSeries, provenance } from './serve.ts'
 import type { ModelRead } from './statements/model-read.ts'
 import { inStatement } from './statements/place.ts'
 import { modelReads } from './statements/model-reads.ts'
@@ -78,12 +78,17 @@ async function explain(
   const { placement = 'auto' } = found.definition.options
   const edge = `POST /v1/models/${name}/predict runs it at the edge`
   const why = placement === 'core' ? 'its placement is core' : `its file is ${found.bytes} bytes`
+  const alone = 'It is of series: nothing but SQL reads it'
   const lines = [
     `Model ${name}, version ${found.version} (${found.engine ?? 'unknown'}, ${found.bytes} bytes, SHA-256 ${found.sha256})`,
     kind === 'predict_row'
       ? 'Runs in the core: SQL is answered there'
       : 'Runs in the core, in batches, as the rows stream out of the warehouse',
-    coreOnly ? `POST /v1/models/${name}/predict runs it in the core too: ${why}` : `${edge}: ${why}, which fits there`,
+    isOfSeries(found.engine)
+      ? alone
+      : coreOnly
+        ? `POST /v1/models/${name}/predict runs it in the core too: ${why}`
+        : `${edge}: ${why}, which fits there`,
   ]
   return answerOf(
     { explain: 'String' },

@@ -1,7 +1,7 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Context } from '../context.ts'
 import type { AlarmEvent } from '../ingest/index.ts'
-import { quoteName } from '../storage/quote.ts'
+import { quoteOfRows } from '../storage/quote.ts'
 import { readAnomaly } from './anomaly/artefact.ts'
 import { follow } from './anomaly/follow.ts'
 import type { AnomalySeries } from './anomaly/train.ts'
@@ -104,7 +104,7 @@ async function read(
   const how = readingOf(columns.filter(({ name }) => wanted.has(name)))
   const longest = Math.max(...series.map((one) => timeAt(one, one.last + lateSteps) - timeAt(one, one.last)))
   const from = `fromUnixTimestamp64Milli(toInt64(${seenMs - longest}), 'UTC')`
-  const time = quoteName(orderBy)
+  const time = quoteOfRows(orderBy)
   const { body } = await reading.readRows(ctx, {
     sql,
     select: how.select,

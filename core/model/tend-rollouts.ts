@@ -1,7 +1,7 @@
 import { toFailure } from '#mesh/errors.ts'
 import { itself, record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
-import { quoteName } from '../storage/quote.ts'
+import { quoteOfRows } from '../storage/quote.ts'
 import type { ModelDeps } from './deps.ts'
 import { goLive } from './go-live.ts'
 import { currently, ownerContext } from './owner.ts'
@@ -38,7 +38,7 @@ async function ask(deps: ModelDeps, rollout: RolloutRow, gate: string): Promise<
   const limits = { deadline: now() + gateMs, signal: AbortSignal.timeout(gateMs) }
   const ctx = await currently(deps, ownerContext(rollout, limits))
   const [first] = await reading.describeSql(ctx, gate)
-  const column = quoteName(first!.name)
+  const column = quoteOfRows(first!.name)
   const select = `ifNull(toFloat64OrNull(toString(${column})), toFloat64(toString(${column}) = 'true'))`
   const { body } = await reading.readRows(ctx, { sql: gate, select, format: 'RowBinary', maxRows: Infinity, seed: 0 })
   let bytes: Buffer = Buffer.alloc(0)

@@ -13,7 +13,7 @@ import { describeResult } from './describe-result.ts'
 export interface ReadRowsInput {
   /** A SELECT in the caller's words. */
   readonly sql: string
-  /** What of each row: expressions over its columns, of ours. */
+  /** What of each row: expressions over its columns (`quoteOfRows`), of ours. */
   readonly select: string
   /** `RowBinary` or `Native`: how the engine writes them. */
   readonly format: 'RowBinary' | 'Native'
@@ -48,7 +48,7 @@ export async function readRows(deps: ExecuteDeps, ctx: Context, input: ReadRowsI
   const share = Math.min(1, input.maxRows / Math.max(1, total))
   const isTaken = `cityHash64(rowNumberInAllBlocks(), ${input.seed}) / 18446744073709551615 < ${share}`
   const rest = share < 1 ? `WHERE ${isTaken}` : (input.rest ?? '')
-  const sql = `SELECT ${input.select} FROM (${bound.sql}) ${rest}`
+  const sql = `SELECT ${input.select} FROM (${bound.sql}) AS _rows ${rest}`
   return { total, share, body: body(deps, ctx, input, statement, { ...bound, sql }) }
 }
 
@@ -64,12 +64,8 @@ async function* body(
     bound,
     format: { engine: format, contentType: '' },
     options: { timezone: '', int64AsString: false },
-    settings: {
-      // What is selected may call columns by other names; of what it reads, each keeps its own.
-      prefer_column_name_to_alias: 1,
-      // Whoever reads them holds a block at a time, and rows can be wide.
-      max_block_size: blockRows,
-    },
+    // Whoever reads them holds a block at a time, and rows can be wide.
+    settings: { max_block_size: blockRows },
     version: 0,
     sql,
   })

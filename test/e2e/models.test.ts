@@ -458,7 +458,7 @@ describe('another workspace', () => {
 
 describe('what cannot be trained', () => {
   test.each([
-    ['RETRAIN leaves USING k = 3', 'query.syntax', '`k` says nothing to gbdt or linear.'],
+    ["RETRAIN leaves USING engine = 'linear', k = 3", 'query.syntax', '`k` says nothing to linear.'],
     ["RETRAIN leaves USING engine = 'linear', depth = 3", 'query.syntax', '`depth` says nothing to linear.'],
     ["RETRAIN leaves USING engine = 'kmeans'", 'query.syntax', 'PREDICT says nothing to kmeans.'],
     ["RETRAIN leaves USING engine = 'forecast'", 'query.syntax', 'ORDER BY is missing: forecast needs it.'],

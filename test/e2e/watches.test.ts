@@ -112,6 +112,59 @@ test('whose series is odd is personal data unless it is granted; nothing of it i
   }
 })
 
+test('rows of a SELECT are judged where they stand, each series by itself', { timeout: 60_000 }, async () => {
+  interface Judged {
+    readonly shop: string
+    readonly hour: string
+    readonly anomaly: boolean | null
+    readonly alarm: boolean | null
+    readonly score: number | null
+  }
+  const join = (from: string, what = 't.*, m.*') => `SELECT ${what} FROM (${from}) AS t JOIN odd AS m`
+  const judged = await rows<Judged>(product, join(`${query} ORDER BY hour`))
+  expect(judged).toHaveLength(2 * (weeks4 + 120))
+  const hourOf = ({ hour }: Judged) => (Date.parse(hour) - begin) / hourMs - weeks4
+  expect(judged.filter(({ anomaly }) => anomaly).map((one) => [one.shop, hourOf(one), one.alarm])).toEqual([
+    ['north', 30, true],
+    ['north', 31, false],
+    ['north', 100, true],
+  ])
+  // What it was trained from has no score.
+  for (const one of judged) expect(one.score === null).toBe(hourOf(one) < 0)
+  const [told] = await alarmsOf()
+  expect(judged.find(({ alarm }) => alarm)?.score).toBe(told!.score)
+
+  // A column may be called as what it is made of, and two may change names.
+  const daily =
+    'SELECT shop, toStartOfDay(hour) AS hour, avg(value) AS value FROM visits GROUP BY shop, hour ORDER BY hour'
+  expect(await rows(product, join(daily, 't.hour'))).toHaveLength(2 * (28 + 5))
+  const series = "PREDICT value ORDER BY hour GROUP BY shop USING engine = 'anomaly'"
+  await trained(product, `CREATE MODEL days FROM (${daily}) ${series}`)
+  const swapped = join(
+    `SELECT shop, hour, value, 7 AS n FROM visits ORDER BY hour LIMIT 1`,
+    't.n AS value, t.value AS n',
+  )
+  expect(await rows(product, swapped)).toEqual([{ value: 7, n: expect.not.closeTo(7) }])
+
+  const last = join(`${query} ORDER BY hour LIMIT 1 OFFSET ${2 * weeks4 + 60}`, 't.shop, m.anomaly AS odd')
+  const csv = await must(product, '/v1/sql', { json: { query: `${last} FORMAT CSV` } })
+  expect(csv.text).toMatch(/^"shop","odd"\n"(north|south)",(true|false)\n$/)
+  const strange = `SELECT 'east' AS shop, now() AS hour, 1 AS value`
+  expect(await rows(product, join(strange, 't.shop, m.anomaly, m.score'))).toEqual([
+    { shop: 'east', anomaly: null, score: null },
+  ])
+  const refused = async (text: string) => (await ask(product, '/v1/sql', { json: { query: text } })).json
+  expect(await refused(join(`${query} ORDER BY hour DESC`))).toMatchObject({
+    code: 'request.invalid',
+    hint: 'A series is judged in the order of time: put ORDER BY its time inside the parentheses.',
+  })
+  expect(await refused(join(query, 'm.anomoly'))).toMatchObject({ hint: 'Did you mean `anomaly`?' })
+  expect(await refused(join('SELECT shop, hour FROM visits'))).toMatchObject({ code: 'query.unknown_column' })
+  expect(await refused(join('SELECT shop, toString(hour) AS hour, value FROM visits'))).toMatchObject({
+    detail: '`hour` is no time: make it one, as toDateTime(…).',
+  })
+})
+
 test(
   'a watch is paused once the key that set it is revoked, and goes on where somebody sets it again',
   {
@@ -144,6 +197,9 @@ test(
     expect(await refused('SET MODEL next WATCH EVERY 1 MINUTE')).toMatchObject({
       code: 'request.invalid',
       detail: '`next` is no anomaly model, and watches nothing.',
+    })
+    expect(await refused(`SELECT m.value FROM (${query}) AS t JOIN next AS m`)).toMatchObject({
+      code: 'request.invalid',
     })
     expect(await refused('DROP WATCH FOR MODEL next')).toMatchObject({ code: 'resource.not_found' })
     const { key } = await newKey(product, { scopes: ['sql:read', 'models:read'] })

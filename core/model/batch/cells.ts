@@ -39,7 +39,7 @@ export function textOf(format: RowsFormat, text: string): string {
 }
 
 /** What is no number is null, as in every result. */
-function numberOf(format: RowsFormat, value: number): string {
+export function numberOf(format: RowsFormat, value: number): string {
   if (Number.isFinite(value)) return String(value)
   return format === 'CSVWithNames' ? '' : 'null'
 }

@@ -1,4 +1,5 @@
 import { type Cell, textOf } from './cells.ts'
+import type { Column } from './columns.ts'
 import type { BatchPlan, RowsFormat } from './message.ts'
 import type { TextColumn } from './native.ts'
 import { bytesOf, createSink } from './sink.ts'
@@ -17,7 +18,12 @@ const closing = { JSON: '}\n', JSONEachRow: '}\n', CSVWithNames: '\n' } as const
 const closed = { JSON: '}', JSONEachRow: '}\n', CSVWithNames: '\n' } as const
 
 /** Writes an answer. Rows stay the bytes that they came as. */
-export function createRowWriter({ format, columns, hasOwn, added }: Omit<BatchPlan, 'maxBlockBytes'>): RowWriter {
+export function createRowWriter({
+  format,
+  columns,
+  hasOwn,
+  added,
+}: Pick<BatchPlan, 'format' | 'columns' | 'hasOwn'> & { readonly added: readonly Pick<Column, 'name'>[] }): RowWriter {
   const sink = createSink()
   const before = added.map(({ name }, at) => {
     const isFirst = at === 0 && !hasOwn

@@ -1,6 +1,6 @@
 import type { Column } from '../table.ts'
 import type { Note } from './plan.ts'
-import { quoteName } from '../../storage/quote.ts'
+import { quoteOfRows } from '../../storage/quote.ts'
 
 /** How the result of a training query is read into a table. */
 export interface Reading {
@@ -24,7 +24,7 @@ export function readingOf(columns: readonly { readonly name: string; readonly ty
   const expressions: string[] = []
   const notes: Note[] = []
   for (const { name, type } of columns) {
-    const column = quoteName(name)
+    const column = quoteOfRows(name)
     const bare = bareName(type)
     if (number.test(bare)) {
       read.push({ name, kind: 'number' })

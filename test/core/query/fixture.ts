@@ -24,8 +24,9 @@ export async function startQuery(limits: Partial<QueryLimits> = {}) {
   const log = pino({ level: 'silent' })
   const engine = await startEmbeddedWarehouse({ directory: directory.path, log })
   const warehouse = connectWarehouse({ ...engine, maxConnections: 16, log })
-  const control = await memoryControl([auditMigrations, configMigrations, ingestMigrations, migrations])
+  // At once: an idle connection is closed by the other side, and a statement that changes something is not sent twice.
   await fill(warehouse)
+  const control = await memoryControl([auditMigrations, configMigrations, ingestMigrations, migrations])
   const lines: Record<string, unknown>[] = []
   const budgets = createBudgets({ now: Date.now, onNear: (_, { unit }) => lines.push({ near: unit }) })
   const domain = (more: Partial<QueryLimits> = {}) =>

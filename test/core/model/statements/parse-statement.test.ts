@@ -239,7 +239,7 @@ describe('what is wrong is said', () => {
     ['SET MODEL churn LIVE previous', 'Expected the number of a version, not `previous`.'],
     ['SET MODEL churn LOG 10', 'Expected a share from 0 to 1, not `10`.'],
     ['SET MODEL churn LOG all', 'Expected a share from 0 to 1, not `all`.'],
-    ['SET MODEL churn 3', 'Expected LOG or LIVE, not `3`.'],
+    ['SET MODEL churn 3', 'Expected WATCH EVERY, LOG or LIVE, not `3`.'],
     ['CREATE ROLLOUT FOR MODEL m VERSION 2 SHADOW 0', 'A SHADOW of no rows tells nothing.'],
     ['CREATE ROLLOUT FOR MODEL m VERSION 2 SHADOW 0.1 EVERY 1 HOUR', 'Expected FORMAT, `;` or the end, not `EVERY`.'],
     ['CREATE ROLLOUT FOR MODEL m VERSION 2 EVERY 1 HOUR', 'Expected SHADOW or STEPS, not `EVERY`.'],
