@@ -331,7 +331,7 @@ describe('the core’s own RPCs', () => {
   test('predict for all rows of a SELECT, in blocks as they come', async () => {
     using client = connectGrpc(QueryService, { address: product.core.grpc, credential: product.key })
     const sql =
-      'SELECT t.id, m.left FROM (SELECT a.* FROM customers AS a, (SELECT id FROM customers LIMIT 10) AS b) AS t JOIN leaves AS m'
+      'SELECT t.id, m.left FROM (SELECT a.* FROM customers AS a, (SELECT id FROM customers LIMIT 20) AS b) AS t JOIN leaves AS m'
     let model = ''
     const blocks: string[] = []
     let whole = false
@@ -341,8 +341,8 @@ describe('the core’s own RPCs', () => {
       else whole = piece.case === 'tail'
     }
     expect(model).toMatch(/^leaves@1; placement=core; /)
-    expect(blocks.length).toBeGreaterThan(5)
-    expect(blocks.join('').trim().split('\n')).toHaveLength(20_000)
+    expect(blocks.length).toBeGreaterThan(1)
+    expect(blocks.join('').trim().split('\n')).toHaveLength(40_000)
     expect(whole).toBe(true)
   })
 })

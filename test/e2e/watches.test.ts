@@ -161,7 +161,8 @@ test('rows of a SELECT are judged where they stand, each series by itself', { ti
   expect(await refused(join(query, 'm.anomoly'))).toMatchObject({ hint: 'Did you mean `anomaly`?' })
   expect(await refused(join('SELECT shop, hour FROM visits'))).toMatchObject({ code: 'query.unknown_column' })
   expect(await refused(join('SELECT shop, toString(hour) AS hour, value FROM visits'))).toMatchObject({
-    detail: '`hour` is no time: make it one, as toDateTime(…).',
+    detail: '`hour` is no time.',
+    hint: 'Make it one in the SELECT: toDateTime(…), parseDateTimeBestEffort(…).',
   })
 })
 
