@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
 import { Failure } from '#mesh/errors.ts'
 import { pathOf } from '#mesh/rpc/mount.ts'
 import { createShedder } from '#mesh/rpc/shed.ts'
@@ -255,8 +254,6 @@ async function afterRestarts<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function main(): Promise<void> {
-  // Else V8 looks through all that is alive after each 64 MB of buffers, which is twenty times a second where results stream.
-  setFlagsFromString('--external-memory-accounted-in-global-limit')
   // Whoever started the core over a channel is gone: an orphan would hold the data directory.
   let orphaned = (): void => process.exit(1)
   process.on('disconnect', () => orphaned())

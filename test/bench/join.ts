@@ -164,7 +164,7 @@ async function pings(until: Promise<unknown>): Promise<number[]> {
 function overHttp(sql: string): Promise<Read> {
   const began = performance.now()
   return new Promise((resolve, reject) => {
-    const asking = request(`${product.url}/v1/sql?timeout_ms=300000`, {
+    const asking = request(`${product.url}/v1/sql`, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${product.key}`,
@@ -192,7 +192,7 @@ function overHttp(sql: string): Promise<Read> {
 async function overGrpc(sql: string): Promise<Read> {
   const began = performance.now()
   let [bytes, firstMs] = [0, 0]
-  for await (const { piece } of core.runSql({ sql, format: Format.NDJSON }, { timeoutMs: 300_000 })) {
+  for await (const { piece } of core.runSql({ sql, format: Format.NDJSON })) {
     if (piece.case !== 'body') continue
     if (bytes === 0) firstMs = performance.now() - began
     bytes += piece.value.length
