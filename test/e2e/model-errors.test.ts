@@ -173,13 +173,6 @@ describe('what cannot be trained', () => {
       'request.invalid',
       '`left` is no time. Make it one in the SELECT: toDateTime(…), parseDateTimeBestEffort(…).',
     ],
-    [
-      'rows that are more than a result may have',
-      `SELECT toString(number) || repeat('x', 2000) AS note, number % 2 AS left FROM numbers(1000000)`,
-      'left',
-      'query.result_too_large',
-      'The answer is larger than it may be. Train from fewer rows (USING max_rows = …), fewer columns, or shorter texts.',
-    ],
   ])('fails with its reason on the job: %s', { timeout: 60_000 }, async (_, sql, target, code, detail) => {
     const job = await endOf(`CREATE MODEL bad FROM (${sql}) PREDICT ${target}`)
     expect(job).toMatchObject({ status: 'failed', error: { code, detail } })

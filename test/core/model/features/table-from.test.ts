@@ -86,7 +86,9 @@ describe('what a query answers', () => {
   async function read(sql: string): Promise<{ table: Table; notes: readonly unknown[] }> {
     const columns = await warehouse.rows<{ name: string; type: string }>(query(`DESCRIBE TABLE (${sql})`))
     const asked = readingOf(columns)
-    const { body } = await warehouse.stream(query(`SELECT ${asked.select} FROM (${sql})`, { format: 'RowBinary' }))
+    const { body } = await warehouse.stream(
+      query(`SELECT ${asked.select} FROM (${sql}) AS _rows`, { format: 'RowBinary' }),
+    )
     return { table: await tableFrom(asked, body, bounds), notes: asked.notes }
   }
 
