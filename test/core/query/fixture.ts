@@ -13,7 +13,7 @@ import type { Warehouse } from '../../../core/storage/warehouse.ts'
 import { Failure } from '../../../mesh/errors.ts'
 import { Format } from '../../../proto/gen/edgewise/query/v1/query_pb.ts'
 import { callBy } from '../../support/call.ts'
-import { memoryControl } from '../../support/control.ts'
+import { freshControl } from '../../support/control.ts'
 import { temporaryDirectory } from '../../support/directory.ts'
 
 export type Who = Parameters<typeof callBy>[0]
@@ -24,7 +24,7 @@ export async function startQuery(limits: Partial<QueryLimits> = {}) {
   const log = pino({ level: 'silent' })
   const engine = await startEmbeddedWarehouse({ directory: directory.path, log })
   const warehouse = connectWarehouse({ ...engine, maxConnections: 16, log })
-  const control = await memoryControl([auditMigrations, configMigrations, ingestMigrations, migrations])
+  const control = await freshControl([auditMigrations, configMigrations, ingestMigrations, migrations])
   await fill(warehouse)
   const lines: Record<string, unknown>[] = []
   const budgets = createBudgets({ now: Date.now, onNear: (_, { unit }) => lines.push({ near: unit }) })
