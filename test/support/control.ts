@@ -7,7 +7,7 @@ import { openPostgres } from '../../core/storage/postgres/connect.ts'
 import { parseDatabaseUrl } from '../../core/storage/postgres/url.ts'
 
 /** The engine that suites run on; PGlite without one. `npm run test:engines` sets it. */
-const server = process.env['TEST_DATABASE_URL']
+const server = process.env['TEST_DATABASE_URL'] || undefined
 
 /** A control store of one's own with the tables of these domains: in memory, or a fresh database of the server. */
 export function freshControl(migrations: readonly Migrations[]): Promise<Control> {

@@ -12,6 +12,8 @@ import type { DatabaseUrl } from './url.ts'
 /** How long a request waits for a server that does not take connections, before it is answered 503. */
 const patienceMs = 1_000
 const pingMs = 2_000
+/** What a migration may take, and waiting for another process that migrates. */
+const migrationMs = 600_000
 
 /**
  * Opens a control store on a PostgreSQL server, or on Neon, and brings every domain's tables up to date. Throws a
@@ -43,15 +45,25 @@ export async function openPostgres(url: DatabaseUrl, migrations: readonly Migrat
   }
 }
 
-/** By connections of its own, whose statements have the time that a migration may take. */
+/** Fails, as opening it would, where the server cannot be used; changes nothing. */
+export async function askServer(url: DatabaseUrl): Promise<void> {
+  await briefly(url, checkServer).catch((error: unknown) => Promise.reject(cannotOpen(url, error)))
+}
+
 async function prepare(url: DatabaseUrl, migrations: readonly Migrations[]): Promise<void> {
-  const migrationMs = 600_000
-  const pool = makePool({ ...url, poolSize: 2, statementTimeoutMs: migrationMs, idleTransactionTimeoutMs: migrationMs })
-  pool.on('error', () => undefined)
-  try {
-    const connections = openConnections(pool, url.connectTimeoutMs)
+  const slow = { ...url, poolSize: 2, statementTimeoutMs: migrationMs, idleTransactionTimeoutMs: migrationMs }
+  await briefly(slow, async (connections) => {
     await checkServer(connections)
     await migrateAll(connections, over, migrations)
+  })
+}
+
+/** By connections of its own, which end with the work. */
+async function briefly(url: DatabaseUrl, work: (connections: Connections) => Promise<void>): Promise<void> {
+  const pool = makePool(url)
+  pool.on('error', () => undefined)
+  try {
+    await work(openConnections(pool, url.connectTimeoutMs))
   } finally {
     await pool.end()
   }

@@ -84,7 +84,6 @@ function read(url: URL, given: ReadonlyMap<Name, string>): DatabaseUrl {
   if (user === '') throw new RangeError('names no user')
   if (database === '') throw new RangeError('names no database: …@host/database')
   const driver = oneOf('driver', given.get('driver'), ['pg', 'neon']) ?? (isNeon(host) ? 'neon' : 'pg')
-  const isLocal = host.startsWith('/') || ['localhost', '127.0.0.1', '::1'].includes(host)
   const wsProxy = given.get('ws_proxy')
   if (wsProxy !== undefined && !/^wss?:\/\/[^\s/]+/.test(wsProxy))
     throw new RangeError('ws_proxy must be ws://… or wss://…')
@@ -93,7 +92,7 @@ function read(url: URL, given: ReadonlyMap<Name, string>): DatabaseUrl {
   if (binding === 'require' && driver !== 'neon') {
     throw new RangeError('channel_binding=require cannot be promised by this driver: say prefer')
   }
-  const tls = tlsOf(given.get('sslmode'), isLocal)
+  const tls = tlsOf(given.get('sslmode'), isLocal(host))
   const files = ['sslrootcert', 'sslcert', 'sslkey'] as const
   const unused = files.find((name) => given.has(name) && (tls === 'disable' || driver === 'neon'))
   if (unused !== undefined) throw new RangeError(`${unused} is for sslmode=require and above, without driver=neon`)
@@ -126,11 +125,11 @@ function read(url: URL, given: ReadonlyMap<Name, string>): DatabaseUrl {
 }
 
 /** Over a network nothing is sent in the clear, nor to whoever answers, unless the URL says so. */
-function tlsOf(mode: string | undefined, isLocal: boolean): TlsMode {
+function tlsOf(mode: string | undefined, isNear: boolean): TlsMode {
   if (mode === 'prefer' || mode === 'allow') {
     throw new RangeError(`sslmode=${mode} is no protection: say disable, require or verify-full`)
   }
-  return oneOf('sslmode', mode, tlsModes) ?? (isLocal ? 'disable' : 'verify-full')
+  return oneOf('sslmode', mode, tlsModes) ?? (isNear ? 'disable' : 'verify-full')
 }
 
 function oneOf<T extends string>(name: Name, value: string | undefined, allowed: readonly T[]): T | undefined {
@@ -154,6 +153,11 @@ function wholeOf(
 
 function isName(name: string): name is Name {
   return (names as readonly string[]).includes(name)
+}
+
+/** Where nothing goes over a network. */
+export function isLocal(host: string): boolean {
+  return host.startsWith('/') || ['localhost', '127.0.0.1', '::1'].includes(host)
 }
 
 function isNeon(host: string): boolean {
