@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { hash, randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { pino } from 'pino'
 import type { Control, Migrations } from '../../core/storage/control.ts'
@@ -25,6 +25,19 @@ async function freshDatabase(url: string, migrations: readonly Migrations[]): Pr
       await asAdministrator(url, `drop database ${name} with (force)`)
     },
   }
+}
+
+/** The environment of a core whose data are in a directory: on a server, a database that goes with it. */
+export async function controlEnv(directory: string): Promise<Readonly<Record<string, string>>> {
+  if (server === undefined) return {}
+  const name = `data_${hash('sha256', directory).slice(0, 32)}`
+  await asAdministrator(server, `create database ${name}`).catch((error: unknown) => {
+    // Begun again on the same directory.
+    if ((error as { readonly code?: string }).code !== '42P04') throw error
+  })
+  const url = new URL(server)
+  url.pathname = name
+  return { DATABASE_URL: url.href }
 }
 
 /** The same server's other database. */
