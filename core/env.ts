@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseServices } from './identity/services.ts'
 import { parseMasterKey } from './seal.ts'
+import { parseDatabaseUrl } from './storage/postgres/url.ts'
 
 const bytes = (value: number) => z.coerce.number().int().min(1).default(value)
 const port = (value: number) => z.coerce.number().int().min(0).max(65_535).default(value)
@@ -14,6 +15,16 @@ const masterKey = z.string().transform((text, context) => {
 const schema = z.object({
   EDGEWISE_DATA: z.string().min(1).default('.edgewise'),
   ROLES: z.literal('all', 'the embedded engines serve one process: ROLES must be `all`').default('all'),
+  /** The control store on a PostgreSQL or on Neon; else it is embedded. */
+  DATABASE_URL: z
+    .string()
+    .transform((text, context) => {
+      const url = parseDatabaseUrl(text)
+      if (typeof url !== 'string') return url
+      context.addIssue(url)
+      return z.NEVER
+    })
+    .optional(),
   CORE_HOST: z.string().min(1).default('127.0.0.1'),
   CORE_HTTP_PORT: port(8788),
   CORE_GRPC_PORT: port(8789),

@@ -30,6 +30,8 @@ import { DirectoryError, openDataDirectory } from './storage/directory.ts'
 import { openJobs } from './storage/jobs.ts'
 import { openObjectFolder } from './storage/objects.ts'
 import { openPglite } from './storage/pglite/connect.ts'
+import { openPostgres } from './storage/postgres/connect.ts'
+import { DatabaseError } from './storage/postgres/start.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
 import { createStream, workspaceOf } from './stream/index.ts'
 import { readTls } from './tls.ts'
@@ -53,8 +55,11 @@ async function start(env: Env) {
     file: env.EDGEWISE_MASTER_KEY_FILE,
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
+  const migrations = [audit, config, identity, ingest, models, queries]
   const [control, engine, eventLog] = await Promise.all([
-    openPglite(directory.at('control'), [audit, config, identity, ingest, models, queries]),
+    env.DATABASE_URL === undefined
+      ? openPglite(directory.at('control'), migrations)
+      : openPostgres(env.DATABASE_URL, migrations, log.child({ engine: 'postgres' })),
     startEmbeddedWarehouse({
       directory: directory.at('warehouse'),
       readSlots: env.WAREHOUSE_READ_SLOTS,
@@ -99,11 +104,12 @@ async function start(env: Env) {
     statements: (ctx, sql, params) => domains.model.answerSql(ctx, sql, params),
     served: (ctx, model) => domains.model.servedTable(ctx, model),
   })
-  const jobs = await openJobs({ db: control.jobs, backend: 'pglite', log: log.child({ domain: 'jobs' }) })
+  const jobs = await openJobs({ ...control.jobs, log: log.child({ domain: 'jobs' }) })
   const domains = {
     audit: createAudit({
       db,
       seal,
+      isAlone: control.isAlone,
       log: eventLog,
       logger: log.child({ domain: 'audit' }),
       createDatabase: (workspace) => stream.tables.createDatabase(workspace),
@@ -197,7 +203,10 @@ async function start(env: Env) {
     },
     interceptors: [domains.audit.interceptor],
     metrics,
-    unready: async () => ((await warehouse.ping()) ? [] : ['warehouse']),
+    async unready() {
+      const [stores, rows] = await Promise.all([control.ping(), warehouse.ping()])
+      return [...(stores ? [] : ['control']), ...(rows ? [] : ['warehouse'])]
+    },
   })
   const chores = setInterval(() => {
     const now = Date.now()
@@ -219,7 +228,16 @@ async function start(env: Env) {
       .catch((error: unknown) => log.error({ err: error }, 'models could not be looked after; again in a second'))
       .finally(() => (isTending = false))
   }, 1_000)
-  log.info({ http: server.http, grpc: server.grpc, data: directory.path, roles: env.ROLES }, 'core ready')
+  log.info(
+    {
+      http: server.http,
+      grpc: server.grpc,
+      data: directory.path,
+      roles: env.ROLES,
+      control: env.DATABASE_URL === undefined ? 'embedded' : env.DATABASE_URL.driver,
+    },
+    'core ready',
+  )
 
   return {
     log,
@@ -284,7 +302,7 @@ main().catch((error: unknown) => {
       ? ' Set EDGEWISE_MASTER_KEY_PREVIOUS to the master key of before, or put its file back.'
       : ''
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}${wayOut}\n`)
-  if (error instanceof DirectoryError) process.exit(error.exitCode)
+  if (error instanceof DirectoryError || error instanceof DatabaseError) process.exit(error.exitCode)
   if (error instanceof SealError || error instanceof MasterKeyError) process.exit(78)
   process.exit(error instanceof Error && error.message.startsWith('The configuration') ? 78 : 70)
 })

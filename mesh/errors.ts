@@ -383,8 +383,8 @@ export class Failure extends Error {
   }
 }
 
-/** What to answer for whatever was thrown: a failure as it is, a bug opaquely with the bug as its cause. */
+/** What to answer for whatever was thrown: a failure as it is, even in a library's wrapping; a bug opaquely as the cause. */
 export function toFailure(thrown: unknown): Failure {
-  if (thrown instanceof Failure) return thrown
+  for (let at = thrown; at instanceof Error; at = at.cause) if (at instanceof Failure) return at
   return new Failure('internal.error', 'An unexpected error occurred.', { cause: thrown })
 }

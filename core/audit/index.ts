@@ -27,7 +27,7 @@ export interface Audit {
   readonly note: (refusal: Refusal) => void
   /** Puts what it keeps sealed under the current master key. */
   reseal(): Promise<void>
-  /** Records what a crash cut short; answers how much. To be called before there are calls. */
+  /** Records what a crash cut short, where others cannot have it under way; answers how much. To be called before there are calls. */
   settle(): Promise<number>
   /** Forgets what is older than it is kept, and says in the log what each chain ends with. Called on a schedule. */
   tend(now: number): Promise<void>
@@ -37,13 +37,15 @@ export interface Audit {
 
 export interface AuditOptions extends ShipDeps {
   readonly seal: Seal
+  /** No other process has the store open. */
+  readonly isAlone: boolean
   /** 0 keeps entries for good. */
   readonly retentionMs: number
   readonly onDropped: (count: number) => void
 }
 
 export function createAudit(options: AuditOptions): Audit {
-  const { db, seal, logger, retentionMs } = options
+  const { db, seal, isAlone, logger, retentionMs } = options
   const refusals = createRefusals({
     ...options,
     onError: (error) => logger.error({ err: error }, 'refusals could not be recorded'),
@@ -56,8 +58,9 @@ export function createAudit(options: AuditOptions): Audit {
     interceptor: refusals.interceptor,
     note: refusals.note,
     reseal: () => resealAnchors(options),
-    settle: () => settleInterrupted(db),
+    settle: () => settleInterrupted(db, isAlone ? undefined : new Date()),
     async tend(now) {
+      if (!isAlone) await settleInterrupted(db, new Date(now))
       // By whole days, so that a chain has at most one entry a day about it.
       if (retentionMs > 0) await prune(options, new Date(Math.floor((now - retentionMs) / dayMs) * dayMs))
       for (const head of await allHeads(db)) sayHead(logger, said, head)

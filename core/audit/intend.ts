@@ -1,7 +1,11 @@
 import type { JsonObject } from '@bufbuild/protobuf'
 import type { ControlDb } from '../storage/control.ts'
 import { type Author, type Change, detailOf, record } from './record.ts'
-import { allIntents, deleteIntent, insertIntent, type IntentRow } from './store.ts'
+import { deleteIntent, insertIntent, intentsBefore, type IntentRow } from './store.ts'
+
+/** How long after its deadline a change may still be ending. */
+const graceMs = 60_000
+const longestMs = 3_600_000
 
 export interface Intent {
   /** It has ended: it becomes an entry, with what it came to. */
@@ -10,9 +14,9 @@ export interface Intent {
 
 /**
  * For a change that no transaction of the control store can make: written down before it begins, so that a crash cannot
- * hide it.
+ * hide it. `deadline`: when its author gives it up, in milliseconds since 1970.
  */
-export async function intend(db: ControlDb, author: Author, change: Change): Promise<Intent> {
+export async function intend(db: ControlDb, author: Author, change: Change, deadline: number): Promise<Intent> {
   const { actor, requestId } = author
   const { action, resource } = change
   const intent = await insertIntent(db, {
@@ -22,16 +26,17 @@ export async function intend(db: ControlDb, author: Author, change: Change): Pro
     resource,
     detail: JSON.stringify(detailOf(author, change)),
     requestId,
+    expiresAt: new Date(Math.min(deadline, Date.now() + longestMs) + graceMs),
   })
   return { settle: (came) => settle(db, intent, came) }
 }
 
 /**
- * Makes entries of what was cut short, as `interrupted`: it may have been done in whole, in part or not at all. At a start
- * only: nobody else has the store then, so nothing is under way.
+ * Makes entries of what was cut short, as `interrupted`: it may have been done in whole, in part or not at all. `before`
+ * spares what others may have under way; without it nothing is, because nobody else has the store.
  */
-export async function settleInterrupted(db: ControlDb): Promise<number> {
-  const left = await allIntents(db)
+export async function settleInterrupted(db: ControlDb, before?: Date): Promise<number> {
+  const left = await intentsBefore(db, before)
   for (const intent of left) await settle(db, intent, { interrupted: true })
   return left.length
 }

@@ -17,7 +17,7 @@ export async function prune(
     const last = await lastBefore(db, workspace, before, workspace === '' ? seq : shippedSeq)
     if (last === undefined) continue
     await db.transaction(async (tx) => {
-      await deleteThrough(tx, workspace, last, sealAnchor(seal, workspace, last))
+      if (!(await deleteThrough(tx, workspace, last, sealAnchor(seal, workspace, last)))) return
       const detail = { through: last.seq, hash: last.hash }
       await record(tx, itself(workspace), { action: pruneAction, resource: 'audit', detail })
     })

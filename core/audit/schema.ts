@@ -53,4 +53,6 @@ export const intents = pgTable('audit_intents', {
   /** JSON. */
   detail: text('detail').notNull(),
   requestId: text('request_id').notNull(),
+  /** Whoever began it has given up by then: what is left was cut short. */
+  expiresAt: timestamp('expires_at', { withTimezone: true }).notNull().defaultNow(),
 })

@@ -89,7 +89,11 @@ export async function unshipped(db: Db): Promise<HeadRow[]> {
 }
 
 export async function setShipped(db: Db, workspace: string, seq: number): Promise<void> {
-  await db.update(heads).set({ shippedSeq: seq }).where(eq(heads.workspace, workspace))
+  // Another process may be further already.
+  await db
+    .update(heads)
+    .set({ shippedSeq: seq })
+    .where(and(eq(heads.workspace, workspace), lt(heads.shippedSeq, seq)))
 }
 
 /** The last entry before a time, no later than `through`. */
@@ -105,12 +109,21 @@ export async function lastBefore(db: Db, workspace: string, time: Date, through:
   return row
 }
 
-export async function deleteThrough(tx: ControlTx, workspace: string, last: Link, prunedSeal: string): Promise<void> {
-  await tx.delete(entries).where(and(eq(entries.workspace, workspace), lte(entries.seq, last.seq)))
-  await tx
+/** False where another process has removed as many already. */
+export async function deleteThrough(
+  tx: ControlTx,
+  workspace: string,
+  last: Link,
+  prunedSeal: string,
+): Promise<boolean> {
+  const moved = await tx
     .update(heads)
     .set({ prunedSeq: last.seq, prunedHash: last.hash, prunedSeal })
-    .where(eq(heads.workspace, workspace))
+    .where(and(eq(heads.workspace, workspace), lt(heads.prunedSeq, last.seq)))
+    .returning({ seq: heads.seq })
+  if (moved.length === 0) return false
+  await tx.delete(entries).where(and(eq(entries.workspace, workspace), lte(entries.seq, last.seq)))
+  return true
 }
 
 export async function setPrunedSeal(db: Db, { workspace, prunedSeal }: HeadRow, sealed: string): Promise<void> {
@@ -126,8 +139,12 @@ export async function insertIntent(db: Db, intent: typeof intents.$inferInsert):
   return row
 }
 
-export async function allIntents(db: Db): Promise<IntentRow[]> {
-  return db.select().from(intents)
+/** Those of before a time; all without one. */
+export async function intentsBefore(db: Db, time: Date | undefined): Promise<IntentRow[]> {
+  return db
+    .select()
+    .from(intents)
+    .where(time === undefined ? undefined : lt(intents.expiresAt, time))
 }
 
 /** False where it is gone already. */

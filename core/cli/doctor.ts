@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { type Cli, type CommonFlags, withGateway } from './command.ts'
 import { resolveCredentials } from './credentials.ts'
 import { checkDirectory } from './doctor/directory.ts'
+import { checkEngines } from './doctor/engines.ts'
 import { checkGateway } from './doctor/gateway.ts'
 import { checkMachine } from './doctor/machine.ts'
 import { exits } from './exit.ts'
@@ -27,6 +28,7 @@ export function doctor(cli: Cli): Command {
     const findings = [
       ...(await checkMachine(cli.env, running)),
       ...checkDirectory(data, running),
+      ...(await checkEngines(cli.env.all)),
       ...(await checkGateway(resolveCredentials(flags, cli.env))),
     ]
     const broken = findings.some(({ level }) => level === 'broken')

@@ -12,6 +12,7 @@ export const exits = {
 } as const
 
 export const startExits = {
+  databaseAway: 68,
   portInUse: 69,
   crashed: 70,
   cannotCreate: 73,

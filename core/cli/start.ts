@@ -42,7 +42,7 @@ edgewise start --port 9000 --data /var/lib/edgewise
 edgewise start --dev`)}
 
 Exit codes:
-  0 stopped · 2 wrong usage · 69 a port is in use · 70 core or edge does not stay up · 73 the data directory cannot be made
+  0 stopped · 2 wrong usage · 68 the database does not answer · 69 a port is in use · 70 core or edge does not stay up · 73 the data directory cannot be made
   74 the disk is full · 75 the data directory is in use · 78 the configuration does not hold`,
     )
     .action(async (flags: Flags) => {
@@ -69,7 +69,9 @@ Exit codes:
             const { url, adminKey } = started
             saveCredentials(credentials, { url, ...(adminKey !== undefined && { key: adminKey }) })
             await terminal.out(
-              flags.json ? `${JSON.stringify(started)}\n` : summary(started, credentials, terminal.bold),
+              flags.json
+                ? `${JSON.stringify(started)}\n`
+                : summary(started, credentials, env.all['DATABASE_URL'] ? 'DATABASE_URL' : 'PGlite', terminal.bold),
             )
           },
         },
@@ -78,7 +80,7 @@ Exit codes:
     })
 }
 
-function summary(started: Started, credentials: string, bold: (text: string) => string): string {
+function summary(started: Started, credentials: string, control: string, bold: (text: string) => string): string {
   const { url, adminKey } = started
   const key =
     adminKey === undefined
@@ -89,7 +91,7 @@ ${bold('Edgewise is ready')} after ${(started.readyMs / 1000).toFixed(1)} s${sta
 
   gateway    ${bold(url)}      API: ${url}/docs
   core       HTTP ${started.http.replace('http://', '')} · gRPC ${started.grpc}
-  engines    workerd · PGlite (control) · SQLite (event log) · chDB (warehouse), all on this machine
+  engines    workerd · ${control} (control) · SQLite (event log) · chDB (warehouse)
   data       ${started.data}
   logs       ${started.logs}
 

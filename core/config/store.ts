@@ -6,10 +6,15 @@ export type ChangeKind = (typeof changes.$inferSelect)['kind']
 export type NameKind = (typeof names.$inferSelect)['kind']
 export type ChangeRow = typeof changes.$inferSelect
 
+/**
+ * Others that change something wait from here on until the transaction ends: a reader goes on from the last id that it has
+ * seen, so none may become visible after a later one. To be called after what else is locked, but for the audit log.
+ */
 export async function insertChange(
   tx: ControlTx,
   change: { readonly kind: ChangeKind; readonly workspace: string; readonly name: string },
 ): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended('config/changes', 0))`)
   await tx.insert(changes).values(change)
 }
 
@@ -28,13 +33,13 @@ export async function deleteChangesBefore(db: ControlDb, before: Date): Promise<
   await db.delete(changes).where(and(lt(changes.at, before), sql`${changes.id} < (select max(id) from config_changes)`))
 }
 
-/** The kind that holds the name now: the one that was there, or else the one given. */
+/** The kind that holds the name now: the one that was there, or else the one given. It stays so until the transaction ends. */
 export async function insertName(tx: ControlTx, workspace: string, name: string, kind: NameKind): Promise<NameKind> {
-  await tx.insert(names).values({ workspace, name, kind }).onConflictDoNothing()
   const [row] = await tx
-    .select({ kind: names.kind })
-    .from(names)
-    .where(and(eq(names.workspace, workspace), eq(names.name, name)))
+    .insert(names)
+    .values({ workspace, name, kind })
+    .onConflictDoUpdate({ target: [names.workspace, names.name], set: { kind: sql`${names.kind}` } })
+    .returning({ kind: names.kind })
   return row?.kind ?? kind
 }
 

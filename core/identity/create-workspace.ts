@@ -25,7 +25,13 @@ export async function createWorkspace(deps: Deps, ctx: Context, name: string): P
 /** The first workspace of an installation, whose key also administers the others. Undefined when there is one already. */
 export async function bootstrap(deps: Deps): Promise<NewWorkspace | undefined> {
   if ((await workspacesAfter(deps.db, 1, '', undefined)).length > 0) return undefined
-  return addWorkspace(deps, itself('main'), 'main', Object.keys(scopes) as Scope[])
+  try {
+    return await addWorkspace(deps, itself('main'), 'main', Object.keys(scopes) as Scope[])
+  } catch (thrown) {
+    // Another process that was started at the same time was quicker.
+    if (thrown instanceof Failure && thrown.problem === 'resource.exists') return undefined
+    throw thrown
+  }
 }
 
 async function addWorkspace(deps: Deps, by: Author, name: string, held: readonly Scope[]): Promise<NewWorkspace> {

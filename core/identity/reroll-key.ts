@@ -5,7 +5,7 @@ import { authorise, type Context } from '../context.ts'
 import type { Deps } from './deps.ts'
 import { mintKey } from './mint.ts'
 import { excesses } from './narrow.ts'
-import { insertKey, keyById, type KeyRow, setReplaced } from './store.ts'
+import { insertKey, lockKey, type KeyRow, setReplaced } from './store.ts'
 
 const longestGraceSeconds = 30 * 86_400
 
@@ -25,7 +25,7 @@ export async function rerollKey(
   const { text, row } = mintKey(deps.now())
   const now = deps.now()
   const made = await deps.db.transaction(async (tx) => {
-    const old = await keyById(tx, workspace, id)
+    const old = await lockKey(tx, workspace, id)
     if (old === undefined) throw new Failure('resource.not_found', 'There is no key of this id.')
     const ended = old.revokedAt !== null || (old.expiresAt !== null && old.expiresAt.getTime() <= now)
     if (ended || old.replacedBy !== null) {

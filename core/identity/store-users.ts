@@ -36,6 +36,20 @@ export async function userByInvitation(db: Db, hash: string): Promise<UserRow | 
   return row
 }
 
+/** Takes an invitation up; undefined where somebody did already. */
+export async function useInvitation(
+  db: Db,
+  hash: string,
+  set: Pick<UserRow, 'passwordHash'> & Partial<Pick<UserRow, 'name'>>,
+): Promise<UserRow | undefined> {
+  const [row] = await db
+    .update(users)
+    .set({ ...set, inviteHash: null, inviteExpiresAt: null })
+    .where(eq(users.inviteHash, hash))
+    .returning()
+  return row
+}
+
 export async function usersOf(db: Db, workspace: string, limit: number, after: string): Promise<UserRow[]> {
   return db
     .select()

@@ -63,6 +63,16 @@ export async function keyWithWorkspace(
   return row
 }
 
+/** The key's row, held until the transaction ends. */
+export async function lockKey(tx: ControlTx, workspace: string, id: string): Promise<KeyRow | undefined> {
+  const [row] = await tx
+    .select()
+    .from(keys)
+    .where(and(eq(keys.workspace, workspace), eq(keys.id, id)))
+    .for('update')
+  return row
+}
+
 /** Newest first; `after` is the last id of the page before. */
 export async function keysOf(db: Db, workspace: string, limit: number, after: string): Promise<KeyRow[]> {
   return db

@@ -12,6 +12,7 @@ import {
   endSessionsOf,
   insertUser,
   updateUserRow,
+  useInvitation,
   userById,
   userByInvitation,
   type UserRow,
@@ -85,14 +86,12 @@ export async function acceptInvitation(
   if (errors.length > 0) throw new Failure('request.invalid', 'The password does not do.', { errors })
   const passwordHash = await hashPassword(input.password)
   const accepted = await deps.db.transaction(async (tx) => {
-    // Of two at the same time one finds it gone.
-    if ((await userByInvitation(tx, hash)) === undefined) return undefined
-    const row = await updateUserRow(tx, user.workspace, user.id, {
+    const row = await useInvitation(tx, hash, {
       passwordHash,
-      inviteHash: null,
-      inviteExpiresAt: null,
       ...(input.name !== '' && { name: input.name.slice(0, 200) }),
     })
+    // Of two at the same time one finds it gone.
+    if (row === undefined) return undefined
     const author = { actor: user, requestId: input.requestId, address: input.address }
     await record(tx, author, { action: 'accept_invitation', resource: `user/${user.id}` })
     return row

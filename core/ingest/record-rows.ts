@@ -17,13 +17,13 @@ export async function recordRows<T>(
 ): Promise<T> {
   let intent: Intent | undefined
   const begin: Begin = async (rows) => {
-    intent = await intend(db, ctx, { ...change, ...(rows !== undefined && { detail: { rows } }) })
+    intent = await intend(db, ctx, { ...change, ...(rows !== undefined && { detail: { rows } }) }, ctx.deadline)
   }
   let result: T
   try {
     result = await work(begin)
   } catch (thrown) {
-    // Where not even that can be written, the next start does it.
+    // Where not even that can be written, the next start does it, or the minute after its time.
     await intent?.settle({ interrupted: true }).catch(() => undefined)
     throw thrown
   }

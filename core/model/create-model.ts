@@ -6,7 +6,7 @@ import type { ModelDefinition } from './schema.ts'
 import { checkDefinition, type Started, startTraining } from './start-training.ts'
 import { storedOptions } from './stored-options.ts'
 import type { CreateModel } from './statements/statement.ts'
-import { countModels, findVersion, lockModel } from './store.ts'
+import { countModels, findVersion, lockCounts, lockModel } from './store.ts'
 
 /** Makes a model, and asks for its first training; with OR REPLACE its next one, by another definition. */
 export async function createModel(deps: ModelDeps, ctx: Context, statement: CreateModel): Promise<Started> {
@@ -17,14 +17,16 @@ export async function createModel(deps: ModelDeps, ctx: Context, statement: Crea
   await checkDefinition(deps, ctx, definition)
   const { workspace } = ctx.actor
   return deps.db.transaction(async (tx) => {
+    // First, so that two that make the same one come one after the other.
+    await claimName(tx, workspace, name, 'model')
     const held = await lockModel(tx, workspace, name)
     if (held !== undefined && statement.ifNotExists) {
       const version = await findVersion(tx, workspace, name, held.newest)
       return { model: name, version: held.newest, job: version?.job ?? '', status: version?.status ?? '' }
     }
     if (held !== undefined && !statement.orReplace) throw exists(name)
+    await lockCounts(tx, workspace)
     if (held === undefined && (await countModels(tx, workspace)) >= deps.limits.maxModels) throw tooMany(deps)
-    await claimName(tx, workspace, name, 'model')
     const model = held ?? {
       workspace,
       name,

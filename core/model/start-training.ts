@@ -8,7 +8,7 @@ import type { ControlTx } from '../storage/control.ts'
 import type { ModelDeps } from './deps.ts'
 import { newJobId, taskId, trainingQueue } from './names.ts'
 import type { ModelDefinition } from './schema.ts'
-import { countOpenJobs, insertJob, insertVersion, type ModelRow, upsertModel } from './store.ts'
+import { countOpenJobs, insertJob, insertVersion, lockCounts, type ModelRow, upsertModel } from './store.ts'
 
 /** What a statement that trains answers at once. */
 export interface Started {
@@ -52,6 +52,7 @@ export async function startTraining(
   { model, action }: { readonly model: ModelRow; readonly action: string },
 ): Promise<Started> {
   const { workspace } = ctx.actor
+  await lockCounts(tx, workspace)
   if ((await countOpenJobs(tx, workspace)) >= limits.maxOpenJobs) {
     throw new Failure('limit.concurrency', `The workspace has ${limits.maxOpenJobs} trainings under way already.`, {
       hint: `Wait for one to end, or CANCEL TRAINING '<job>'.`,

@@ -1,4 +1,4 @@
-import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, like, lt } from 'drizzle-orm'
+import { and, asc, desc, eq, gt, inArray, isNotNull, isNull, like, lt, sql } from 'drizzle-orm'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
 import { jobs, models, rollouts, versions, watches } from './schema.ts'
 
@@ -22,6 +22,11 @@ export async function findModel(db: Db, workspace: string, name: string): Promis
 export async function lockModel(tx: ControlTx, workspace: string, name: string): Promise<ModelRow | undefined> {
   const [row] = await tx.select().from(models).where(ofModel(workspace, name)).for('update')
   return row
+}
+
+/** What a workspace has most of is counted by one at a time, until the transaction ends. */
+export async function lockCounts(tx: ControlTx, workspace: string): Promise<void> {
+  await tx.execute(sql`select pg_advisory_xact_lock(hashtextextended(${`model/${workspace}`}, 0))`)
 }
 
 /** Models by name, after a name. */
@@ -212,16 +217,23 @@ export async function listRunningRollouts(db: Db): Promise<RolloutRow[]> {
     .where(and(eq(rollouts.status, 'running'), isNull(rollouts.shadow)))
 }
 
-/** Changes one that has not ended; false: it has. */
+/** Changes one that has not ended, and is at `step` where one is given; false: it has, or is not. */
 export async function updateRollout(
   tx: Db,
   id: string,
   set: Partial<Pick<RolloutRow, 'status' | 'step' | 'reason' | 'failures' | 'stepAt' | 'endedAt'>>,
+  step?: number,
 ): Promise<boolean> {
   const rows = await tx
     .update(rollouts)
     .set(set)
-    .where(and(eq(rollouts.id, id), inArray(rollouts.status, [...underWay])))
+    .where(
+      and(
+        eq(rollouts.id, id),
+        inArray(rollouts.status, [...underWay]),
+        step === undefined ? undefined : eq(rollouts.step, step),
+      ),
+    )
     .returning({ id: rollouts.id })
   return rows.length > 0
 }

@@ -55,7 +55,7 @@ async function advance(deps: ModelDeps, rollout: RolloutRow, said: string): Prom
   const { workspace, model: name, id } = rollout
   await deps.db.transaction(async (tx) => {
     const set = { step: next, stepAt: new Date(deps.now()), reason: said, failures: 0 }
-    if (!(await updateRollout(tx, id, set))) return
+    if (!(await updateRollout(tx, id, set, rollout.step))) return
     await recordChange(tx, { kind: 'model', workspace, name })
     const detail = { rollout: id, version: rollout.version, percent: rollout.steps[next]!, reason: said }
     await record(tx, itself(workspace), { action: 'advance_rollout', resource: `model/${name}`, detail })

@@ -38,7 +38,8 @@ export async function trainModel(deps: ModelDeps, id: string, stop: AbortSignal)
       try {
         return await publish(deps, ctx, job, version, await train(deps, ctx, job, version, cancelled))
       } catch (thrown) {
-        const passes = thrown instanceof Failure && thrown.retryable && thrown.problem !== 'limit.deadline'
+        const { retryable, problem } = toFailure(thrown)
+        const passes = retryable && problem !== 'limit.deadline'
         if (signal.aborted || !passes || attempt === maxAttempts) throw thrown
       }
     }

@@ -47,7 +47,7 @@ export async function openJobs({ db, backend, log }: JobsOptions): Promise<Jobs>
     backend,
     schema: 'jobs',
     schedule: false,
-    useListenNotify: true,
+    useListenNotify: db.listen !== undefined,
     superviseIntervalSeconds: superviseSeconds,
     monitorIntervalSeconds: superviseSeconds,
   })

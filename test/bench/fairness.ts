@@ -9,7 +9,7 @@ import { startEmbeddedWarehouse } from '../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../core/storage/clickhouse/connect.ts'
 import { RunSqlRequestSchema } from '../../proto/gen/edgewise/query/v1/query_pb.ts'
 import { callBy } from '../support/call.ts'
-import { memoryControl } from '../support/control.ts'
+import { freshControl } from '../support/control.ts'
 import { temporaryDirectory } from '../support/directory.ts'
 
 const secondsEach = 10
@@ -19,7 +19,7 @@ const directory = temporaryDirectory()
 const log = pino({ level: 'silent' })
 const engine = await startEmbeddedWarehouse({ directory: directory.path, log })
 const warehouse = connectWarehouse({ ...engine, maxConnections: 32, log })
-const control = await memoryControl([configMigrations, ingestMigrations, migrations])
+const control = await freshControl([configMigrations, ingestMigrations, migrations])
 for (const workspace of ['quiet', 'noisy']) {
   await warehouse.command(`CREATE DATABASE ${workspace}`)
   await warehouse.command(`CREATE TABLE ${workspace}.t (n UInt64, k UInt32) ENGINE = MergeTree ORDER BY n`)

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { controlEnv } from './control.ts'
 
 const program = fileURLToPath(new URL('../../core/main.ts', import.meta.url))
 
@@ -23,6 +24,7 @@ export async function startCore(data: string, env: Readonly<Record<string, strin
       EDGEWISE_DATA: data,
       CORE_HTTP_PORT: '0',
       CORE_GRPC_PORT: '0',
+      ...(await controlEnv(data)),
       ...env,
     },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

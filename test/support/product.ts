@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { controlEnv } from './control.ts'
 import { temporaryDirectory } from './directory.ts'
 
 const program = fileURLToPath(new URL('../../core/cli/main.ts', import.meta.url))
@@ -60,6 +61,7 @@ export async function startProduct({ env = {}, data, port = 0 }: ProductOptions 
       CORE_HTTP_PORT: '0',
       CORE_GRPC_PORT: '0',
       DEFAULT_PLAN_REQUESTS: '100000000',
+      ...(await controlEnv(directory)),
       ...env,
     },
     // The channel: it stops when this process is gone, however it went.

@@ -29,13 +29,6 @@ export function checkDirectory(data: string, running: Running | undefined): read
     })
   }
   findings.push(...format(path), room(path), ...modes(path))
-  if (existsSync(join(path, 'control'))) {
-    findings.push({
-      level: 'note',
-      what: 'The embedded control store (PGlite: keys, queries) survives a crash of the process; a power cut may cost it the last moments. The event log survives both.',
-      mend: 'Keep backups of the data directory, taken while Edgewise is stopped.',
-    })
-  }
   return findings
 }
 

@@ -33,7 +33,10 @@ export interface Started extends CoreReady {
 const readyWithinMs = 60_000
 const edgeGraceMs = 6_000
 const coreGraceMs = 30_000
-const hopelessExits: ReadonlySet<number | null> = new Set(Object.values(startExits))
+/** Exits that say in words what is wrong. */
+const toldExits: ReadonlySet<number | null> = new Set(
+  Object.values(startExits).filter((code) => code !== startExits.crashed),
+)
 
 /** Starts core and edge, tells when they are ready, and keeps them running until `signal`. */
 export async function run(
@@ -82,7 +85,8 @@ export async function run(
         name: 'core',
         first: core,
         again: () => coreWith(ports.http, ports.grpc),
-        hopeless: ({ code }) => hopelessExits.has(code) && code !== startExits.crashed,
+        // A database that is away comes back.
+        hopeless: ({ code }) => toldExits.has(code) && code !== startExits.databaseAway,
         graceMs: coreGraceMs,
       },
       hooks.say,
@@ -184,7 +188,7 @@ async function coreReady(core: Child<CoreReady>, log: LogFile): Promise<CoreRead
   if ('ready' in first || 'http' in first) return first as CoreReady
   // Its last words say why, and its exit code says what kind of trouble it is.
   const { code } = first
-  if (code !== null && hopelessExits.has(code) && code !== startExits.crashed) {
+  if (code !== null && toldExits.has(code)) {
     throw new CliError(lastWords(log), { exitCode: code })
   }
   throw ended('core', reasonOf(first), log)

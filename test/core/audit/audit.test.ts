@@ -17,21 +17,22 @@ import { type Broken, createVerifier, type Link } from '../../../core/chain.ts'
 import { createSeal } from '../../../core/seal.ts'
 import type { Append, Log } from '../../../core/storage/log.ts'
 import { callBy } from '../../support/call.ts'
-import { memoryControl } from '../../support/control.ts'
+import { freshControl } from '../../support/control.ts'
 
 const admin = { scopes: Object.keys(scopes) }
 const edge = { workspace: '', id: 'svc_edge', scopes: ['internal:edge'] }
 const day = 86_400_000
 let masterKey = Buffer.alloc(32, 1)
 
-let store: Awaited<ReturnType<typeof memoryControl>>
+let store: Awaited<ReturnType<typeof freshControl>>
 let audit: Audit
 let appended: Append[] = []
 let refuseAppends = false
 
-function start(previous: readonly Buffer[] = []): Audit {
+function start(previous: readonly Buffer[] = [], isAlone = true): Audit {
   return createAudit({
     db: store.db,
+    isAlone,
     seal: createSeal(masterKey, previous),
     log: {
       async append(appends: readonly Append[]) {
@@ -48,7 +49,7 @@ function start(previous: readonly Buffer[] = []): Audit {
 }
 
 beforeAll(async () => {
-  store = await memoryControl([migrations])
+  store = await freshControl([migrations])
 })
 afterAll(() => store.close())
 beforeEach(async () => {
@@ -315,7 +316,7 @@ describe('a change that no transaction can hold', () => {
   const deletion = { action: 'delete_rows', resource: 'stream/visits', detail: { rows: 7 } }
 
   test('is an entry once, when it has ended', async () => {
-    const intent = await intend(store.db, author, deletion)
+    const intent = await intend(store.db, author, deletion, Date.now())
     expect((await list()).entries).toEqual([])
     await intent.settle({})
     await intent.settle({ interrupted: true })
@@ -326,12 +327,24 @@ describe('a change that no transaction can hold', () => {
   })
 
   test('is one at the next start where a crash cut it short, and says so', async () => {
-    await intend(store.db, author, deletion)
+    await intend(store.db, author, deletion, Date.now())
     await audit.close()
     audit = start()
     expect(await audit.settle()).toBe(1)
     expect(await audit.settle()).toBe(0)
     const { entries } = await list()
     expect(entries).toMatchObject([{ actor: 'key_1', requestId: 'req_1', detail: { rows: 7, interrupted: true } }])
+  })
+
+  test('of another process is left alone at a start, until its time is long over', async () => {
+    const theirs = await intend(store.db, author, deletion, Date.now() + 10_000)
+    await audit.close()
+    audit = start([], false)
+    expect(await audit.settle()).toBe(0)
+    await audit.tend(Date.now())
+    await theirs.settle({})
+    await intend(store.db, author, deletion, Date.now() + 10_000)
+    await audit.tend(Date.now() + 80_000)
+    expect((await list()).entries).toMatchObject([{ detail: { rows: 7, interrupted: true } }, { detail: { rows: 7 } }])
   })
 })

@@ -6,7 +6,7 @@ import { migrations as audit } from '../../../core/audit/index.ts'
 import { createConfig, migrations } from '../../../core/config/index.ts'
 import { createSeal } from '../../../core/seal.ts'
 import { callBy } from '../../support/call.ts'
-import { memoryControl } from '../../support/control.ts'
+import { freshControl } from '../../support/control.ts'
 
 const admin = { scopes: ['routes:admin', 'limits:admin'] }
 const other = { ...admin, workspace: 'other' }
@@ -14,12 +14,12 @@ const edge = { workspace: '', id: 'svc_edge', scopes: ['internal:edge'] }
 const upstreams = ['shop.example.com', '10.0.0.7:8080', '.trusted.example']
 const [oldKey, newKey] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
 
-let control: Awaited<ReturnType<typeof memoryControl>>
+let control: Awaited<ReturnType<typeof freshControl>>
 const gatewayOf = (options: Partial<Parameters<typeof createConfig>[0]> = {}) =>
   createConfig({ db: control.db, seal: createSeal(oldKey), upstreams, ...options })
 
 beforeAll(async () => {
-  control = await memoryControl([audit, migrations])
+  control = await freshControl([audit, migrations])
 })
 afterAll(() => control?.close())
 

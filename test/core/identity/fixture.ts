@@ -5,7 +5,7 @@ import { migrations as ingestMigrations } from '../../../core/ingest/index.ts'
 import { createOutbound } from '../../../core/outbound.ts'
 import { createSeal } from '../../../core/seal.ts'
 import { callBy } from '../../support/call.ts'
-import { memoryControl } from '../../support/control.ts'
+import { freshControl } from '../../support/control.ts'
 
 export const edgeToken = 'edge-token-that-is-long-enough-for-tests'
 export const operatorToken = 'operator-token-that-is-long-enough-too'
@@ -13,7 +13,7 @@ export const issuerUrl = 'https://gateway.example'
 
 /** The identity domain over a store in memory, with a clock that a test sets. */
 export async function startIdentity({ outboundAllow = [] as readonly string[] } = {}) {
-  const store = await memoryControl([auditMigrations, configMigrations, ingestMigrations, migrations])
+  const store = await freshControl([auditMigrations, configMigrations, ingestMigrations, migrations])
   const databases: string[] = []
   const refusals: object[] = []
   const clock = { now: Date.now() }

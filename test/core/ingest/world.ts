@@ -29,7 +29,7 @@ import { connectWarehouse } from '../../../core/storage/clickhouse/connect.ts'
 import { openSqliteLog } from '../../../core/storage/sqlite/log.ts'
 import { createStream, streamLimits } from '../../../core/stream/index.ts'
 import { callBy } from '../../support/call.ts'
-import { memoryControl } from '../../support/control.ts'
+import { freshControl } from '../../support/control.ts'
 
 type Init<S extends Parameters<typeof create>[0]> = Parameters<typeof create<S>>[1]
 
@@ -50,7 +50,7 @@ export async function openWorld(limits: Partial<typeof ingestLimits> = {}) {
   const [log, embedded, control] = await Promise.all([
     openSqliteLog({ directory: join(directory, 'log') }),
     startEmbeddedWarehouse({ directory: join(directory, 'warehouse'), readSlots: 2, writeSlots: 2, log: logger }),
-    memoryControl([auditMigrations, configMigrations, migrations]),
+    freshControl([auditMigrations, configMigrations, migrations]),
   ])
   const warehouse = connectWarehouse({ ...embedded, maxConnections: 8, log: logger })
   const stream = createStream({ log, warehouse, logger, limits: { ...streamLimits, lingerMs: 5, pauseMs: 20 } })

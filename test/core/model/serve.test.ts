@@ -9,13 +9,13 @@ import { armOf, getServing, provenance, type ServedVersion } from '../../../core
 import { setLive } from '../../../core/model/set-live.ts'
 import { insertRollout, insertVersion, upsertModel } from '../../../core/model/store.ts'
 import { callBy } from '../../support/call.ts'
-import { memoryControl } from '../../support/control.ts'
+import { freshControl } from '../../support/control.ts'
 
 const edge = { workspace: '', id: 'svc_edge', scopes: ['internal:edge'] }
 const owner = { scopes: ['models:write', 'models:predict'] }
 const createdAt = new Date(0)
 
-let control: Awaited<ReturnType<typeof memoryControl>>
+let control: Awaited<ReturnType<typeof freshControl>>
 let deps: ModelDeps
 
 /** A model of `main` with so many versions, none of which is live yet; its file is its name and number. */
@@ -45,7 +45,7 @@ const serving = (name: string, by: object = owner, workspace = '') =>
   getServing(deps, contextOf(callBy(by)), { name, version: 0, workspace })
 
 beforeAll(async () => {
-  control = await memoryControl([audit, config, migrations])
+  control = await freshControl([audit, config, migrations])
   deps = { db: control.db, limits: modelLimits } as unknown as ModelDeps
 })
 afterAll(() => control?.close())

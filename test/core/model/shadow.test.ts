@@ -7,9 +7,9 @@ import type { LoadedModels } from '../../../core/model/loaded-models.ts'
 import { type Asked, asAsked } from '../../../core/model/served-row.ts'
 import { createShadows } from '../../../core/model/shadow.ts'
 import { insertRollout, insertVersion, type RolloutRow, updateRollout, upsertModel } from '../../../core/model/store.ts'
-import { memoryControl } from '../../support/control.ts'
+import { freshControl } from '../../support/control.ts'
 
-type Control = Awaited<ReturnType<typeof memoryControl>>
+type Control = Awaited<ReturnType<typeof freshControl>>
 
 const definition = { sql: 'SELECT 1', target: 'y', options: {} }
 const at = new Date()
@@ -36,7 +36,7 @@ const rollout: RolloutRow = {
 
 let control: Control
 beforeAll(async () => {
-  control = await memoryControl([migrations])
+  control = await freshControl([migrations])
   const model = { workspace: 'main', name: 'churn', newest: 2, live: 1, definition, everyMs: null, createdAt: at }
   const version = { workspace: 'main', name: 'churn', status: 'ready', job: 'j', definition, engine: 'gbdt' } as const
   const rest = { bytes: 10, card: {}, beatsBaseline: true, createdAt: at }

@@ -17,7 +17,7 @@ import { keyOf } from '../../../core/model/series/groups.ts'
 import { insertVersion, upsertModel } from '../../../core/model/store.ts'
 import { findWatch, upsertWatch } from '../../../core/model/store-watches.ts'
 import { createWatching, type Watching } from '../../../core/model/tend-watches.ts'
-import { memoryControl } from '../../support/control.ts'
+import { freshControl } from '../../support/control.ts'
 
 const hourMs = 3_600_000
 const begin = Date.UTC(2026, 0, 5)
@@ -47,7 +47,7 @@ function hours(from: number, to: number): Point[] {
   ]).flat()
 }
 
-const store = await memoryControl([auditMigrations, migrations])
+const store = await freshControl([auditMigrations, migrations])
 afterAll(() => store.close())
 const { db } = store
 const files = new Map<string, Uint8Array>()

@@ -13,7 +13,7 @@ import type { Warehouse } from '../../../core/storage/warehouse.ts'
 import { Failure } from '../../../mesh/errors.ts'
 import { Format } from '../../../proto/gen/edgewise/query/v1/query_pb.ts'
 import { callBy } from '../../support/call.ts'
-import { memoryControl } from '../../support/control.ts'
+import { freshControl } from '../../support/control.ts'
 import { temporaryDirectory } from '../../support/directory.ts'
 
 export type Who = Parameters<typeof callBy>[0]
@@ -26,7 +26,7 @@ export async function startQuery(limits: Partial<QueryLimits> = {}) {
   const warehouse = connectWarehouse({ ...engine, maxConnections: 16, log })
   // At once: an idle connection is closed by the other side, and a statement that changes something is not sent twice.
   await fill(warehouse)
-  const control = await memoryControl([auditMigrations, configMigrations, ingestMigrations, migrations])
+  const control = await freshControl([auditMigrations, configMigrations, ingestMigrations, migrations])
   const lines: Record<string, unknown>[] = []
   const budgets = createBudgets({ now: Date.now, onNear: (_, { unit }) => lines.push({ near: unit }) })
   const domain = (more: Partial<QueryLimits> = {}) =>

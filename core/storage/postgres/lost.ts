@@ -1,0 +1,25 @@
+/**
+ * SQLSTATEs after which a connection is of no use: it is gone, the server is going or not there yet, it takes no more
+ * of them, or it has become a standby. https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const states = /^(?:08...|57P0[1-5]|53300|25006|25P0[23])$/
+const network = /^(?:ECONN\w+|EPIPE|ETIMEDOUT|E(?:HOST|NET)\w+|ENOTFOUND|EAI_AGAIN|ERR_SOCKET_\w+)$/
+/** What the driver says without a code. */
+const words = /^(?:Connection terminated|Client (?:has encountered|was closed)|timeout exceeded|Query read timeout)/
+
+/** Whether it is the connection that failed, and not what was asked. */
+export function isLost(error: unknown): boolean {
+  const code = codeOf(error)
+  // The socket of a server that does not run, and not a file of ours.
+  if (code === 'ENOENT') return (error as NodeJS.ErrnoException).syscall === 'connect'
+  if (code !== '') return states.test(code) || network.test(code)
+  // A WebSocket that breaks says so by an event.
+  return !(error instanceof Error) || words.test(error.message)
+}
+
+/** The SQLSTATE or the system's code; empty where there is none. Of several addresses that were tried, the last one's. */
+export function codeOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors.at(-1))
+  const code: unknown = (error as { readonly code?: unknown } | undefined)?.code
+  return typeof code === 'string' ? code : ''
+}
