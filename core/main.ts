@@ -28,7 +28,7 @@ import { openJobs } from './storage/jobs.ts'
 import { openObjectFolder } from './storage/objects.ts'
 import { openPglite } from './storage/pglite/connect.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
-import { createStream, workspaceOf } from './stream/index.ts'
+import { consumerGroups, createStream, workspaceOf } from './stream/index.ts'
 import { readTls } from './tls.ts'
 
 /** The composition root of the core: everything it is made of, in the order in which it needs one another. */
@@ -69,7 +69,7 @@ async function start(env: Env) {
     log: eventLog,
     warehouse,
     logger: log.child({ domain: 'stream' }),
-    limits: { ...limits.stream, retentionMs: env.LOG_RETENTION_HOURS * 3_600_000 },
+    limits: limits.stream,
   })
   const metrics = createMetrics()
   const seal = createSeal(masterKeys.current, masterKeys.previous)
@@ -177,7 +177,10 @@ async function start(env: Env) {
     },
     interceptors: [domains.audit.interceptor],
     metrics,
-    unready: async () => ((await warehouse.ping()) ? [] : ['warehouse']),
+    unready: async () => [
+      ...((await warehouse.ping()) ? [] : ['warehouse']),
+      ...(eventLog.isReady() ? [] : ['event log']),
+    ],
   })
   const chores = setInterval(() => {
     const now = Date.now()
@@ -187,7 +190,7 @@ async function start(env: Env) {
       domains.ingest.prune(now),
       domains.identity.tend(),
       domains.model.tend(),
-      eventLog.expire(now),
+      eventLog.expire({ before: now - env.LOG_RETENTION_HOURS * 3_600_000, groups: consumerGroups }),
     ]).catch((error: unknown) => log.error({ err: error }, 'a chore failed; it is tried again in a minute'))
   }, 60_000)
   await domains.model.start()

@@ -94,9 +94,10 @@ export async function openSqliteLog({ directory, onFatal }: SqliteLogOptions): P
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    async expire(now) {
-      while (await ask<boolean>({ kind: 'expire', now }));
+    async expire(retention) {
+      while (await ask<boolean>({ kind: 'expire', ...retention }));
     },
+    isReady: () => broken === undefined,
     async close() {
       if (broken !== undefined) return
       closing = true
