@@ -25,6 +25,7 @@ import { startEmbeddedWarehouse } from './storage/chdb/spawn.ts'
 import { connectWarehouse } from './storage/clickhouse/connect.ts'
 import { DirectoryError, openDataDirectory } from './storage/directory.ts'
 import { openJobs } from './storage/jobs.ts'
+import { openKafkaLog } from './storage/kafka/log.ts'
 import { openObjectFolder } from './storage/objects.ts'
 import { openPglite } from './storage/pglite/connect.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
@@ -51,14 +52,16 @@ async function start(env: Env) {
       log: log.child({ engine: 'warehouse' }),
       onStuck: (database) => domains.query.holdBack(workspaceOf(database)),
     }),
-    openSqliteLog({
-      directory: directory.at('log'),
-      onFatal(error) {
-        // Nothing can be acknowledged any more; whoever supervises this process starts another.
-        log.fatal({ err: error }, 'the event log died')
-        process.exit(70)
-      },
-    }),
+    env.KAFKA_URL === undefined
+      ? openSqliteLog({
+          directory: directory.at('log'),
+          onFatal(error) {
+            // Nothing can be acknowledged any more; whoever supervises this process starts another.
+            log.fatal({ err: error }, 'the event log died')
+            process.exit(70)
+          },
+        })
+      : openKafkaLog(env.KAFKA_URL),
   ])
   const { db } = control
   const warehouse = connectWarehouse({ ...engine, maxConnections: limits.warehouse.maxConnections, log })

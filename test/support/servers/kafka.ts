@@ -1,0 +1,100 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../../e2e/edge-harness.ts'
+import { temporaryDirectory } from '../directory.ts'
+
+const startWithinMs = 60_000
+
+export interface KafkaSetting {
+  /** The folder of its libraries: `tool('kafka-4.1.0')`. */
+  readonly libraries: string
+  /** What it tells clients to connect to, where that is not itself: `host:port`. */
+  readonly advertised?: string
+  readonly properties?: Readonly<Record<string, string | number>>
+}
+
+/** A broker of Apache Kafka of its own, which is its controller too, on loopback with a data folder of its own. */
+export async function startKafka({ libraries, advertised, properties = {} }: KafkaSetting) {
+  const directory = temporaryDirectory()
+  const [port, controller] = [await freePort(), await freePort()]
+  const file = join(directory.path, 'server.properties')
+  const settings = {
+    'process.roles': 'broker,controller',
+    'node.id': 1,
+    'controller.quorum.voters': `1@127.0.0.1:${controller}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `PLAINTEXT://${advertised ?? `127.0.0.1:${port}`}`,
+    'controller.listener.names': 'CONTROLLER',
+    'log.dirs': join(directory.path, 'data'),
+    'offsets.topic.replication.factor': 1,
+    'offsets.topic.num.partitions': 1,
+    'transaction.state.log.replication.factor': 1,
+    'transaction.state.log.min.isr': 1,
+    'group.initial.rebalance.delay.ms': 0,
+    ...properties,
+  }
+  writeFileSync(
+    file,
+    Object.entries(settings)
+      .map(([name, value]) => `${name}=${value}`)
+      .join('\n'),
+  )
+  const java = ['-Xms128m', '-Xmx512m', '-cp', join(libraries, '*')]
+  const cluster = randomBytes(16).toString('base64url')
+  execFileSync('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', file], { stdio: 'pipe' })
+  let child = await start()
+
+  async function start(): Promise<ChildProcess> {
+    const started = spawn('java', [...java, 'kafka.Kafka', file], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let said = ''
+    for (const stream of [started.stdout, started.stderr]) {
+      stream.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-8_000)))
+    }
+    const until = Date.now() + startWithinMs
+    while (!(await listens(port))) {
+      if (started.exitCode !== null || Date.now() > until) {
+        await end(started)
+        throw new Error(`Kafka does not start:\n${said}`)
+      }
+      await sleep(100)
+    }
+    return started
+  }
+
+  return {
+    port,
+    /** Of a log of its own: no other has this prefix. */
+    url: (prefix: string) => `kafka://127.0.0.1:${port}?prefix=${prefix}&timeout_ms=2000`,
+    /** As a crash would end it. */
+    kill: () => end(child),
+    /** On the same data, after it was ended. */
+    async restart(): Promise<void> {
+      child = await start()
+    },
+    async stop(): Promise<void> {
+      await end(child)
+      directory.remove()
+    },
+  }
+}
+
+export type Kafka = Awaited<ReturnType<typeof startKafka>>
+
+function listens(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false))
+    socket.once('connect', () => socket.destroy())
+  })
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGKILL')
+  await gone
+}
