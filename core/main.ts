@@ -23,7 +23,7 @@ import { secretFile } from './secrets.ts'
 import { startServer } from './server.ts'
 import { startEmbeddedWarehouse } from './storage/chdb/spawn.ts'
 import { connectWarehouse } from './storage/clickhouse/connect.ts'
-import { DirectoryError, openDataDirectory } from './storage/directory.ts'
+import { DirectoryError, keepToLog, openDataDirectory } from './storage/directory.ts'
 import { openJobs } from './storage/jobs.ts'
 import { openKafkaLog } from './storage/kafka/log.ts'
 import { openObjectFolder } from './storage/objects.ts'
@@ -63,6 +63,7 @@ async function start(env: Env) {
         })
       : openKafkaLog(env.KAFKA_URL),
   ])
+  keepToLog(directory, eventLog.identity)
   const { db } = control
   const warehouse = connectWarehouse({ ...engine, maxConnections: limits.warehouse.maxConnections, log })
 

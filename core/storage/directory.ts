@@ -7,6 +7,9 @@ export const formatVersion = 1
 
 const minFreeBytes = 256 * 1024 * 1024
 
+/** The identity of the log that is in the data directory itself. */
+export const embeddedLog = 'the embedded log'
+
 /** Why a data directory cannot be used, with the exit code that says so (sysexits.h). */
 export class DirectoryError extends Error {
   override readonly name = 'DirectoryError'
@@ -57,6 +60,24 @@ export function openDataDirectory(path: string): DataDirectory {
   checkFormat(join(path, 'format'))
   writeFileSync(pidFile, `${process.pid}\n`)
   return { path, at: (name) => join(path, name), release: () => lock.close() }
+}
+
+/**
+ * Holds a data directory to the log that its warehouse is filled from. Rows are known by their places there, so what
+ * another log gives the same places would be taken for what is there already.
+ */
+export function keepToLog(directory: DataDirectory, identity: string): void {
+  const file = directory.at('event-log')
+  // A directory of before has its own log.
+  const before = existsSync(directory.at('log')) ? embeddedLog : undefined
+  const found = existsSync(file) ? readFileSync(file, 'utf8').trim() : before
+  if (found !== undefined && found !== identity) {
+    throw new DirectoryError(
+      `The data directory ${directory.path} was filled from ${found}, not from ${identity}. Set KAFKA_URL as it was, or EDGEWISE_DATA to a new directory.`,
+      78,
+    )
+  }
+  writeFileSync(file, `${identity}\n`)
 }
 
 function checkFormat(file: string): void {

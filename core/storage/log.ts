@@ -53,6 +53,8 @@ export interface Retention {
 }
 
 export interface Log {
+  /** Which log this is: in another one an offset means something else. */
+  readonly identity: string
   /** Makes the topic if it is not there; its options are those of the first call. */
   createTopic(topic: string, options: TopicOptions): Promise<void>
   deleteTopic(topic: string): Promise<void>

@@ -1,13 +1,11 @@
 import { Admin } from '@platformatic/kafka'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openKafkaLog } from '../../core/storage/kafka/log.ts'
-import { parseKafkaUrl } from '../../core/storage/kafka/url.ts'
 import type { Log } from '../../core/storage/log.ts'
-import { program, tool } from '../support/optional.ts'
-import { type Kafka, startKafka } from '../support/servers/kafka.ts'
+import { type Kafka, kafkaLibraries, kafkaOptions, startKafka } from '../support/servers/kafka.ts'
 import { logContract } from './log.ts'
 
-const libraries = program('java') && tool('kafka-4.1.0')
+const libraries = kafkaLibraries()
 let kafka: Kafka
 let logs = 0
 
@@ -19,15 +17,7 @@ afterAll(() => kafka?.stop())
 /** A broker that forgets what groups without members committed as soon as it may. */
 const forgetful = { 'offsets.retention.minutes': 1, 'offsets.retention.check.interval.ms': 1_000 }
 
-function open(prefix: string): Promise<Log> {
-  return openAt(kafka.url(prefix))
-}
-
-async function openAt(url: string): Promise<Log> {
-  const options = parseKafkaUrl(url)
-  if (typeof options === 'string') throw new Error(options)
-  return openKafkaLog(options)
-}
+const open = (prefix: string): Promise<Log> => openKafkaLog(kafka.options(prefix))
 
 const record = (n: number) => ({ key: undefined, value: `{"n":${n}}`, timestamp: 1_000 })
 
@@ -84,7 +74,9 @@ describe.skipIf(libraries === undefined)('on Apache Kafka', () => {
   })
 
   test('names where Kafka is not, and what to look at', async () => {
-    await expect(openAt('kafka://127.0.0.1:1?timeout_ms=200')).rejects.toThrow(/127\.0\.0\.1:1.*Check KAFKA_URL/)
+    await expect(openKafkaLog(kafkaOptions('kafka://127.0.0.1:1?timeout_ms=200'))).rejects.toThrow(
+      /127\.0\.0\.1:1.*Check KAFKA_URL/,
+    )
   })
 
   // In last place: it waits for what a broker does on its own time.

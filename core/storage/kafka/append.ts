@@ -31,7 +31,6 @@ export function createAppender(producer: Producer) {
   const queue: Piece[] = []
   let queuedBytes = 0
   let draining: Promise<void> | undefined
-  let isReady = true
 
   /** What goes next: in order of arrival, of each partition as much as one batch holds. */
   function takeSend(): Piece[] {
@@ -56,9 +55,7 @@ export function createAppender(producer: Producer) {
       const pieces = takeSend()
       try {
         await send(pieces)
-        isReady = true
       } catch (error) {
-        isReady = false
         for (const { settled } of pieces) settled.reject(unconfirmed(error))
       }
       for (const { bytes } of pieces) queuedBytes -= bytes
@@ -92,10 +89,6 @@ export function createAppender(producer: Producer) {
       draining ??= drain()
       const offsets = await Promise.all(pieces.map(({ settled }) => settled.promise))
       return offsets.at(-1) ?? -1
-    },
-    /** Whether the last send succeeded. */
-    get isReady() {
-      return isReady
     },
     /** Resolves when nothing waits. */
     async idle(): Promise<void> {

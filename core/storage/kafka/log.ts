@@ -1,3 +1,4 @@
+import { Failure } from '#mesh/errors.ts'
 import type { Append, Commit, Log, Position } from '../log.ts'
 import { createAppender } from './append.ts'
 import { connectKafka, isUnknownTopic, type KafkaClients, partitionsOf, patiently, reasonOf } from './client.ts'
@@ -16,7 +17,7 @@ export async function openKafkaLog(options: KafkaOptions): Promise<Log> {
   const { prefix } = options
   const clients = connectKafka(options)
   const { admin, producer } = clients
-  await patiently(admin, () => admin.listTopics(), startsWithinMs).catch((error: unknown) =>
+  const { id } = await patiently(admin, () => admin.metadata({ topics: [] }), startsWithinMs).catch((error: unknown) =>
     unreachable(clients, options, error),
   )
   const ends = await watchEnds(admin, prefix)
@@ -39,6 +40,7 @@ export async function openKafkaLog(options: KafkaOptions): Promise<Log> {
     committedOffsets(admin, kafkaGroup(prefix, group), topic, nameOf(topic))
 
   return {
+    identity: `${prefix} on the Kafka cluster ${id}`,
     createTopic: (topic, { partitions }) => createKafkaTopic(admin, nameOf(topic), partitions),
     async deleteTopic(topic) {
       await deleteKafkaTopic(admin, nameOf(topic), kafkaGroup(prefix, ''))
@@ -51,6 +53,7 @@ export async function openKafkaLog(options: KafkaOptions): Promise<Log> {
     },
     async append(appends) {
       const filled = appends.filter(({ records }) => records.length > 0)
+      if (!ends.isReady) throw away()
       await Promise.all(filled.map(check))
       const positions = new Map<Append, Position>()
       for (const group of Map.groupBy(filled, ({ topic }) => topic).values()) {
@@ -79,13 +82,20 @@ export async function openKafkaLog(options: KafkaOptions): Promise<Log> {
         })
       }
     },
-    isReady: () => appender.isReady && ends.isReady,
+    isReady: () => ends.isReady,
     async close() {
       await appender.idle()
       await ends.close()
       await Promise.all([admin.close(), producer.close()])
     },
   }
+}
+
+function away(): Failure {
+  return new Failure('core.unavailable', 'The event log does not answer; nothing of this request was written.', {
+    hint: 'Retry after the time in Retry-After; if it lasts, look at Kafka.',
+    retryAfterMs: 2_000,
+  })
 }
 
 async function unreachable(

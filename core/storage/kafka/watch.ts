@@ -16,10 +16,11 @@ export async function watchEnds(admin: Admin, prefix: string) {
   let timer: ReturnType<typeof setTimeout> | undefined
   let looking: Promise<void> = Promise.resolve()
   let isClosed = false
-  let lookedAt = performance.now()
+  let heardAt = performance.now()
 
   function passed(name: string, partition: number, end: number, isNews = true): void {
     const place = `${name}/${partition}`
+    heardAt = performance.now()
     if (end <= (known.get(place) ?? 0)) return
     known.set(place, end)
     const topic = topicOfKafka(prefix, name)
@@ -31,7 +32,7 @@ export async function watchEnds(admin: Admin, prefix: string) {
       const slash = place.lastIndexOf('/')
       passed(place.slice(0, slash), Number(place.slice(slash + 1)), end, isNews)
     }
-    lookedAt = performance.now()
+    heardAt = performance.now()
   }
 
   function later(): void {
@@ -59,7 +60,7 @@ export async function watchEnds(admin: Admin, prefix: string) {
     },
     /** Whether the brokers have answered of late. */
     get isReady() {
-      return performance.now() - lookedAt < awayMs
+      return performance.now() - heardAt < awayMs
     },
     async close(): Promise<void> {
       isClosed = true

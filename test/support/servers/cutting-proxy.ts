@@ -12,7 +12,7 @@ export async function cuttingProxy(brokerPort: () => number) {
   let toCut = 0
   const server = createServer((client) => {
     const broker = connect(brokerPort(), '127.0.0.1')
-    let isCut = false
+    let doomed: number | undefined
     for (const [from, to] of [
       [client, broker],
       [broker, client],
@@ -20,17 +20,21 @@ export async function cuttingProxy(brokerPort: () => number) {
       sockets.add(from)
       from.on('error', () => to.destroy()).on('close', () => (to.destroy(), sockets.delete(from)))
     }
-    const frames = framesOf((frame) => {
-      if (frame.readInt16BE(4) === produce && toCut > 0) {
+    // `length, api_key => INT16, api_version => INT16, correlation_id => INT32, …`
+    const requests = framesOf((request) => {
+      if (request.readInt16BE(4) === produce && doomed === undefined && toCut > 0) {
         toCut--
-        isCut = true
+        doomed = request.readInt32BE(8)
       }
+      broker.write(request)
     })
-    client.on('data', (bytes: Buffer) => {
-      frames(bytes)
-      broker.write(bytes)
+    // `length, correlation_id => INT32, …`
+    const answers = framesOf((answer) => {
+      if (answer.readInt32BE(4) === doomed) client.destroy()
+      else client.write(answer)
     })
-    broker.on('data', (bytes: Buffer) => (isCut ? client.destroy() : client.write(bytes)))
+    client.on('data', requests)
+    broker.on('data', answers)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
@@ -46,7 +50,7 @@ export async function cuttingProxy(brokerPort: () => number) {
   }
 }
 
-/** Tells of each request as it is whole: `length => INT32, then as many bytes`. */
+/** Tells of each message as it is whole: `length => INT32`, then as many bytes. */
 function framesOf(tell: (frame: Buffer) => void): (bytes: Buffer) => void {
   let held = Buffer.alloc(0)
   return (bytes) => {

@@ -4,13 +4,19 @@ import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type KafkaOptions, parseKafkaUrl } from '../../../core/storage/kafka/url.ts'
 import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
+import { program, tool } from '../optional.ts'
 
 const startWithinMs = 60_000
 
+/** The folder of what it is run from; undefined where that or Java is absent. */
+export function kafkaLibraries(): string | undefined {
+  return program('java') && tool('kafka-4.1.0')
+}
+
 export interface KafkaSetting {
-  /** The folder of its libraries: `tool('kafka-4.1.0')`. */
   readonly libraries: string
   /** What it tells clients to connect to, where that is not itself: `host:port`. */
   readonly advertised?: string
@@ -67,8 +73,9 @@ export async function startKafka({ libraries, advertised, properties = {} }: Kaf
 
   return {
     port,
+    url: `kafka://127.0.0.1:${port}`,
     /** Of a log of its own: no other has this prefix. */
-    url: (prefix: string) => `kafka://127.0.0.1:${port}?prefix=${prefix}&timeout_ms=2000`,
+    options: (prefix: string) => kafkaOptions(`kafka://127.0.0.1:${port}?prefix=${prefix}&timeout_ms=2000`),
     /** As a crash would end it. */
     kill: () => end(child),
     /** On the same data, after it was ended. */
@@ -80,6 +87,12 @@ export async function startKafka({ libraries, advertised, properties = {} }: Kaf
       directory.remove()
     },
   }
+}
+
+export function kafkaOptions(url: string): KafkaOptions {
+  const options = parseKafkaUrl(url)
+  if (typeof options === 'string') throw new Error(options)
+  return options
 }
 
 export type Kafka = Awaited<ReturnType<typeof startKafka>>
