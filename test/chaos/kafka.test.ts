@@ -119,7 +119,7 @@ describe.skipIf(libraries === undefined)('on Apache Kafka', () => {
       await kafka.kill()
       const begun = append(1)
       await expect.poll(() => log.isReady(), { timeout: 30_000 }).toBe(false)
-      await expect(append(2)).rejects.toMatchObject({ problem: 'core.unavailable', status: 503, retryAfterMs: 2_000 })
+      await expect(append(2)).rejects.toMatchObject({ problem: 'log.unavailable', status: 503, retryAfterMs: 2_000 })
       await kafka.restart()
       expect(await begun).toMatchObject([{ offset: 1 }])
       await append(3)

@@ -127,7 +127,7 @@ function cut(topic: string, partition: number, records: readonly LogRecord[]): P
 }
 
 function unconfirmed(cause: unknown): Failure {
-  return new Failure('core.unavailable', 'The event log did not confirm the events; some may be in it.', {
+  return new Failure('log.unavailable', 'It did not confirm the events; some may be in it.', {
     hint: 'Send them again with the same Idempotency-Key or ids: what is there already is dropped.',
     retryAfterMs: 2_000,
     cause: reasonOf(cause),

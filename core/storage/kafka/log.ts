@@ -92,10 +92,7 @@ export async function openKafkaLog(options: KafkaOptions): Promise<Log> {
 }
 
 function away(): Failure {
-  return new Failure('core.unavailable', 'The event log does not answer; nothing of this request was written.', {
-    hint: 'Retry after the time in Retry-After; if it lasts, look at Kafka.',
-    retryAfterMs: 2_000,
-  })
+  return new Failure('log.unavailable', 'Nothing of this request was written.', { retryAfterMs: 2_000 })
 }
 
 async function unreachable(
