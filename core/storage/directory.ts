@@ -67,17 +67,22 @@ export function openDataDirectory(path: string): DataDirectory {
  * another log gives the same places would be taken for what is there already.
  */
 export function keepToLog(directory: DataDirectory, identity: string): void {
-  const file = directory.at('event-log')
-  // A directory of before has its own log.
-  const before = existsSync(directory.at('log')) ? embeddedLog : undefined
-  const found = existsSync(file) ? readFileSync(file, 'utf8').trim() : before
+  const found = logOf(directory.path)
   if (found !== undefined && found !== identity) {
     throw new DirectoryError(
       `The data directory ${directory.path} was filled from ${found}, not from ${identity}. Set KAFKA_URL as it was, or EDGEWISE_DATA to a new directory.`,
       78,
     )
   }
-  writeFileSync(file, `${identity}\n`)
+  writeFileSync(directory.at('event-log'), `${identity}\n`)
+}
+
+/** The identity of the log that a data directory goes with; undefined where it has had none yet. */
+export function logOf(path: string): string | undefined {
+  const file = join(path, 'event-log')
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim()
+  // A directory of before has its own.
+  return existsSync(join(path, 'log')) ? embeddedLog : undefined
 }
 
 function checkFormat(file: string): void {
