@@ -73,6 +73,28 @@ describe.skipIf(libraries === undefined)('on Apache Kafka', () => {
     await log.close()
   })
 
+  test('is used over TLS, with a password, and says what it is that does not hold', { timeout: 90_000 }, async () => {
+    const guard = { username: 'me', password: 'correct-horse' }
+    const guarded = await startKafka({ libraries: libraries ?? '', guard })
+    const openBy = (user: string, query: string) =>
+      openKafkaLog(kafkaOptions(`kafka://${user}@localhost:${guarded.port}?timeout_ms=5000&${query}`))
+    try {
+      const tls = `tls=true&ca=${guarded.ca}`
+      for (const sasl of ['plain', 'scram-sha-512']) {
+        const log = await openBy('me:correct-horse', `${tls}&sasl=${sasl}`)
+        await log.createTopic('w.s', { partitions: 1 })
+        await log.append([{ topic: 'w.s', partition: 0, records: [record(1)] }])
+        await log.close()
+      }
+      const refused = await openBy('me:wrong', tls).catch((error: unknown) => String(error))
+      expect(refused).toMatch(/uthentication.*Check KAFKA_URL/)
+      expect(refused).not.toContain('wrong')
+      await expect(openBy('me:correct-horse', 'tls=true')).rejects.toThrow(/self-signed certificate.*Check KAFKA_URL/)
+    } finally {
+      await guarded.stop()
+    }
+  })
+
   test('names where Kafka is not, and what to look at', async () => {
     await expect(openKafkaLog(kafkaOptions('kafka://127.0.0.1:1?timeout_ms=200'))).rejects.toThrow(
       /127\.0\.0\.1:1.*Check KAFKA_URL/,

@@ -16,15 +16,22 @@ export function kafkaLibraries(): string | undefined {
   return program('java') && tool('kafka-4.1.0')
 }
 
+/** TLS and a password: who asks must be this one. */
+export interface Guard {
+  readonly username: string
+  readonly password: string
+}
+
 export interface KafkaSetting {
   readonly libraries: string
   /** What it tells clients to connect to, where that is not itself: `host:port`. */
   readonly advertised?: string
   readonly properties?: Readonly<Record<string, string | number>>
+  readonly guard?: Guard
 }
 
 /** A broker of Apache Kafka of its own, which is its controller too, on loopback with a data folder of its own. */
-export async function startKafka({ libraries, advertised, properties = {} }: KafkaSetting) {
+export async function startKafka({ libraries, advertised, properties = {}, guard }: KafkaSetting) {
   const directory = temporaryDirectory()
   const [port, controller] = [await freePort(), await freePort()]
   const file = join(directory.path, 'server.properties')
@@ -32,8 +39,10 @@ export async function startKafka({ libraries, advertised, properties = {} }: Kaf
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controller}`,
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
-    'advertised.listeners': `PLAINTEXT://${advertised ?? `127.0.0.1:${port}`}`,
+    listeners: `CLIENTS://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controller}`,
+    'advertised.listeners': `CLIENTS://${advertised ?? `127.0.0.1:${port}`}`,
+    'listener.security.protocol.map': `CLIENTS:${guard ? 'SASL_SSL' : 'PLAINTEXT'},CONTROLLER:PLAINTEXT`,
+    'inter.broker.listener.name': 'CLIENTS',
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(directory.path, 'data'),
     'offsets.topic.replication.factor': 1,
@@ -41,6 +50,7 @@ export async function startKafka({ libraries, advertised, properties = {} }: Kaf
     'transaction.state.log.replication.factor': 1,
     'transaction.state.log.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
+    ...(guard && guarded(directory.path, guard)),
     ...properties,
   }
   writeFileSync(
@@ -51,7 +61,9 @@ export async function startKafka({ libraries, advertised, properties = {} }: Kaf
   )
   const java = ['-Xms128m', '-Xmx512m', '-cp', join(libraries, '*')]
   const cluster = randomBytes(16).toString('base64url')
-  execFileSync('java', [...java, 'kafka.tools.StorageTool', 'format', '-t', cluster, '-c', file], { stdio: 'pipe' })
+  const user = guard && `SCRAM-SHA-512=[name=${guard.username},password=${guard.password}]`
+  const format = ['format', '-t', cluster, '-c', file, ...(user === undefined ? [] : ['--add-scram', user])]
+  execFileSync('java', [...java, 'kafka.tools.StorageTool', ...format], { stdio: 'pipe' })
   let child = await start()
 
   async function start(): Promise<ChildProcess> {
@@ -73,7 +85,8 @@ export async function startKafka({ libraries, advertised, properties = {} }: Kaf
 
   return {
     port,
-    url: `kafka://127.0.0.1:${port}`,
+    /** The certificate that it is known by, where it has one. */
+    ca: join(directory.path, 'ca.pem'),
     /** Of a log of its own: no other has this prefix. */
     options: (prefix: string) => kafkaOptions(`kafka://127.0.0.1:${port}?prefix=${prefix}&timeout_ms=2000`),
     /** As a crash would end it. */
@@ -86,6 +99,29 @@ export async function startKafka({ libraries, advertised, properties = {} }: Kaf
       await end(child)
       directory.remove()
     },
+  }
+}
+
+/** A certificate of its own, and who may come in, by either mechanism. */
+function guarded(directory: string, { username, password }: Guard): Record<string, string> {
+  const store = join(directory, 'keys.p12')
+  const key = ['-keystore', store, '-storetype', 'PKCS12', '-storepass', password, '-alias', 'broker']
+  const made = ['-genkeypair', '-keyalg', 'EC', '-dname', 'CN=broker', '-ext', 'san=ip:127.0.0.1,dns:localhost']
+  execFileSync('keytool', [...made, ...key], { stdio: 'pipe' })
+  execFileSync('keytool', ['-exportcert', '-rfc', '-file', join(directory, 'ca.pem'), ...key], { stdio: 'pipe' })
+  const login = 'org.apache.kafka.common.security'
+  return {
+    'ssl.keystore.location': store,
+    'ssl.keystore.type': 'PKCS12',
+    'ssl.keystore.password': password,
+    // It is its own client too, by the name that its certificate has.
+    'ssl.truststore.location': store,
+    'ssl.truststore.type': 'PKCS12',
+    'ssl.truststore.password': password,
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
+    'sasl.mechanism.inter.broker.protocol': 'PLAIN',
+    'listener.name.clients.plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required username="${username}" password="${password}" user_${username}="${password}";`,
+    'listener.name.clients.scram-sha-512.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
   }
 }
 
