@@ -25,7 +25,7 @@ import { startEmbeddedWarehouse } from './storage/chdb/spawn.ts'
 import { connectWarehouse } from './storage/clickhouse/connect.ts'
 import { DirectoryError, keepToLog, openDataDirectory } from './storage/directory.ts'
 import { openJobs } from './storage/jobs.ts'
-import { openKafkaLog } from './storage/kafka/log.ts'
+import type { KafkaOptions } from './storage/kafka/url.ts'
 import { openObjectFolder } from './storage/objects.ts'
 import { openPglite } from './storage/pglite/connect.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
@@ -61,7 +61,7 @@ async function start(env: Env) {
             process.exit(70)
           },
         })
-      : openKafkaLog(env.KAFKA_URL),
+      : openKafka(env.KAFKA_URL),
   ])
   keepToLog(directory, eventLog.identity)
   const { db } = control
@@ -226,6 +226,12 @@ async function start(env: Env) {
       directory.release()
     },
   }
+}
+
+/** Loaded only where it is used: its client takes half a second and 60 MB. */
+async function openKafka(options: KafkaOptions) {
+  const { openKafkaLog } = await import('./storage/kafka/log.ts')
+  return openKafkaLog(options)
 }
 
 /** What may be begun again, whenever the warehouse's process goes away amid it. */
