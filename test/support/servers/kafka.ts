@@ -62,7 +62,7 @@ export async function startKafka({ libraries, advertised, properties = {}, guard
   const java = ['-Xms128m', '-Xmx512m', '-cp', join(libraries, '*')]
   const cluster = randomBytes(16).toString('base64url')
   const user = guard && `SCRAM-SHA-512=[name=${guard.username},password=${guard.password}]`
-  const format = ['format', '-t', cluster, '-c', file, ...(user === undefined ? [] : ['--add-scram', user])]
+  const format = ['format', `--cluster-id=${cluster}`, '-c', file, ...(user === undefined ? [] : ['--add-scram', user])]
   execFileSync('java', [...java, 'kafka.tools.StorageTool', ...format], { stdio: 'pipe' })
   let child = await start()
 
