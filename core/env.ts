@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseServices } from './identity/services.ts'
 import { parseMasterKey } from './seal.ts'
+import { parseKafkaUrl } from './storage/kafka/url.ts'
 import { parseDatabaseUrl } from './storage/postgres/url.ts'
 
 const bytes = (value: number) => z.coerce.number().int().min(1).default(value)
@@ -71,6 +72,16 @@ const schema = z.object({
     .default([]),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
   LOG_PARTITIONS: z.coerce.number().int().min(1).max(64).default(4),
+  /** `kafka://[user:password@]host:port[,host:port…][?tls=true&…]`: the event log is Kafka's then, else embedded. */
+  KAFKA_URL: z
+    .string()
+    .transform((text, context) => {
+      const options = parseKafkaUrl(text)
+      if (typeof options !== 'string') return options
+      context.addIssue(options)
+      return z.NEVER
+    })
+    .optional(),
   /** 0 keeps the audit log for good. */
   AUDIT_RETENTION_DAYS: z.coerce.number().min(0).default(400),
   LOG_RETENTION_HOURS: z.coerce.number().min(24).default(168),

@@ -26,14 +26,15 @@ import { secretFile } from './secrets.ts'
 import { startServer } from './server.ts'
 import { startEmbeddedWarehouse } from './storage/chdb/spawn.ts'
 import { connectWarehouse } from './storage/clickhouse/connect.ts'
-import { DirectoryError, openDataDirectory } from './storage/directory.ts'
+import { DirectoryError, keepToLog, openDataDirectory } from './storage/directory.ts'
 import { openJobs } from './storage/jobs.ts'
+import type { KafkaOptions } from './storage/kafka/url.ts'
 import { openObjectFolder } from './storage/objects.ts'
 import { openPglite } from './storage/pglite/connect.ts'
 import { openPostgres } from './storage/postgres/connect.ts'
 import { DatabaseError } from './storage/postgres/start.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
-import { createStream, workspaceOf } from './stream/index.ts'
+import { consumerGroups, createStream, workspaceOf } from './stream/index.ts'
 import { readTls } from './tls.ts'
 
 /** Where a credential comes from, and what health is asked by. */
@@ -68,15 +69,18 @@ async function start(env: Env) {
       log: log.child({ engine: 'warehouse' }),
       onStuck: (database) => domains.query.holdBack(workspaceOf(database)),
     }),
-    openSqliteLog({
-      directory: directory.at('log'),
-      onFatal(error) {
-        // Nothing can be acknowledged any more; whoever supervises this process starts another.
-        log.fatal({ err: error }, 'the event log died')
-        process.exit(70)
-      },
-    }),
+    env.KAFKA_URL === undefined
+      ? openSqliteLog({
+          directory: directory.at('log'),
+          onFatal(error) {
+            // Nothing can be acknowledged any more; whoever supervises this process starts another.
+            log.fatal({ err: error }, 'the event log died')
+            process.exit(70)
+          },
+        })
+      : openKafka(env.KAFKA_URL),
   ])
+  keepToLog(directory, eventLog.identity)
   const { db } = control
   const warehouse = connectWarehouse({ ...engine, maxConnections: limits.warehouse.maxConnections, log })
 
@@ -86,7 +90,7 @@ async function start(env: Env) {
     log: eventLog,
     warehouse,
     logger: log.child({ domain: 'stream' }),
-    limits: { ...limits.stream, retentionMs: env.LOG_RETENTION_HOURS * 3_600_000 },
+    limits: limits.stream,
   })
   const metrics = createMetrics()
   const seal = createSeal(masterKeys.current, masterKeys.previous)
@@ -205,7 +209,11 @@ async function start(env: Env) {
     metrics,
     async unready() {
       const [stores, rows] = await Promise.all([control.ping(), warehouse.ping()])
-      return [...(stores ? [] : ['control']), ...(rows ? [] : ['warehouse'])]
+      return [
+        ...(stores ? [] : ['control']),
+        ...(rows ? [] : ['warehouse']),
+        ...(eventLog.isReady() ? [] : ['event log']),
+      ]
     },
   })
   const chores = setInterval(() => {
@@ -216,7 +224,7 @@ async function start(env: Env) {
       domains.ingest.prune(now),
       domains.identity.tend(),
       domains.model.tend(),
-      eventLog.expire(now),
+      eventLog.expire({ before: now - env.LOG_RETENTION_HOURS * 3_600_000, groups: consumerGroups }),
     ]).catch((error: unknown) => log.error({ err: error }, 'a chore failed; it is tried again in a minute'))
   }, 60_000)
   await domains.model.start()
@@ -257,6 +265,12 @@ async function start(env: Env) {
       directory.release()
     },
   }
+}
+
+/** Loaded only where it is used: its client takes half a second and 60 MB. */
+async function openKafka(options: KafkaOptions) {
+  const { openKafkaLog } = await import('./storage/kafka/log.ts')
+  return openKafkaLog(options)
 }
 
 /** What may be begun again, whenever the warehouse's process goes away amid it. */

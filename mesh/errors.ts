@@ -307,6 +307,11 @@ export const problems = {
     title: 'The service behind the route took too long',
     hint: 'Retry, or allow more with timeout_ms of the route.',
   },
+  'log.unavailable': {
+    code: 'unavailable',
+    title: 'The event log does not answer',
+    hint: 'Retry after the time in Retry-After; if it lasts, look at Kafka.',
+  },
   'warehouse.restarted': { code: 'unavailable', title: 'The warehouse was restarted', hint: 'Retry.' },
   'internal.error': {
     code: 'internal',

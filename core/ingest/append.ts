@@ -22,7 +22,7 @@ export function gatherAppends(): {
   }
 }
 
-/** Makes good rows and bad ones durable, all or nothing. Answers the stream's last offset in each partition. */
+/** Makes good rows durable, and then bad ones. Answers the stream's last offset in each partition. */
 export async function appendBatch(
   { log, streams }: Deps,
   stream: Stream,

@@ -94,8 +94,8 @@ export function checkMends(rows: readonly { readonly id: string }[], most: numbe
 const refusedBySink = /^s_/
 
 /**
- * The rows go to the stream and leave the quarantine in one durable write. Without an id of its own that can be used
- * a row is identified by its place in the quarantine, so sending it again cannot double it.
+ * The rows leave the quarantine only when they are in the stream: the log writes topics in their order here. Without an
+ * id of its own that can be used a row is identified by its place in the quarantine, so sending it again cannot double it.
  */
 async function append(
   deps: Deps,

@@ -30,7 +30,7 @@ export interface Written extends Answer {
   readonly inferred: Definition | undefined
 }
 
-/** Validates a batch row by row: good rows go to the stream's log, bad ones to quarantine, in one durable write. */
+/** Validates a batch row by row: good rows go to the stream's log, bad ones to quarantine, all durable before the answer. */
 export async function writeEvents(deps: Deps, ctx: Context, input: WriteEvents): Promise<Written> {
   const { stream: name, idempotencyKey: key } = input
   authorise(ctx, 'events:write', name)

@@ -7,6 +7,9 @@ export const formatVersion = 1
 
 const minFreeBytes = 256 * 1024 * 1024
 
+/** The identity of the log that is in the data directory itself. */
+export const embeddedLog = 'the embedded log'
+
 /** Why a data directory cannot be used, with the exit code that says so (sysexits.h). */
 export class DirectoryError extends Error {
   override readonly name = 'DirectoryError'
@@ -57,6 +60,29 @@ export function openDataDirectory(path: string): DataDirectory {
   checkFormat(join(path, 'format'))
   writeFileSync(pidFile, `${process.pid}\n`)
   return { path, at: (name) => join(path, name), release: () => lock.close() }
+}
+
+/**
+ * Holds a data directory to the log that its warehouse is filled from. Rows are known by their places there, so what
+ * another log gives the same places would be taken for what is there already.
+ */
+export function keepToLog(directory: DataDirectory, identity: string): void {
+  const found = logOf(directory.path)
+  if (found !== undefined && found !== identity) {
+    throw new DirectoryError(
+      `The data directory ${directory.path} was filled from ${found}, not from ${identity}. Set KAFKA_URL as it was, or EDGEWISE_DATA to a new directory.`,
+      78,
+    )
+  }
+  writeFileSync(directory.at('event-log'), `${identity}\n`)
+}
+
+/** The identity of the log that a data directory goes with; undefined where it has had none yet. */
+export function logOf(path: string): string | undefined {
+  const file = join(path, 'event-log')
+  if (existsSync(file)) return readFileSync(file, 'utf8').trim()
+  // A directory of before has its own.
+  return existsSync(join(path, 'log')) ? embeddedLog : undefined
 }
 
 function checkFormat(file: string): void {

@@ -1,6 +1,6 @@
 /**
  * The event log: topics of partitions of records, each with an offset that only grows. The vocabulary and the
- * guarantees are Kafka's, so that Kafka can stand behind it; embedded, it is SQLite.
+ * guarantees are Kafka's, which can stand behind it; embedded, it is SQLite.
  */
 export interface LogRecord {
   /** A 16-byte digest of the event's identity, or undefined where the event has none and so cannot be a repeat. */
@@ -43,17 +43,28 @@ export interface PartitionRange {
 
 export interface TopicOptions {
   readonly partitions: number
-  /** Records older than this may go, but never one that a group in `groups` has not passed. */
-  readonly retentionMs: number
+}
+
+export interface Retention {
+  /** Records from before may go, in milliseconds since 1970 … */
+  readonly before: number
+  /** … but never one that a group of these has not passed; one that has committed nothing holds everything. */
   readonly groups: readonly string[]
 }
 
 export interface Log {
+  /** Which log this is: in another one an offset means something else. */
+  readonly identity: string
   /** Makes the topic if it is not there; its options are those of the first call. */
   createTopic(topic: string, options: TopicOptions): Promise<void>
   deleteTopic(topic: string): Promise<void>
   topics(): Promise<readonly { readonly topic: string; readonly partitions: number }[]>
-  /** Resolves when all of it is durable (survives a power cut); all or nothing. */
+  /**
+   * Resolves when all of it is durable, to the engine's measure: SQLite's survives a power cut, Kafka's the loss of
+   * replicas. Topics are written in the order in which they are first named, each only when those before it are durable.
+   * What can be known to have no place is refused before anything is written. Where it fails later, part of it may be
+   * there: whoever sends it again relies on the keys, by which repeats are dropped.
+   */
   append(appends: readonly Append[]): Promise<readonly Position[]>
   /** Records in order from `from`; empty at the end. Stops at whichever bound is met first, but gives at least one. */
   read(
@@ -67,10 +78,12 @@ export interface Log {
   committed(group: string, topic: string): Promise<readonly Commit[]>
   /** Durable, all or nothing. */
   commit(group: string, commits: readonly Commit[]): Promise<void>
-  /** Calls the listener after each append to a partition; answers how to stop that. */
+  /** Calls the listener after appends to a partition, whoever appended; answers how to stop that. */
   onAppend(listener: (topic: string, partition: number) => void): () => void
-  /** Drops what retention allows. */
-  expire(now: number): Promise<void>
+  /** Drops what retention allows: from the beginning of each partition, without gaps, all of it or what the engine stores together. */
+  expire(retention: Retention): Promise<void>
+  /** Whether appends can be expected to succeed now. */
+  isReady(): boolean
   /** Waits for what was begun, then closes. */
   close(): Promise<void>
 }

@@ -7,7 +7,7 @@ import { startSink } from './sink.ts'
 import { createTables, type Tables } from './tables.ts'
 
 export { streamLimits } from './limits.ts'
-export { maskedDatabase, workspaceOf } from './names.ts'
+export { consumerGroups, maskedDatabase, workspaceOf } from './names.ts'
 export { systemPii } from './system.ts'
 
 export interface StreamDomain {

@@ -26,8 +26,6 @@ export const streamLimits = {
   deletedRows: 5_000_000,
   /** Partitions of a system stream. */
   systemPartitions: 1,
-  /** How long the log keeps a record that every consumer has passed. */
-  retentionMs: 168 * 3_600_000,
 }
 
 export type StreamLimits = typeof streamLimits

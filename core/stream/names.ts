@@ -1,6 +1,9 @@
 /** The consumer group that fills the warehouse. */
 export const warehouseGroup = 'warehouse'
 
+/** Every consumer group that reads the log: it keeps what one of them has still to read. */
+export const consumerGroups: readonly string[] = [warehouseGroup]
+
 /** Columns that `SELECT *` does not show: where in the log a row came from. They make the sink exactly-once. */
 export const hiddenColumns = ['_partition', '_offset'] as const
 

@@ -5,7 +5,7 @@ import type { Selection } from '../storage/warehouse.ts'
 import { deleteRows, type DeleteRowsDeps, placesOf } from './delete-rows.ts'
 import { columnSql, createTableSql } from './ddl.ts'
 import { type MaskedColumn, maskedViewSql } from './masked.ts'
-import { maskedDatabase, topicOf, warehouseGroup, workspaceOf } from './names.ts'
+import { maskedDatabase, topicOf, workspaceOf } from './names.ts'
 import { quoteName } from '../storage/quote.ts'
 import { systemTablesSql } from './system.ts'
 
@@ -13,11 +13,7 @@ import { systemTablesSql } from './system.ts'
 export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
   const { log, warehouse, limits } = deps
   const topic = (workspace: string, stream: string, partitions: number) =>
-    log.createTopic(topicOf(workspace, stream), {
-      partitions,
-      retentionMs: limits.retentionMs,
-      groups: [warehouseGroup],
-    })
+    log.createTopic(topicOf(workspace, stream), { partitions })
   const nameOf = (workspace: string, stream: string) => `${quoteName(workspace)}.${quoteName(stream)}`
 
   return {

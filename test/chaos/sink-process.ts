@@ -9,12 +9,16 @@ import { pino } from 'pino'
 import { SchemaSchema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { startEmbeddedWarehouse } from '../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../core/storage/clickhouse/connect.ts'
+import { openKafkaLog } from '../../core/storage/kafka/log.ts'
+import type { KafkaOptions } from '../../core/storage/kafka/url.ts'
 import { openSqliteLog } from '../../core/storage/sqlite/log.ts'
 import type { FailPoint } from '../../core/stream/deliver.ts'
 import { createStream, streamLimits } from '../../core/stream/index.ts'
 
 export interface Task {
   readonly directory: string
+  /** Where the log is, if not in the directory. */
+  readonly kafka?: KafkaOptions
   /** Numbers to append, each an event of its own, to both partitions in turn. */
   readonly append: readonly string[]
   readonly batchRows: number
@@ -33,7 +37,9 @@ const task = JSON.parse(process.argv[2] ?? '') as Task
 const logger = pino({ level: 'error' }, pino.destination(2))
 const engine = await startEmbeddedWarehouse({ directory: `${task.directory}/warehouse`, log: logger })
 const warehouse = connectWarehouse({ ...engine, maxConnections: 8, log: logger })
-const log = await openSqliteLog({ directory: `${task.directory}/log` })
+const log = await (task.kafka === undefined
+  ? openSqliteLog({ directory: `${task.directory}/log` })
+  : openKafkaLog(task.kafka))
 let passed = 0
 const stream = createStream({
   log,

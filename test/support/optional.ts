@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { temporaryDirectory } from './directory.ts'
@@ -23,6 +24,11 @@ export function program(name: string): string | undefined {
     .map((folder) => join(folder, name))
     .find((path) => existsSync(path))
   return present(found, `the program ${name}`)
+}
+
+/** A folder that `.ci/run` puts there, of what no package manager installs as a program; undefined where it is absent. */
+export function tool(name: string): string | undefined {
+  return present(join(tmpdir(), 'edgewise-ci-tools', name), `the tool ${name}`)
 }
 
 /** Mounts a disk of so many MiB in memory, which only root may; undefined where it is not allowed. */

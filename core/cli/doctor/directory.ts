@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, readFileSync, statfsSync, statSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import { formatVersion } from '../../storage/directory.ts'
+import { embeddedLog, formatVersion, logOf } from '../../storage/directory.ts'
 import { credentialsPath } from '../credentials.ts'
 import type { Finding } from '../doctor.ts'
 import type { Running } from '../start/running.ts'
@@ -29,7 +29,22 @@ export function checkDirectory(data: string, running: Running | undefined): read
     })
   }
   findings.push(...format(path), room(path), ...modes(path))
+  findings.push(...eventLog(path))
   return findings
+}
+
+/** Where the events are, which is settled with the first start. */
+function eventLog(path: string): readonly Finding[] {
+  const identity = logOf(path)
+  if (identity === undefined) return []
+  if (identity !== embeddedLog) return [{ level: 'ok', what: `The event log is ${identity}` }]
+  return [
+    {
+      level: 'note',
+      what: 'The event log is embedded (SQLite): it survives a crash and a power cut, but not the loss of this disk.',
+      mend: 'For replicas on other machines, start a new data directory with KAFKA_URL.',
+    },
+  ]
 }
 
 function format(path: string): readonly Finding[] {

@@ -11,7 +11,7 @@ async function controlStore(text: string | undefined): Promise<Finding> {
   if (text === undefined) {
     return {
       level: 'note',
-      what: 'The embedded control store (PGlite: keys, queries) survives a crash of the process; a power cut may cost it the last moments. The event log survives both.',
+      what: 'The embedded control store (PGlite: keys, queries) survives a crash of the process; a power cut may cost it the last moments.',
       mend: 'Keep backups of the data directory, taken while Edgewise is stopped; or set DATABASE_URL, for PostgreSQL or Neon.',
     }
   }

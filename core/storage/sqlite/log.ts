@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import { Failure } from '#mesh/errors.ts'
+import { embeddedLog } from '../directory.ts'
 import type { Append, Commit, Log, PartitionRange, Position } from '../log.ts'
 import { decodeChunk, encodeChunk } from './chunk.ts'
 import type { EncodedChunk, Step } from './store.ts'
@@ -51,6 +52,7 @@ export async function openSqliteLog({ directory, onFatal }: SqliteLogOptions): P
   }
 
   const log: Log = {
+    identity: embeddedLog,
     createTopic: (topic, options) => ask({ kind: 'createTopic', topic, options }),
     deleteTopic: (topic) => ask({ kind: 'deleteTopic', topic }),
     topics: () => ask({ kind: 'topics' }),
@@ -94,9 +96,10 @@ export async function openSqliteLog({ directory, onFatal }: SqliteLogOptions): P
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    async expire(now) {
-      while (await ask<boolean>({ kind: 'expire', now }));
+    async expire(retention) {
+      while (await ask<boolean>({ kind: 'expire', ...retention }));
     },
+    isReady: () => broken === undefined,
     async close() {
       if (broken !== undefined) return
       closing = true

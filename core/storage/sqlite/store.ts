@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import type { Commit, PartitionRange, Position, TopicOptions } from '../log.ts'
+import type { Commit, PartitionRange, Position, Retention, TopicOptions } from '../log.ts'
 
 /** What travels to the thread that owns the database. Each is one synchronous step; several share a transaction. */
 export type Step =
@@ -19,7 +19,7 @@ export type Step =
   | { readonly kind: 'ranges'; readonly topic: string }
   | { readonly kind: 'committed'; readonly group: string; readonly topic: string }
   | { readonly kind: 'commit'; readonly group: string; readonly commits: readonly Commit[] }
-  | { readonly kind: 'expire'; readonly now: number }
+  | ({ readonly kind: 'expire' } & Retention)
 
 export interface EncodedAppend {
   readonly topic: string
@@ -40,8 +40,7 @@ const expiredAtOnce = 1_000
 
 const schema = `
   CREATE TABLE IF NOT EXISTS topics (
-    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL,
-    retention_ms INTEGER NOT NULL, groups TEXT NOT NULL
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL
   ) STRICT;
   CREATE TABLE IF NOT EXISTS ends (
     topic INTEGER NOT NULL, partition INTEGER NOT NULL, end INTEGER NOT NULL, PRIMARY KEY (topic, partition)
@@ -65,6 +64,10 @@ export function openStore(directory: string) {
   const db = new DatabaseSync(join(directory, 'log.sqlite'))
   db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000')
   db.exec(schema)
+  // A log of before, which kept with each topic what is said at expiry now.
+  for (const { name } of db.prepare("SELECT name FROM pragma_table_info('topics')").all()) {
+    if (name === 'retention_ms' || name === 'groups') db.exec(`ALTER TABLE topics DROP COLUMN ${name}`)
+  }
   const statements = new Map<string, ReturnType<DatabaseSync['prepare']>>()
   const prepare = (sql: string) => {
     let statement = statements.get(sql)
@@ -88,13 +91,7 @@ export function openStore(directory: string) {
 
   const steps = {
     createTopic({ topic, options }: Step & { kind: 'createTopic' }): void {
-      run(
-        'INSERT INTO topics (name, partitions, retention_ms, groups) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-        topic,
-        options.partitions,
-        options.retentionMs,
-        JSON.stringify(options.groups),
-      )
+      run('INSERT INTO topics (name, partitions) VALUES (?, ?) ON CONFLICT DO NOTHING', topic, options.partitions)
       const { id, partitions } = topicId(topic) ?? { id: 0, partitions: 0 }
       for (let p = 0; p < partitions; p++) run('INSERT INTO ends VALUES (?, ?, 0) ON CONFLICT DO NOTHING', id, p)
     },
@@ -183,17 +180,17 @@ export function openStore(directory: string) {
       }
     },
     /** Drops the oldest chunks of each partition, a bounded number; answers whether there may be more to drop. */
-    expire({ now }: Step & { kind: 'expire' }): boolean {
+    expire({ before, groups }: Step & { kind: 'expire' }): boolean {
       // A group that has not committed at all holds everything.
-      const partitions = all<{ topic: number; partition: number; before: number; passed: number }>(
-        `SELECT e.topic, e.partition, ? - t.retention_ms AS before, coalesce((
-           SELECT min(coalesce(k.committed, 0)) FROM json_each(t.groups) g
+      const partitions = all<{ topic: number; partition: number; passed: number }>(
+        `SELECT e.topic, e.partition, coalesce((
+           SELECT min(coalesce(k.committed, 0)) FROM json_each(?) g
            LEFT JOIN commits k ON k.topic = e.topic AND k.consumer = g.value AND k.partition = e.partition
-         ), e.end) AS passed FROM ends e JOIN topics t ON t.id = e.topic`,
-        now,
+         ), e.end) AS passed FROM ends e`,
+        JSON.stringify(groups),
       )
       let left = expiredAtOnce
-      for (const { topic, partition, before, passed } of partitions) {
+      for (const { topic, partition, passed } of partitions) {
         // From the oldest on by the index, and no further than the first that stays: what remains has no gaps, and a
         // long log costs no more than a short one.
         for (; left > 0; left--) {

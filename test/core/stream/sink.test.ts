@@ -6,12 +6,14 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import { SchemaSchema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { startEmbeddedWarehouse } from '../../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../../core/storage/clickhouse/connect.ts'
+import { openKafkaLog } from '../../../core/storage/kafka/log.ts'
 import type { Log } from '../../../core/storage/log.ts'
 import { openSqliteLog } from '../../../core/storage/sqlite/log.ts'
 import type { Warehouse } from '../../../core/storage/warehouse.ts'
 import { createStream, streamLimits } from '../../../core/stream/index.ts'
 import type { FailPoint } from '../../../core/stream/deliver.ts'
 import { temporaryDirectory } from '../../support/directory.ts'
+import { type Kafka, kafkaLibraries, startKafka } from '../../support/servers/kafka.ts'
 
 const directory = temporaryDirectory()
 const logger = pino({ level: 'silent' })
@@ -26,27 +28,15 @@ const schema = create(SchemaSchema, {
 let engine: Awaited<ReturnType<typeof startEmbeddedWarehouse>>
 let warehouse: Warehouse
 let log: Log
+let logs = 0
 let streams = 0
 const opened: ReturnType<typeof createStream>[] = []
 
-beforeAll(async () => {
-  engine = await startEmbeddedWarehouse({ directory: `${directory.path}/warehouse`, log: logger })
-  warehouse = connectWarehouse({ ...engine, maxConnections: 8, log: logger })
-  log = await openSqliteLog({ directory: `${directory.path}/log` })
-  const first = open()
-  await first.tables.createDatabase('w')
-  await first.close()
-})
 // Two sinks on one log would both insert.
 afterEach(async () => {
   await Promise.all(opened.splice(0).map((domain) => domain.close()))
 })
-afterAll(async () => {
-  await log.close()
-  await warehouse.close()
-  await engine.close()
-  directory.remove()
-})
+afterAll(() => directory.remove())
 
 function open(failPoint?: (at: FailPoint) => void, over: Partial<typeof limits> = {}) {
   const domain = createStream({
@@ -91,6 +81,36 @@ async function numbers(table: string): Promise<string[]> {
 }
 
 describe('the sink', () => {
+  takesOver(() => openSqliteLog({ directory: `${directory.path}/log` }))
+})
+
+const libraries = kafkaLibraries()
+describe.skipIf(libraries === undefined)('the sink on Apache Kafka', () => {
+  let kafka: Kafka | undefined
+  afterAll(() => kafka?.stop())
+  takesOver(async () => {
+    kafka = await startKafka({ libraries: libraries ?? '' })
+    return openKafkaLog(kafka.options('sink'))
+  })
+})
+
+/** What holds over any log. */
+function takesOver(openLog: () => Promise<Log>): void {
+  beforeAll(async () => {
+    log = await openLog()
+    // Rows are known by their places in one log.
+    engine = await startEmbeddedWarehouse({ directory: `${directory.path}/warehouse${logs++}`, log: logger })
+    warehouse = connectWarehouse({ ...engine, maxConnections: 8, log: logger })
+    const first = open()
+    await first.tables.createDatabase('w')
+    await first.close()
+  }, 90_000)
+  afterAll(async () => {
+    await log?.close()
+    await warehouse?.close()
+    await engine?.close()
+  })
+
   test('takes rows into the table with integers exact, and drops and counts repeats', async () => {
     const domain = open()
     const stream = await newStream(domain)
@@ -379,4 +399,4 @@ describe('the sink', () => {
     expect(await numbers(stream)).toEqual(['1', '2', '3'])
     await domain.close()
   })
-})
+}

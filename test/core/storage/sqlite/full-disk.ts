@@ -7,7 +7,7 @@ const [directory = ''] = process.argv.slice(2)
 const filler = `${directory}/filler`
 writeFileSync(filler, Buffer.alloc(2 << 20, 1))
 let log = await openSqliteLog({ directory: `${directory}/log` })
-await log.createTopic('w.s', { partitions: 1, retentionMs: 1_000, groups: ['g'] })
+await log.createTopic('w.s', { partitions: 1 })
 const value = JSON.stringify('x'.repeat(50_000))
 const append = () => log.append([{ topic: 'w.s', partition: 0, records: [{ key: undefined, value, timestamp: 1 }] }])
 

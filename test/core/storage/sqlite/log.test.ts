@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import { openSqliteLog } from '../../../../core/storage/sqlite/log.ts'
@@ -29,11 +30,29 @@ test('a log whose database cannot be read says so at once', async () => {
   expect(told).toHaveLength(1)
 })
 
+test('a log of before, whose topics knew their retention, goes on', async () => {
+  const directory = temporaryDirectory()
+  directories.push(directory)
+  const before = new DatabaseSync(`${directory.path}/log.sqlite`)
+  before.exec(`CREATE TABLE topics (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, partitions INTEGER NOT NULL,
+    retention_ms INTEGER NOT NULL, groups TEXT NOT NULL
+  ) STRICT; INSERT INTO topics VALUES (1, 'w.s', 2, 1000, '["warehouse"]')`)
+  before.close()
+  const log = await openSqliteLog({ directory: directory.path })
+  await log.createTopic('w.t', { partitions: 1 })
+  expect(await log.topics()).toEqual([
+    { topic: 'w.s', partitions: 2 },
+    { topic: 'w.t', partitions: 1 },
+  ])
+  await log.close()
+})
+
 test('what waits for the disk is bounded: beyond, callers are told when to come back, and nothing is lost', async () => {
   const directory = temporaryDirectory()
   directories.push(directory)
   const log = await openSqliteLog({ directory: directory.path })
-  await log.createTopic('w.s', { partitions: 1, retentionMs: 1_000, groups: ['g'] })
+  await log.createTopic('w.s', { partitions: 1 })
   const value = JSON.stringify('x'.repeat(40 << 20))
   const appends = Array.from({ length: 5 }, () =>
     log.append([{ topic: 'w.s', partition: 0, records: [{ key: undefined, value, timestamp: 1 }] }]),
