@@ -70,9 +70,9 @@ function textsOf(features: Asked['features']): Readonly<Record<string, string>> 
   return Object.fromEntries(given.map(([name, value]) => [name.toWellFormed(), plainText(value).toWellFormed()]))
 }
 
-/** An object has no text of its own to trust. */
+/** A text as it is; all else as JSON has it, since an object may have no text of its own. */
 function plainText(value: unknown): string {
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 /** A number or a label as text; JSON has no number that is none. */
