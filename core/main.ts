@@ -228,14 +228,16 @@ async function start(env: Env) {
     ]).catch((error: unknown) => log.error({ err: error }, 'a chore failed; it is tried again in a minute'))
   }, 60_000)
   await domains.model.start()
-  let isTending = false
-  const tending = setInterval(() => {
-    if (isTending) return
-    isTending = true
-    Promise.all([domains.model.tendRollouts(), domains.model.tendWatches()])
-      .catch((error: unknown) => log.error({ err: error }, 'models could not be looked after; again in a second'))
-      .finally(() => (isTending = false))
-  }, 1_000)
+  const tending = [domains.model.tendRollouts, domains.model.tendWatches].map((tend) => {
+    let isTending = false
+    return setInterval(() => {
+      if (isTending) return
+      isTending = true
+      tend()
+        .catch((error: unknown) => log.error({ err: error }, 'models could not be looked after; again in a second'))
+        .finally(() => (isTending = false))
+    }, 1_000)
+  })
   log.info(
     {
       http: server.http,
@@ -253,7 +255,7 @@ async function start(env: Env) {
     /** Doors first, then what they lead to: nothing acknowledged is in memory only when this ends. */
     async stop(): Promise<void> {
       clearInterval(chores)
-      clearInterval(tending)
+      for (const timer of tending) clearInterval(timer)
       loopDelay.stop()
       await server.close()
       await jobs.close()

@@ -216,8 +216,8 @@ export const shedding: Readonly<
   Record<Exclude<Priority, 'health'>, { readonly delayMs: number; readonly calls: number }>
 > = {
   /** `delayMs`: what is ready to run waits so long for its turn, all the time. `calls`: under way. */
-  batch: { delayMs: 3, calls: 125 },
-  interactive: { delayMs: 6, calls: 250 },
+  batch: { delayMs: 25, calls: 125 },
+  interactive: { delayMs: 50, calls: 250 },
   control: { delayMs: 500, calls: 2_000 },
 }
 

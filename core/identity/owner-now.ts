@@ -3,6 +3,7 @@ import { allows, type Scope } from '#mesh/scopes.ts'
 import { type Actor, ActorSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import type { Deps } from './deps.ts'
 import { keyById } from './store.ts'
+import { userById } from './store-users.ts'
 import { userActor } from './user-actor.ts'
 import { keyOf } from './verify-key.ts'
 
@@ -13,15 +14,16 @@ const maxReplacements = 100
 
 /**
  * Who an actor that asked for something to be done later is now: as it was then, less the scopes that it has lost since;
- * undefined once it has ended. A rerolled key goes on as the one in its place. Whom a provider alone vouches for cannot be
- * asked about, and stays as it was.
+ * undefined once it has ended. A rerolled key goes on as the one in its place. Whom a provider alone vouches for, by a token of
+ * its own, cannot be asked about, and stays as it was.
  */
 export async function ownerNow(deps: OwnerDeps, owner: Actor): Promise<Actor | undefined> {
   const { id, workspace } = owner
-  if (!id.startsWith('key_') && !id.startsWith('usr_')) return owner
-  const now = id.startsWith('key_')
-    ? await keyNow(deps, workspace, id)
-    : await userActor(deps.db, deps.defaultPlan, { workspace, actor: id, id: owner.session })
+  const isPerson = !id.startsWith('key_')
+  if (isPerson && owner.session === '' && (await userById(deps.db, workspace, id)) === undefined) return owner
+  const now = isPerson
+    ? await userActor(deps.db, deps.defaultPlan, { workspace, actor: id, id: owner.session })
+    : await keyNow(deps, workspace, id)
   if (now === undefined) return undefined
   const actor = clone(ActorSchema, owner)
   actor.scopes = owner.scopes.filter((scope) => covers(now.scopes, scope))

@@ -17,6 +17,9 @@ export interface LoadedModels {
   close(): Promise<void>
 }
 
+/** Small beside their files, and asked for more often. */
+const maxSignatures = 200
+
 /** Models that are ready to predict in this process: the least recently used goes first. */
 export function openLoadedModels({ objects, limits }: Pick<ModelDeps, 'objects' | 'limits'>): LoadedModels {
   const read = (sha256: string): Promise<Uint8Array> => readArtefact({ objects }, sha256)
@@ -38,7 +41,7 @@ export function openLoadedModels({ objects, limits }: Pick<ModelDeps, 'objects' 
     },
     (model) => model.release(),
   )
-  const signatures = createCache(limits.maxLoaded, async (sha256) => readSignature(await read(sha256)))
+  const signatures = createCache(maxSignatures, async (sha256) => readSignature(await read(sha256)))
   const batches = openBatches({ read, maxThreads: limits.maxBatchThreads, maxModels: limits.maxLoaded })
 
   return {

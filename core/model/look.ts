@@ -10,6 +10,7 @@ import { readingOf } from './features/reading.ts'
 import { tableFrom } from './features/table-from.ts'
 import { indexAt, timeAt } from './forecast/series.ts'
 import { getReady } from './names.ts'
+import { findVersion, type VersionRow } from './store.ts'
 import type { ModelDefinition } from './schema.ts'
 import { readArtefact, type ServedVersion } from './serve.ts'
 import { groupsOf, namedKey } from './series/groups.ts'
@@ -37,6 +38,7 @@ const lateSteps = 10
 export async function look(deps: ModelDeps, ctx: Context, watch: WatchRow): Promise<Seen> {
   const { db, limits } = deps
   const { version: live } = await getReady(db, watch.workspace, watch.model, 0)
+  if (live.version !== watch.version) await checkSameQuery(db, watch, live)
   const stand = live.version === watch.version ? watch : { ...(await beginningOf(deps, live)), toldMs: watch.seenMs }
   const { series, toldMs } = stand
   const { groupBy = [] } = live.definition
@@ -123,4 +125,17 @@ function tooMany(rows: number): Failure {
   return new Failure('query.result_too_large', `More than ${rows} rows are of the newest few steps.`, {
     hint: 'Aggregate in the model’s query to one row for each interval and series.',
   })
+}
+
+/** A query that somebody else wrote since is not run with the rights of who set the watch. */
+async function checkSameQuery(db: ModelDeps['db'], { workspace, model, version }: WatchRow, live: VersionRow) {
+  const known = await findVersion(db, workspace, model, version)
+  if (known !== undefined && queryOf(known) === queryOf(live)) return
+  throw new Failure('auth.scope', `The query of \`${model}\` is another one than when the watch was set.`, {
+    hint: `Set it again: SET MODEL ${model} WATCH EVERY …`,
+  })
+}
+
+function queryOf({ definition: { sql, target, orderBy, groupBy } }: VersionRow): string {
+  return JSON.stringify([sql, target, orderBy, groupBy])
 }

@@ -6,6 +6,7 @@ import { record } from '../audit/index.ts'
 import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import { type Answer, answerOf } from './answer.ts'
+import type { ControlTx } from '../storage/control.ts'
 import type { ModelDeps } from './deps.ts'
 import { getReady, noModel } from './names.ts'
 import { refuseSeries } from './serve.ts'
@@ -31,7 +32,7 @@ export async function createRollout(deps: ModelDeps, ctx: Context, statement: Cr
     if (model.live === null || model.live === version) throw nothingToRollOut(name, version, model.live)
     const before = await findRollout(tx, workspace, name)
     if (before !== undefined && (before.shadow === null || shadow !== null)) throw underWay(name)
-    if (before !== undefined) await updateRollout(tx, before.id, followed(now.getTime(), 'a rollout follows it'))
+    if (before !== undefined) await endShadow(tx, ctx, before, { now, reason: 'a rollout follows it' })
     const row: RolloutRow = {
       id: `rol_${randomUUID().replaceAll('-', '')}`,
       workspace,
@@ -86,9 +87,16 @@ export async function changeRollout(deps: ModelDeps, ctx: Context, { kind, model
   return answerOf(types, [shownRollout(rollout)])
 }
 
-/** How a shadow ends that something else comes after. */
-export function followed(nowMs: number, reason: string) {
-  return { status: 'done', reason, endedAt: new Date(nowMs) } as const
+/** Ends a shadow that something else comes after. */
+export async function endShadow(
+  tx: ControlTx,
+  ctx: Context,
+  { id, model, version }: RolloutRow,
+  { now, reason }: { readonly now: Date; readonly reason: string },
+): Promise<void> {
+  await updateRollout(tx, id, { status: 'done', reason, endedAt: now })
+  const detail = { rollout: id, version, reason }
+  await record(tx, ctx, { action: 'end_shadow', resource: `model/${model}`, detail })
 }
 
 const time = "DateTime64(3, 'UTC')"

@@ -4,7 +4,7 @@ import { getsCandidate } from '#mesh/inference/arm.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import { artefactKey, findPrevious, getReady, type ReadyVersion } from './names.ts'
-import { findRollout } from './store.ts'
+import { findRollout, type VersionRow } from './store.ts'
 
 export interface ServedVersion {
   readonly version: ReadyVersion
@@ -91,7 +91,11 @@ export function isOfSeries(engine: string | null): engine is 'forecast' | 'anoma
 }
 
 /** Fails where a model answers no rows of features. */
-export function refuseSeries({ version: { name, engine } }: Pick<ServedVersion, 'version'>): void {
+export function refuseSeries({
+  version: { name, engine },
+}: {
+  readonly version: Pick<VersionRow, 'name' | 'engine'>
+}): void {
   if (!isOfSeries(engine)) return
   const ahead = engine === 'forecast' ? `, or ask POST /v1/models/${name}/predict for series` : ''
   throw new Failure('request.invalid', `\`${name}\` is of series, and predicts for no rows of features.`, {

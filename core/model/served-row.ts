@@ -67,10 +67,15 @@ export function textOf({ row, features, answer }: Asked, compared: Compared | un
 /** As they were given; what was missing is not there. */
 function textsOf(features: Asked['features']): Readonly<Record<string, string>> {
   const given = Object.entries(features).filter(([, value]) => value !== null)
-  return Object.fromEntries(given.map(([name, value]) => [name.toWellFormed(), String(value).toWellFormed()]))
+  return Object.fromEntries(given.map(([name, value]) => [name.toWellFormed(), plainText(value).toWellFormed()]))
+}
+
+/** A text as it is; all else as JSON has it, since an object may have no text of its own. */
+function plainText(value: unknown): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 /** A number or a label as text; JSON has no number that is none. */
 export function predictionOf({ prediction }: Asked['answer']): string {
-  return prediction === null || prediction === undefined ? 'nan' : String(prediction).toWellFormed()
+  return prediction === null || prediction === undefined ? 'nan' : plainText(prediction).toWellFormed()
 }

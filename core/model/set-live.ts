@@ -4,8 +4,8 @@ import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import { goLive } from './go-live.ts'
 import { getReady, noModel } from './names.ts'
-import { followed } from './rollout.ts'
-import { findRollout, lockModel, updateRollout } from './store.ts'
+import { endShadow } from './rollout.ts'
+import { findRollout, lockModel } from './store.ts'
 
 /** Makes a version that is ready the one that predicts. */
 export async function setLive(
@@ -21,8 +21,8 @@ export async function setLive(
     if (model === undefined) throw noModel(name)
     const rollout = await findRollout(tx, workspace, name)
     if (rollout?.shadow === null) throw rollingOut(name)
-    if (rollout !== undefined)
-      await updateRollout(tx, rollout.id, followed(now(), `version ${version} is the live one`))
+    const reason = `version ${version} is the live one`
+    if (rollout !== undefined) await endShadow(tx, ctx, rollout, { now: new Date(now()), reason })
     await goLive(tx, model, version)
     await record(tx, ctx, { action: 'set_live', resource: `model/${name}`, detail: { version, before: model.live } })
   })

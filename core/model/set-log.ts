@@ -3,7 +3,8 @@ import { recordChange } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import type { ModelDeps } from './deps.ts'
 import { noModel } from './names.ts'
-import { lockModel, upsertModel } from './store.ts'
+import { refuseSeries } from './serve.ts'
+import { findVersion, lockModel, upsertModel } from './store.ts'
 
 /** Records a share of a model's predictions as they are served, with what was asked; 0 ends it. */
 export async function setLog(
@@ -16,6 +17,8 @@ export async function setLog(
   await db.transaction(async (tx) => {
     const model = await lockModel(tx, workspace, name)
     if (model === undefined) throw noModel(name)
+    const live = model.live === null ? undefined : await findVersion(tx, workspace, name, model.live)
+    if (live !== undefined && share > 0) refuseSeries({ version: live })
     await upsertModel(tx, { ...model, logShare: share })
     await recordChange(tx, { kind: 'model', workspace, name })
     const detail = { share, before: model.logShare }

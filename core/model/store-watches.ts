@@ -13,18 +13,20 @@ export async function findWatch(db: Db, workspace: string, model: string): Promi
   return row
 }
 
-/** Of any workspace: those whose time has come, the longest due first. */
+/** Of each workspace the one whose time came first: the longest due first. */
 export async function listDueWatches(
   db: Db,
   now: Date,
   limit: number,
 ): Promise<readonly Pick<WatchRow, 'workspace' | 'model'>[]> {
-  return db
-    .select({ workspace: watches.workspace, model: watches.model })
+  const { workspace, model, dueAt } = watches
+  const due = await db
+    .selectDistinctOn([workspace], { workspace, model, dueAt })
     .from(watches)
-    .where(and(eq(watches.status, 'watching'), lte(watches.dueAt, now)))
-    .orderBy(asc(watches.dueAt))
+    .where(and(eq(watches.status, 'watching'), lte(dueAt, now)))
+    .orderBy(asc(workspace), asc(dueAt))
     .limit(limit)
+  return due.toSorted((a, b) => a.dueAt.getTime() - b.dueAt.getTime())
 }
 
 export async function upsertWatch(tx: ControlTx, row: WatchRow): Promise<void> {

@@ -33,7 +33,8 @@ export function createWatching(deps: ModelDeps): Watching {
   async function run(workspace: string, model: string): Promise<void> {
     try {
       const watch = await findWatch(db, workspace, model)
-      if (watch !== undefined) await attend(deps, watch, stopped.signal)
+      const isDue = watch?.status === 'watching' && watch.dueAt.getTime() <= now()
+      if (isDue) await attend(deps, watch, stopped.signal)
       running.delete(workspace)
       // What waited for its turn has it now.
       await tend()

@@ -1,6 +1,7 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Actor } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import type { Statement } from './gate/gate.ts'
+import { quoteText } from '../storage/quote.ts'
 import { unknownTable } from './gate/refusals.ts'
 
 export function isFiltered(actor: Actor): boolean {
@@ -40,7 +41,7 @@ export function filterSettings(actor: Actor, statement: Statement): Readonly<Rec
   // Should the engine take a name of the query's own for a stream after all, it finds no rows there.
   for (const name of declared) if (!conditions.has(name)) conditions.set(name, '0')
   const entries = [...conditions].map(
-    ([stream, condition]) => `${text(`${actor.workspace}.${stream}`)}:${text(condition)}`,
+    ([stream, condition]) => `${quoteText(`${actor.workspace}.${stream}`)}:${quoteText(condition)}`,
   )
   return { ...filterFirst, additional_table_filters: `{${entries.join(',')}}` }
 }
@@ -67,15 +68,11 @@ function conditionsOf(actor: Actor): Map<string, string> {
   for (const { stream, column, values } of actor.filters) {
     const name = `\`${column.replaceAll('\\', '\\\\').replaceAll('`', '\\`')}\``
     // Each value becomes the column's type, so that an index can be used; one that cannot be matches no row.
-    const type = `replaceRegexpOne(toTypeName(${name}),${text('^LowCardinality\\((.*)\\)$')},${text('\\1')})`
-    const list = values.map((value) => `accurateCastOrNull(${text(value)},${type})`)
+    const type = `replaceRegexpOne(toTypeName(${name}),${quoteText('^LowCardinality\\((.*)\\)$')},${quoteText('\\1')})`
+    const list = values.map((value) => `accurateCastOrNull(${quoteText(value)},${type})`)
     const condition = list.length === 0 ? '0' : `${name} IN (${list.join(',')})`
     const before = conditions.get(stream)
     conditions.set(stream, before === undefined ? condition : `(${before}) AND (${condition})`)
   }
   return conditions
-}
-
-function text(value: string): string {
-  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }

@@ -13,7 +13,7 @@ export const streamLimits = {
   /** The same for usage (`_requests`), which every workspace always has some of, and nobody waits for. */
   usagePauseMs: 1_000,
   /** Of those pauses the longest, where the process is busy: at `busyMs` of delay. */
-  longestPauseMs: 750,
+  longestPauseMs: 500,
   longestUsagePauseMs: 5_000,
   busyMs: 10,
   /** Inserts at once. */

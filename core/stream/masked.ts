@@ -1,6 +1,6 @@
 import { columnSql, hiddenSql } from './ddl.ts'
 import { hiddenColumns, maskedDatabase } from './names.ts'
-import { quoteName } from '../storage/quote.ts'
+import { quoteName, quoteText } from '../storage/quote.ts'
 
 export interface MaskedColumn {
   readonly name: string
@@ -19,15 +19,13 @@ export function maskedViewSql(
   create: 'CREATE OR REPLACE VIEW' | 'CREATE VIEW IF NOT EXISTS' = 'CREATE OR REPLACE VIEW',
 ): string {
   const values = columns.map(({ name, type, pii }) =>
-    pii ? `CAST(defaultValueOfTypeName(${text(type)}), ${text(type)}) AS ${quoteName(name)}` : quoteName(name),
+    pii
+      ? `CAST(defaultValueOfTypeName(${quoteText(type)}), ${quoteText(type)}) AS ${quoteName(name)}`
+      : quoteName(name),
   )
   return [
     `${create} ${quoteName(maskedDatabase(workspace))}.${quoteName(stream)}`,
     `(${[...columns.map(columnSql), hiddenSql].join(', ')})`,
     `AS SELECT ${[...values, ...hiddenColumns].join(', ')} FROM ${quoteName(workspace)}.${quoteName(stream)}`,
   ].join(' ')
-}
-
-function text(value: string): string {
-  return `'${value.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }

@@ -155,10 +155,12 @@ export function createPredictHere(deps: Deps) {
     } catch (thrown) {
       return answerFailure(deps, thrown, id)
     }
-    const said = predict(known, body, background)
-    if (said === undefined) return long(new Request(request, { method: 'POST', body }))
-    record(known, id, said, background)
-    return new Response(JSON.stringify(answerOf(said.predicted)), { headers: headersOf(known, said, id) })
+    // Whatever was so before the body came need not be so any more.
+    const still = plain(request, background)
+    const said = still && predict(still, body, background)
+    if (still === undefined || said === undefined) return long(new Request(request, { method: 'POST', body }))
+    record({ ...still, at: known.at }, id, said, background)
+    return new Response(JSON.stringify(answerOf(said.predicted)), { headers: headersOf(still, said, id) })
   }
 
   return (request: Request, background: Background, long: (request: Request) => Response | Promise<Response>) => {

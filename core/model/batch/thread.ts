@@ -35,8 +35,9 @@ export function openThread(onGone: () => void): Thread {
     ask(task, transfer = []) {
       return new Promise((resolve, reject) => {
         if (gone !== undefined) return reject(gone)
-        waiting.push({ resolve, reject })
+        // First, so that what cannot be sent waits for no answer.
         worker.postMessage(task, transfer)
+        waiting.push({ resolve, reject })
       })
     },
     async close() {

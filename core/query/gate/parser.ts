@@ -5,6 +5,7 @@ import type { QueryLimits } from '../limits.ts'
 import { syntaxFailure } from '../messages.ts'
 import { treeOf, type Node } from './ast.ts'
 import { notAllowed } from './refusals.ts'
+import { quoteText } from '../../storage/quote.ts'
 
 /** The SELECT that `FROM served(name)` stands for: what the model of this name answered. Fails where there is none. */
 export type Served = (ctx: Context, model: string) => Promise<string>
@@ -19,7 +20,7 @@ export interface GateDeps {
 export async function print({ warehouse, limits }: GateDeps, ctx: Context, sql: string): Promise<string> {
   try {
     const [row] = await warehouse.rows<{ readonly printed: string; readonly again: string }>({
-      sql: `SELECT formatQuerySingleLine(${literal(sql)}) AS printed, formatQuerySingleLine(printed) AS again`,
+      sql: `SELECT formatQuerySingleLine(${quoteText(sql)}) AS printed, formatQuerySingleLine(printed) AS again`,
       database: ctx.actor.workspace,
       settings: parserSettings(limits, limits.maxDepth),
       deadline: ctx.deadline,
@@ -94,9 +95,4 @@ function parserFailure(error: WarehouseError, sql: string, limits: QueryLimits):
     hint: 'Split it into common table expressions (WITH), or simplify it.',
     cause: error,
   })
-}
-
-/** A text for the engine: a backslash and a quote are all that is special in it. */
-function literal(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
 }

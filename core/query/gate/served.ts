@@ -3,6 +3,9 @@ import { type Token, tokensOf } from './lexer.ts'
 import { print, type GateDeps } from './parser.ts'
 import { notAllowed } from './refusals.ts'
 
+/** Each is as long as its model has features. */
+const maxServed = 8
+
 /**
  * A printed text with a SELECT in the place of each `served(name)` after FROM or JOIN, as the engine prints it. It is put
  * there before anything is judged, so the gate, filters and masks hold for it as if the caller had written it.
@@ -12,6 +15,8 @@ export async function withServed(deps: GateDeps, ctx: Context, printed: string):
   if (served === undefined || !printed.includes('served(')) return printed
   const tokens = tokensOf(printed) ?? []
   const pieces: string[] = []
+  /** Each once, however often the text names it. */
+  const tables = new Map<string, string>()
   let from = 0
   for (const [at, token] of tokens.entries()) {
     if (!isTable(tokens, at)) continue
@@ -19,7 +24,11 @@ export async function withServed(deps: GateDeps, ctx: Context, printed: string):
     if ((name?.kind !== 'word' && name?.kind !== 'name') || close?.text !== ')') {
       throw notAllowed('served takes the name of one model: FROM served(churn).')
     }
-    pieces.push(printed.slice(from, token.start), `(${await served(ctx, name.value)})`)
+    if (pieces.length === 2 * maxServed) throw notAllowed(`A statement may read served predictions ${maxServed} times.`)
+    ctx.signal.throwIfAborted()
+    const table = tables.get(name.value) ?? (await served(ctx, name.value))
+    tables.set(name.value, table)
+    pieces.push(printed.slice(from, token.start), `(${table})`)
     from = close.end
   }
   return from === 0 ? printed : print(deps, ctx, pieces.join('') + printed.slice(from))

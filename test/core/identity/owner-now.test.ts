@@ -1,3 +1,4 @@
+import { federatedId } from '#mesh/tokens/claims.ts'
 import { create } from '@bufbuild/protobuf'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { workspaceScopes } from '#mesh/scopes.ts'
@@ -69,7 +70,11 @@ describe('whoever asked for something to be done later', () => {
   })
 
   test('stays as it was where a provider alone vouches for it, and is nobody of another workspace', async () => {
-    const known = create(ActorSchema, { workspace: 'main', id: 'https://idp.example|ann', scopes: ['sql:read'] })
+    const known = create(ActorSchema, {
+      workspace: 'main',
+      id: await federatedId('main', 'https://idp.example', 'ann'),
+      scopes: ['sql:read'],
+    })
     expect(await now(known)).toEqual(known)
     const owner = await newKey(['sql:read'])
     expect(await now(create(ActorSchema, { ...owner, workspace: 'other' }))).toBeUndefined()

@@ -108,7 +108,7 @@ async function* encoded(points: readonly Point[]): AsyncGenerator<Uint8Array> {
 }
 
 /** Version n, trained from the hours up to one. */
-async function version(n: number, until: number): Promise<void> {
+async function version(n: number, until: number, sql = 'SELECT'): Promise<void> {
   const groups = shops.map((shop) => {
     const own = hours(0, until).filter((one) => one.shop === shop)
     const times = Float64Array.from(own, ({ timeMs }) => timeMs)
@@ -116,7 +116,7 @@ async function version(n: number, until: number): Promise<void> {
   })
   const { bytes, sha256 } = writeArtefact(trainAnomaly({ groups }))
   files.set(artefactKey(sha256), bytes)
-  const definition = { sql: 'SELECT', target: 'value', orderBy: 'time', groupBy: ['shop'], options: {} }
+  const definition = { sql, target: 'value', orderBy: 'time', groupBy: ['shop'], options: {} }
   const of = { workspace: 'main', name: 'odd', definition, createdAt: new Date(clock) }
   await db.transaction(async (tx) => {
     await insertVersion(tx, {
@@ -266,5 +266,17 @@ describe('a watch', () => {
     failing = new Failure('query.unknown_column', 'There is no column `value`.')
     for (let n = 0; n < 3; n++) await look()
     expect(await current()).toMatchObject({ status: 'paused', reason: 'There is no column `value`.' })
+  })
+
+  test('does not run what somebody else wrote since with the rights of who set it', async () => {
+    await version(3, trained, 'SELECT something else')
+    rows = hours(0, trained + 60)
+    await look()
+    expect(told).toEqual([])
+    const reason = 'The query of `odd` is another one than when the watch was set.'
+    expect(await current()).toMatchObject({ status: 'paused', reason })
+    await watch()
+    await look()
+    expect(heard()).toEqual([['north', 48]])
   })
 })

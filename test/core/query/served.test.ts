@@ -30,6 +30,13 @@ async function checked(text: string, select = table) {
 const subquery = '(SELECT id AS _row, tenant AS `Plan A` FROM orders)'
 
 describe('FROM served(model)', () => {
+  test('is asked about once, and stands in a statement so often at most', async () => {
+    const many = (count: number) =>
+      Array.from({ length: count }, () => 'SELECT * FROM served(churn)').join(' UNION ALL ')
+    expect((await checked(many(8))).asked).toEqual(['churn'])
+    await expect(checked(many(9))).rejects.toMatchObject({ problem: 'query.not_allowed' })
+  })
+
   test.each([
     ['SELECT * FROM served(churn)', `SELECT * FROM ${subquery}`],
     ['SELECT s._row FROM served(`churn`) AS s', `SELECT s._row FROM ${subquery} AS s`],

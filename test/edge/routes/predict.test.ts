@@ -181,6 +181,23 @@ test('a version that takes the place of one that is here is here before it is as
   expect([state.asked.length, state.loaded.length]).toEqual([asked, 3])
 })
 
+test('what changed while a body was on its way holds for it', async () => {
+  const { edge, fake, state, send, changed, hear } = predicting()
+  await send('{"f0":0.5}')
+  const key = fake.key({ scopes: ['models:predict'] })
+  await send('{"f0":0.5}', '', key)
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
+  const writer = writable.getWriter()
+  const init = { method: 'POST', body: readable, duplex: 'half' } as RequestInit
+  const answer = edge.get('/v1/models/trees/predict', key, { 'content-length': '10' }, init)
+  Object.assign(state, { live: 2 })
+  changed()
+  await hear()
+  await writer.write(new TextEncoder().encode('{"f0":0.5}'))
+  await writer.close()
+  expect(await (await answer).json()).toMatchObject({ version: 2 })
+})
+
 test('a version of a model that is not here is not loaded before it is asked for', async () => {
   const { state, send, changed, hear } = predicting()
   state.coreOnly = true
