@@ -107,7 +107,7 @@ async function train(product: Product): Promise<void> {
 
 /** The call of the session alone, beside native ONNX Runtime on the same file and row. */
 async function beside(): Promise<void> {
-  const model = openModel(await openOrt(), file)
+  const model = await openModel(file, openOrt)
   const feeder = createFeeder(model.signature)
   const feedsOf = (rows: readonly object[]) => {
     const fed = feeder(rows)
