@@ -45,7 +45,6 @@ export function createForest({ trees, base }: Ensemble, features: number): Fores
   }
 
   /** Down from four roots, in four rows, whose cells begin at x0 …: to `leaves`. */
-  // oxlint-disable-next-line max-params
   function walk(
     depth: number,
     root0: number,
