@@ -126,7 +126,11 @@ export function createApp(deps: Deps): App {
     fetch(request, context) {
       const long = (one: Request) => app.fetch(one, {}, context)
       if (!hasPlainHost(request.headers)) return long(request)
-      return hit(request, context) ?? short(request, context) ?? predictHere(request, context, long) ?? long(request)
+      // Each of these is asked of the runtime once: it makes another text of it every time.
+      const { method, url } = request
+      if (method === 'GET') return hit(request, url, context) ?? short(request, url, context) ?? long(request)
+      if (method === 'POST') return predictHere(request, url, context, long) ?? long(request)
+      return long(request)
     },
   }
 }

@@ -35,10 +35,7 @@ export function openLoadedModels({ objects, limits }: Pick<ModelDeps, 'objects' 
 
   const models = createCache(
     limits.maxLoaded,
-    async (sha256) => {
-      const [file, opened] = await Promise.all([read(sha256), ort()])
-      return openModel(opened, file)
-    },
+    async (sha256) => openModel(await read(sha256), ort),
     (model) => model.release(),
   )
   const signatures = createCache(maxSignatures, async (sha256) => readSignature(await read(sha256)))

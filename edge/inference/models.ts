@@ -76,14 +76,19 @@ export function createModels({
   }
 
   async function fetchModel(hash: string, signal: AbortSignal): Promise<void> {
-    const [file, runtime] = await Promise.all([load(hash, signal), ort()])
+    const file = await load(hash, signal)
     if (file.byteLength > maxBytes) {
       throw new Error(`A model of ${file.byteLength} bytes is too large to be run here.`)
     }
     if ((await sha256(file)) !== hash) throw new Error('What was loaded is not the file of this hash.')
     if (entries.has(hash)) return
+    const model = await openModel(file, async () => {
+      const runtime = await ort()
+      makeRoom(file.byteLength)
+      return runtime
+    })
     makeRoom(file.byteLength)
-    entries.set(hash, { model: openModel(runtime, file), bytes: file.byteLength })
+    entries.set(hash, { model, bytes: file.byteLength })
   }
 
   async function fetchOnce(hash: string, signal: AbortSignal): Promise<void> {

@@ -15,15 +15,14 @@ import { allows } from '#mesh/scopes.ts'
 const notPlain = ['origin', 'upgrade', 'content-length', 'transfer-encoding']
 
 /**
- * The short way through a route: for a caller and a route that are known here and nothing out of the ordinary. The same
+ * The short way of a GET through a route: for a caller and a route that are known here and nothing out of the ordinary. The same
  * steps in the same order as the long way (proxy.ts), each by look-ups that never wait. Whatever is not ready, or not
  * plain, is left to the long way by answering undefined, before anything is charged.
  */
 export function createShort(deps: Deps) {
   const { sessions, feed, gateways, settings, requestId, usage, metrics, now } = deps
-  return function short(request: Request, background: Background): Promise<Response> | undefined {
-    const { url, method } = request
-    if (!url.startsWith('/r/', url.indexOf('/', 8)) || method !== 'GET') return undefined
+  return function short(request: Request, url: string, background: Background): Promise<Response> | undefined {
+    if (!url.startsWith('/r/', url.indexOf('/', 8))) return undefined
     const given = recordOf(request.headers)
     if (notPlain.some((name) => given[name] !== undefined) || !feed.current(background)) return undefined
     const headers = { get: (name: string) => given[name] ?? null }
@@ -52,13 +51,13 @@ export function createShort(deps: Deps) {
       own['ratelimit-policy'] = rateLimitPolicy([decision.policy])
     }
     const record = (status: number): void => {
-      metrics.request(method, '/r/*', status, '')
+      metrics.request('GET', '/r/*', status, '')
       usage.record(
         {
           workspace: actor.workspace,
           timeMs: BigInt(startedAt),
           requestId: id,
-          method,
+          method: 'GET',
           route: '/r/*',
           resource: route.name,
           status,

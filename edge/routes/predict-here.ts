@@ -39,10 +39,12 @@ interface Plain extends Arm {
   readonly session: Session
   readonly name: string
   readonly at: number
+  /** Of the feed, when it was looked up. */
+  readonly total: number
 }
 
 /**
- * The short way to a prediction: for a caller and by a model that are known here, whose file is here. The same steps in the
+ * The short way of a POST to a prediction: for a caller and by a model that are known here, whose file is here. The same steps in the
  * same order as the long way (predict.ts), none of which waits but the body. Whatever is not ready, or not plain, or wrong
  * is left to the long way, before anything is charged.
  */
@@ -52,8 +54,7 @@ export function createPredictHere(deps: Deps) {
   const common = new WeakMap<Session, { readonly serving: Serving; readonly arm: string; readonly headers: Headers }>()
   let unclocked = 0
 
-  function plain(request: Request, background: Background): Plain | undefined {
-    const { headers, url } = request
+  function plain({ headers }: Request, url: string, background: Background): Plain | undefined {
     const length = Number(headers.get('content-length') ?? Infinity)
     const name = url.slice(url.indexOf('/', 8) + prefix.length, -suffix.length)
     if (length > smallBytes || headers.has('origin') || !feed.current(background)) return undefined
@@ -67,7 +68,12 @@ export function createPredictHere(deps: Deps) {
     if (isEnding(session, at) || !meter.ready(1, at) || known === undefined) return undefined
     const arm = armOf(known.said, actor.subject || actor.id)
     const may = allows(actor.scopes, 'models:predict', name) && models.has(arm.serving.sha256)
-    return may ? { ...arm, session, name, at } : undefined
+    return may ? { ...arm, session, name, at, total: feed.total() } : undefined
+  }
+
+  /** Whether what was looked up before is so now. */
+  function holds({ total, session }: Plain, background: Background): boolean {
+    return feed.current(background) && feed.total() === total && session.expiresAtMs > now()
   }
 
   /** Undefined: there is something about it. */
@@ -144,6 +150,7 @@ export function createPredictHere(deps: Deps) {
 
   async function answer(
     request: Request,
+    url: string,
     known: Plain,
     background: Background,
     long: (request: Request) => Response | Promise<Response>,
@@ -156,17 +163,21 @@ export function createPredictHere(deps: Deps) {
       return answerFailure(deps, thrown, id)
     }
     // Whatever was so before the body came need not be so any more.
-    const still = plain(request, background)
+    const still = holds(known, background) ? { ...known, at: now() } : plain(request, url, background)
     const said = still && predict(still, body, background)
     if (still === undefined || said === undefined) return long(new Request(request, { method: 'POST', body }))
     record({ ...still, at: known.at }, id, said, background)
     return new Response(JSON.stringify(answerOf(said.predicted)), { headers: headersOf(still, said, id) })
   }
 
-  return (request: Request, background: Background, long: (request: Request) => Response | Promise<Response>) => {
-    const { url, method } = request
-    if (method !== 'POST' || !url.endsWith(suffix) || !url.startsWith(prefix, url.indexOf('/', 8))) return undefined
-    const known = plain(request, background)
-    return known && answer(request, known, background, long)
+  return (
+    request: Request,
+    url: string,
+    background: Background,
+    long: (request: Request) => Response | Promise<Response>,
+  ): Promise<Response> | undefined => {
+    if (!url.endsWith(suffix) || !url.startsWith(prefix, url.indexOf('/', 8))) return undefined
+    const known = plain(request, url, background)
+    return known && answer(request, url, known, background, long)
   }
 }

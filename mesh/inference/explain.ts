@@ -2,6 +2,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf'
 import { Kind, type Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import { type ModelProto, ModelProtoSchema, ValueInfoProtoSchema } from '#proto/onnx/onnx_pb.ts'
 import type { Answer } from './answers.ts'
+import { openMatrix } from './matrix.ts'
 import type { Ort } from './ort.ts'
 import { readTrees } from './read-trees.ts'
 import { createSession } from './session.ts'
@@ -39,23 +40,19 @@ interface Scores {
  * deviations (Štrumbelj & Kononenko 2014) where it is linear. Undefined where there is neither. Features that are made of
  * one column, as the hour and the weekday of a time, count together.
  */
-export function openExplainer(ort: Ort, file: Uint8Array, signature: Signature): Explainer | undefined {
+export function openExplainer(file: Uint8Array, signature: Signature, ort: Ort | undefined): Explainer | undefined {
   const model = fromBinary(ModelProtoSchema, file)
   const scores = scoresOfTrees(model, signature) ?? scoresOfLinear(model)
   if (scores === undefined) return undefined
-  // The same graph up to the matrix.
-  model.graph!.output = [create(ValueInfoProtoSchema, { name: scores.matrix, type: matrixType })]
-  const session = createSession(ort, toBinary(ModelProtoSchema, model))
-  const inputs = new Set(session.inputs)
+  const { matrixOf, release } = matrixSession(model, scores.matrix, ort)
   const { kind, labels, inputs: columns, features } = signature
   const isBinary = kind === Kind.CLASSIFICATION && labels.length === 2
 
   return {
     explain(feeds, answers) {
-      const [matrix] = session.run(feeds.filter(({ name }) => inputs.has(name)))
-      if (matrix?.type !== 'float') throw new Error('The matrix is not of numbers.')
+      const matrix = matrixOf(feeds)
       return answers.map(({ prediction }, at) => {
-        const row = matrix.data.slice(at * scores.columns, (at + 1) * scores.columns)
+        const row = matrix.slice(at * scores.columns, (at + 1) * scores.columns)
         const label = labels.indexOf(String(prediction))
         const { base, contributions } = scores.of(row, kind === Kind.CLASSIFICATION && !isBinary ? label : 0)
         // Of two classes the score is that of the second.
@@ -73,6 +70,24 @@ export function openExplainer(ort: Ort, file: Uint8Array, signature: Signature):
         }
       })
     },
+    release,
+  }
+}
+
+/** The matrix of a graph: made by us, else by the same graph up to it. */
+function matrixSession(model: ModelProto, name: string, ort: Ort | undefined) {
+  const own = openMatrix(model, name)
+  if (own !== undefined) return { matrixOf: (feeds: readonly Tensor[]) => own.of(feeds).data, release() {} }
+  if (ort === undefined) throw new Error('The matrix takes ONNX Runtime.')
+  model.graph!.output = [create(ValueInfoProtoSchema, { name, type: matrixType })]
+  const session = createSession(ort, toBinary(ModelProtoSchema, model))
+  const inputs = new Set(session.inputs)
+  return {
+    matrixOf(feeds: readonly Tensor[]): Float32Array {
+      const [matrix] = session.run(feeds.filter((feed) => inputs.has(feed.name)))
+      if (matrix?.type !== 'float') throw new Error('The matrix is not of numbers.')
+      return matrix.data
+    },
     release: session.release,
   }
 }
@@ -82,7 +97,7 @@ const matrixType = { value: { case: 'tensorType' as const, value: { elemType: 1 
 
 function scoresOfTrees(model: ModelProto, { features }: Signature): Scores | undefined {
   const found = readTrees(model)
-  if (found === undefined) return undefined
+  if (found === undefined || !found.isCovered) return undefined
   const { matrix, trees, base } = found
   return {
     matrix,

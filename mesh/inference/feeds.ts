@@ -1,7 +1,7 @@
 import { InputType, type Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
 import { closest } from '../closest.ts'
 import type { Violation } from '../errors.ts'
-import { columnsOf, type Fit } from './columns.ts'
+import { columnOf, type Fit } from './columns.ts'
 import type { Tensor } from './tensor.ts'
 
 export const maxRows = 1_000
@@ -36,7 +36,7 @@ const wanted = new Map<InputType, string>([
  */
 export function createFeeder({ inputs }: Pick<Signature, 'inputs'>): Feeder {
   const positions = new Map(inputs.map(({ name }, at) => [name, at]))
-  const beginnings = inputs.map((input) => columnsOf(input))
+  const columns = inputs.map((input) => columnOf(input))
 
   return (rows) => {
     if (rows.length < 1 || rows.length > maxRows) {
@@ -48,7 +48,7 @@ export function createFeeder({ inputs }: Pick<Signature, 'inputs'>): Feeder {
       const { rows: before = 0, pointer = pointerTo(row, feature) } = warnings[`${code} ${feature}`] ?? {}
       warnings[`${code} ${feature}`] = { code, feature, rows: before + 1, pointer }
     }
-    const columns = beginnings.map((begin) => begin(rows.length))
+    const feeds = columns.map((column) => column.begin(rows.length))
     const present = inputs.map(() => 0)
 
     for (const [row, cells] of rows.entries()) {
@@ -65,7 +65,7 @@ export function createFeeder({ inputs }: Pick<Signature, 'inputs'>): Feeder {
           if (problems.length >= maxProblems) break
           continue
         }
-        const fit = columns[at]!.put(row, cell)
+        const fit = columns[at]!.put(feeds[at]!, row, cell)
         if (fit === 'wrong')
           problems.push({ pointer: pointerTo(row, name), reason: wanted.get(inputs[at]!.type) ?? '' })
         if (fit === 'out_of_range' || fit === 'unknown_label') warn(fit, name, row)
@@ -76,9 +76,10 @@ export function createFeeder({ inputs }: Pick<Signature, 'inputs'>): Feeder {
 
     for (const [at, { name, missingSeen }] of inputs.entries()) {
       if (missingSeen || present[at] === rows.length) continue
-      for (let row = 0; row < rows.length; row++) if (columns[at]!.isMissing(row)) warn('missing', name, row)
+      for (let row = 0; row < rows.length; row++)
+        if (columns[at]!.isMissing(feeds[at]!, row)) warn('missing', name, row)
     }
-    return { feeds: columns.map(({ tensor }) => tensor), warnings: Object.values(warnings) }
+    return { feeds, warnings: Object.values(warnings) }
   }
 }
 

@@ -1,4 +1,6 @@
+import { fromBinary } from '@bufbuild/protobuf'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
+import { ModelProtoSchema } from '#proto/onnx/onnx_pb.ts'
 import { Failure } from '../errors.ts'
 import { type Answer, type AnswerOptions, answersFrom } from './answers.ts'
 import { type Explainer, type Explanation, openExplainer } from './explain.ts'
@@ -6,6 +8,7 @@ import { createFeeder, type Warning } from './feeds.ts'
 import type { Ort } from './ort.ts'
 import { createSession, type Session } from './session.ts'
 import { readSignature } from './signature.ts'
+import { walkTrees } from './walk.ts'
 
 export interface Prediction {
   /** One a row, in the order of the rows. */
@@ -32,9 +35,12 @@ export interface Model {
   release(): void
 }
 
-export function openModel(ort: Ort, file: Uint8Array): Model {
+/** `openOrt` is asked only for a graph that takes ONNX Runtime. Throws where the file is none of ours. */
+export async function openModel(file: Uint8Array, openOrt: () => Promise<Ort>): Promise<Model> {
   const signature = readSignature(file)
-  const session = createSession(ort, file)
+  const walked = walkTrees(fromBinary(ModelProtoSchema, file))
+  const ort = walked === undefined ? await openOrt() : undefined
+  const session = walked ?? createSession(ort!, file)
   const feed = createFeeder(signature)
   let explainer: Explainer | undefined
   return {
@@ -49,7 +55,7 @@ export function openModel(ort: Ort, file: Uint8Array): Model {
       const { feeds, warnings } = fed
       const answers = answersFrom(session.run(feeds), signature, options)
       if (options.explain !== true) return { answers, warnings }
-      explainer ??= openExplainer(ort, file, signature)
+      explainer ??= openExplainer(file, signature, ort)
       if (explainer === undefined) throw unexplained()
       return { answers, warnings, explanations: explainer.explain(feeds, answers) }
     },

@@ -38,7 +38,7 @@ describe('a model on workerd', () => {
       ...(random() < 0.8 && { tenure: random() }),
       joined: new Date(Date.UTC(2020) + Math.floor(random() * 1e11)).toISOString(),
     }))
-    const here = openModel(await openOrt(), mixedFile()).predict(rows)
+    const here = (await openModel(mixedFile(), openOrt)).predict(rows)
     const there = await predict(inference.add(mixedFile()), rows)
     expect(there).toEqual(here)
     expect(new Set(here.answers.map(({ probability }) => probability)).size).toBeGreaterThan(50)

@@ -1,8 +1,11 @@
+import { toBinary } from '@bufbuild/protobuf'
 import type { Ort } from '#mesh/inference/ort.ts'
 import { createSession, type Session } from '#mesh/inference/session.ts'
 import { readSignature } from '#mesh/inference/signature.ts'
 import type { Tensor } from '#mesh/inference/tensor.ts'
+import { walkTrees } from '#mesh/inference/walk.ts'
 import type { Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
+import { ModelProtoSchema } from '#proto/onnx/onnx_pb.ts'
 import { cellsOf } from './cells.ts'
 import { type CodedFile, codedFile } from './coded-file.ts'
 import type { BatchPlan } from './message.ts'
@@ -25,9 +28,10 @@ export interface Batch {
 /** In one call of the model: what it makes of them is still in the processor's cache when it is written. */
 const chunkRows = 2_048
 
-export function openBlockModel(ort: Ort, file: Uint8Array): BlockModel {
-  const { file: coded, codeOf } = codedFile(file)
-  return { signature: readSignature(file), session: createSession(ort, coded), codeOf }
+export async function openBlockModel(file: Uint8Array, openOrt: () => Promise<Ort>): Promise<BlockModel> {
+  const { model, codeOf } = codedFile(file)
+  const session = walkTrees(model) ?? createSession(await openOrt(), toBinary(ModelProtoSchema, model))
+  return { signature: readSignature(file), session, codeOf }
 }
 
 export function createBatch({ signature, session, codeOf }: BlockModel, plan: BatchPlan): Batch {

@@ -1,9 +1,9 @@
-import { fromBinary, toBinary } from '@bufbuild/protobuf'
+import { fromBinary } from '@bufbuild/protobuf'
 import { readText } from '#mesh/inference/cells.ts'
-import { ModelProtoSchema, type NodeProto } from '#proto/onnx/onnx_pb.ts'
+import { type ModelProto, ModelProtoSchema, type NodeProto } from '#proto/onnx/onnx_pb.ts'
 
 export interface CodedFile {
-  readonly file: Uint8Array
+  readonly model: ModelProto
   /** By input: what a label is to the model. */
   readonly codeOf: ReadonlyMap<string, (label: string) => number>
 }
@@ -28,7 +28,7 @@ export function codedFile(file: Uint8Array): CodedFile {
     node.domain = ''
     node.attribute = []
   }
-  return { file: toBinary(ModelProtoSchema, model), codeOf }
+  return { model, codeOf }
 }
 
 function encoderOf({ attribute }: NodeProto): (label: string) => number {

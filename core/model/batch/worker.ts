@@ -34,8 +34,7 @@ async function answer(task: Task): Promise<void> {
 async function perform(task: Task): Promise<Uint8Array<ArrayBuffer>[]> {
   switch (task.kind) {
     case 'load':
-      runtime ??= openOrt()
-      models.set(task.sha256, openBlockModel(await runtime, task.file))
+      models.set(task.sha256, await openBlockModel(task.file, () => (runtime ??= openOrt())))
       break
     case 'unload':
       models.get(task.sha256)?.session.release()

@@ -18,16 +18,14 @@ export function targetOf(url: string): string {
 }
 
 /**
- * The short way: a question that this caller has asked before, whose answer is fresh here. The same steps in the same order
+ * The short way of a GET: a question that this caller has asked before, whose answer is fresh here. The same steps in the same order
  * as the long way — request id, credential, limit, cache — each by look-ups that never wait. Whatever is not ready, or not
  * plain, is left to the long way by answering undefined, before anything is charged.
  */
 export function createHit({ sessions, feed, resolutions, answers, requestId, usage, metrics, now }: Deps) {
-  return function hit(request: Request, background: Background): Response | undefined {
-    if (request.method !== 'GET') return undefined
-    const target = targetOf(request.url)
+  return function hit({ headers }: Request, url: string, background: Background): Response | undefined {
+    const target = targetOf(url)
     if (!target.startsWith(prefix)) return undefined
-    const { headers } = request
     if (headers.has('origin') || !feed.current(background)) return undefined
 
     const credential = credentialOf(headers)

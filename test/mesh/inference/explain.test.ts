@@ -58,10 +58,10 @@ describe('an explanation', () => {
     (['gbdt', 'linear'] as const).flatMap((engine) =>
       ['amount', 'two', 'three'].map((target) => [engine, target] as const),
     ),
-  )('of %s, %s, adds up to the score of what was predicted, by raw columns', (engine, target) => {
+  )('of %s, %s, adds up to the score of what was predicted, by raw columns', async (engine, target) => {
     const others = ['amount', 'two', 'three'].filter((name) => name !== target)
     const { onnx } = train({ table, target, engine, seed: 1, options: { ignore: others, rounds: 30 } })
-    const model = openModel(ort, onnx)
+    const model = await openModel(onnx, async () => ort)
     const { answers, explanations = [] } = model.predict(rows.slice(0, 50), { probabilities: true, explain: true })
     expect(explanations).toHaveLength(50)
     for (const [at, { base, contributions, of }] of explanations.entries()) {
@@ -80,7 +80,7 @@ describe('an explanation', () => {
     model.release()
   })
 
-  it('is refused for too many rows', () => {
+  it('is refused for too many rows', async () => {
     const { onnx } = train({
       table,
       target: 'amount',
@@ -88,7 +88,7 @@ describe('an explanation', () => {
       seed: 1,
       options: { ignore: ['two', 'three'] },
     })
-    const model = openModel(ort, onnx)
+    const model = await openModel(onnx, async () => ort)
     expect(() => model.predict(rows.slice(0, 101), { explain: true })).toThrow('100 rows can be explained at once.')
   })
 })

@@ -17,12 +17,12 @@ const rows = Array.from({ length: 5_000 }, (_, id) => ({
   joined: random() < 0.1 ? null : Date.UTC(2020) + Math.floor(random() * 1e11),
 }))
 const ort = await openOrt()
-const other = openModel(ort, mixedFile())
+const other = await openModel(mixedFile(), async () => ort)
 /** What is said of rows of JSON, of which a call takes a thousand. */
 const said = Array.from({ length: 5 }, (_, part) => rows.slice(part * 1_000, (part + 1) * 1_000)).flatMap(
   (some) => other.predict(some.map(({ plan, tenure, joined }) => ({ plan, tenure, joined }))).answers,
 )
-const model = openBlockModel(ort, mixedFile())
+const model = await openBlockModel(mixedFile(), async () => ort)
 
 const columns = [
   { name: 'id', type: 'UInt32' },
