@@ -78,7 +78,10 @@ async function explain(
   const { placement = 'auto' } = found.definition.options
   const edge = `POST /v1/models/${name}/predict runs it at the edge`
   const why = placement === 'core' ? 'its placement is core' : `its file is ${found.bytes} bytes`
-  const alone = 'It is of series: nothing but SQL reads it'
+  const alone =
+    found.engine === 'forecast'
+      ? `It is of series: POST /v1/models/${name}/predict asks the core for its forecasts too`
+      : 'It is of series: a JOIN and SET MODEL … WATCH judge rows by it'
   const lines = [
     `Model ${name}, version ${found.version} (${found.engine ?? 'unknown'}, ${found.bytes} bytes, SHA-256 ${found.sha256})`,
     kind === 'predict_row'

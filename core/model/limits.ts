@@ -39,7 +39,7 @@ export const modelLimits = {
   /** Threads that predict for rows of SELECTs; a processor is left to the rest. */
   maxBatchThreads: 4,
   /** Of the rows that the warehouse sends at a time for a prediction. */
-  maxBlockBytes: 256 * 1024 ** 2,
+  maxBlockBytes: 64 * 1024 ** 2,
 } as const
 
 export type ModelLimits = typeof modelLimits

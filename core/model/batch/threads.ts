@@ -14,10 +14,13 @@ export interface BatchesOptions {
   readonly maxThreads: number
   /** Models that a thread keeps. */
   readonly maxModels: number
+  /** After which a thread that has nothing to do ends, with all that it keeps. */
+  readonly idleMs?: number
 }
 
 interface Member extends Thread {
   running: number
+  ending?: NodeJS.Timeout
   readonly models: Map<string, { readonly loaded: Promise<unknown>; users: number }>
 }
 
@@ -30,7 +33,7 @@ const piecesAhead = 4
  * Threads that predict for rows of SELECTs, begun when they are needed: whoever else is answered in this process does not
  * wait for a model, and what is heavy has a processor of its own. A core is left to the rest.
  */
-export function openBatches({ read, maxThreads, maxModels }: BatchesOptions): Batches {
+export function openBatches({ read, maxThreads, maxModels, idleMs = 60_000 }: BatchesOptions): Batches {
   const most = Math.max(1, Math.min(maxThreads, availableParallelism() - 1))
   const members = new Set<Member>()
   let batches = 0
@@ -41,6 +44,12 @@ export function openBatches({ read, maxThreads, maxModels }: BatchesOptions): Ba
     const member: Member = { ...openThread(() => members.delete(member)), running: 0, models: new Map() }
     members.add(member)
     return member
+  }
+
+  function end(member: Member): void {
+    members.delete(member)
+    // What is left of it ends with the process.
+    member.close().catch(() => undefined)
   }
 
   /** The model in this thread, until it is given back. */
@@ -80,6 +89,7 @@ export function openBatches({ read, maxThreads, maxModels }: BatchesOptions): Ba
         ahead.push(answer)
       }
       member.running++
+      clearTimeout(member.ending)
       let giveBack: (() => void) | undefined
       try {
         giveBack = await take(member, sha256)
@@ -94,6 +104,7 @@ export function openBatches({ read, maxThreads, maxModels }: BatchesOptions): Ba
         ask({ kind: 'forget', batch }).catch(() => undefined)
         giveBack?.()
         member.running--
+        if (member.running === 0) member.ending = setTimeout(end, idleMs, member).unref()
       }
     },
     async close() {

@@ -20,7 +20,7 @@ const files: Record<string, Uint8Array> = {
 let batches: Batches
 const reads: string[] = []
 
-function open(maxModels = 4): Batches {
+function open(maxModels = 4, idleMs?: number): Batches {
   batches = openBatches({
     async read(sha256) {
       reads.push(sha256)
@@ -28,6 +28,7 @@ function open(maxModels = 4): Batches {
     },
     maxThreads: 1,
     maxModels,
+    ...(idleMs !== undefined && { idleMs }),
   })
   return batches
 }
@@ -123,4 +124,13 @@ test('models that were not used for long give way, but never one that is in use'
   await textOf(run('mixed', plan, blocks(1)))
   await textOf(run('other', plan, blocks(1, numbers)))
   expect(reads).toEqual(['mixed', 'other', 'other'])
+})
+
+test('a thread that has nothing to do ends, and another begins for who comes then', async () => {
+  const { run } = open(4, 20)
+  reads.length = 0
+  const first = await textOf(run('mixed', plan, blocks(1)))
+  await sleep(200)
+  expect(await textOf(run('mixed', plan, blocks(1)))).toBe(first)
+  expect(reads).toEqual(['mixed', 'mixed'])
 })
