@@ -72,7 +72,7 @@ export function startEdge(options: EdgeOptions): Child<number> {
     'serve',
     join(root, 'infra', 'workerd.capnp'),
     `--socket-addr=http=${host}:${port}`,
-    `--external-addr=core=${coreAddress}`,
+    ...['core', 'ingest', 'query', 'model'].map((name) => `--external-addr=${name}=${coreAddress}`),
     `--directory-path=do=${objects}`,
     '--control-fd=3',
   ]
