@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseServices } from './identity/services.ts'
 import { parseMasterKey } from './seal.ts'
+import { parseClickHouseUrl } from './storage/clickhouse/url.ts'
 import { parseKafkaUrl } from './storage/kafka/url.ts'
 import { parseDatabaseUrl } from './storage/postgres/url.ts'
 
@@ -79,6 +80,16 @@ const schema = z.object({
       const options = parseKafkaUrl(text)
       if (typeof options !== 'string') return options
       context.addIssue(options)
+      return z.NEVER
+    })
+    .optional(),
+  /** `http(s)://[user:password@]host:port[?cluster=…&…]`: the warehouse on a ClickHouse, else it is embedded. */
+  CLICKHOUSE_URL: z
+    .string()
+    .transform((text, context) => {
+      const url = parseClickHouseUrl(text)
+      if (typeof url !== 'string') return url
+      context.addIssue(url)
       return z.NEVER
     })
     .optional(),

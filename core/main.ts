@@ -24,9 +24,11 @@ import { createOutbound } from './outbound.ts'
 import { createSeal, SealError } from './seal.ts'
 import { secretFile } from './secrets.ts'
 import { startServer } from './server.ts'
-import { startEmbeddedWarehouse } from './storage/chdb/spawn.ts'
+import { type EmbeddedWarehouseOptions, startEmbeddedWarehouse } from './storage/chdb/spawn.ts'
+import { claim } from './storage/clickhouse/claim.ts'
 import { connectWarehouse } from './storage/clickhouse/connect.ts'
-import { DirectoryError, keepToLog, openDataDirectory } from './storage/directory.ts'
+import { openClickHouse } from './storage/clickhouse/open.ts'
+import { DirectoryError, installationOf, keepToLog, keepToWarehouse, openDataDirectory } from './storage/directory.ts'
 import { openJobs } from './storage/jobs.ts'
 import type { KafkaOptions } from './storage/kafka/url.ts'
 import { openObjectFolder } from './storage/objects.ts'
@@ -34,6 +36,7 @@ import { openPglite } from './storage/pglite/connect.ts'
 import { openPostgres } from './storage/postgres/connect.ts'
 import { DatabaseError } from './storage/postgres/start.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
+import type { Warehouse } from './storage/warehouse.ts'
 import { consumerGroups, createStream, workspaceOf } from './stream/index.ts'
 import { readTls } from './tls.ts'
 
@@ -56,19 +59,22 @@ async function start(env: Env) {
     file: env.EDGEWISE_MASTER_KEY_FILE,
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
+  const isFilled = keepToWarehouse(directory, env.CLICKHOUSE_URL === undefined ? 'embedded' : 'ClickHouse')
   const migrations = [audit, config, identity, ingest, models, queries]
-  const [control, engine, eventLog] = await Promise.all([
+  const [control, warehouse, eventLog] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
       : openPostgres(env.DATABASE_URL, migrations, log.child({ engine: 'postgres' })),
-    startEmbeddedWarehouse({
-      directory: directory.at('warehouse'),
-      readSlots: env.WAREHOUSE_READ_SLOTS,
-      writeSlots: env.WAREHOUSE_WRITE_SLOTS,
-      memoryBytes: env.WAREHOUSE_MEMORY_BYTES,
-      log: log.child({ engine: 'warehouse' }),
-      onStuck: (database) => domains.query.holdBack(workspaceOf(database)),
-    }),
+    env.CLICKHOUSE_URL === undefined
+      ? openEmbedded({
+          directory: directory.at('warehouse'),
+          readSlots: env.WAREHOUSE_READ_SLOTS,
+          writeSlots: env.WAREHOUSE_WRITE_SLOTS,
+          memoryBytes: env.WAREHOUSE_MEMORY_BYTES,
+          log: log.child({ engine: 'warehouse' }),
+          onStuck: (database) => domains.query.holdBack(workspaceOf(database)),
+        })
+      : openClickHouse(env.CLICKHOUSE_URL, log.child({ engine: 'clickhouse' })),
     env.KAFKA_URL === undefined
       ? openSqliteLog({
           directory: directory.at('log'),
@@ -81,8 +87,11 @@ async function start(env: Env) {
       : openKafka(env.KAFKA_URL),
   ])
   keepToLog(directory, eventLog.identity)
+  if (env.CLICKHOUSE_URL !== undefined) {
+    const embedded = env.KAFKA_URL === undefined ? ` of the installation ${installationOf(directory)}` : ''
+    await claim(warehouse, `${eventLog.identity}${embedded}`, isFilled)
+  }
   const { db } = control
-  const warehouse = connectWarehouse({ ...engine, maxConnections: limits.warehouse.maxConnections, log })
 
   const loopDelay = measureLoopDelay()
   const stream = createStream({
@@ -245,6 +254,7 @@ async function start(env: Env) {
       data: directory.path,
       roles: env.ROLES,
       control: env.DATABASE_URL === undefined ? 'embedded' : env.DATABASE_URL.driver,
+      warehouse: env.CLICKHOUSE_URL?.url ?? 'embedded',
     },
     'core ready',
   )
@@ -263,8 +273,20 @@ async function start(env: Env) {
       await domains.audit.close()
       await stream.close()
       await warehouse.close()
-      await Promise.all([engine.close(), eventLog.close(), control.close()])
+      await Promise.all([eventLog.close(), control.close()])
       directory.release()
+    },
+  }
+}
+
+async function openEmbedded(options: EmbeddedWarehouseOptions): Promise<Warehouse> {
+  const engine = await startEmbeddedWarehouse(options)
+  const warehouse = connectWarehouse({ ...engine, maxConnections: limits.warehouse.maxConnections, log: options.log })
+  return {
+    ...warehouse,
+    async close() {
+      await warehouse.close()
+      await engine.close()
     },
   }
 }
