@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { roles } from '#mesh/roles.ts'
 import { parseServices } from './identity/services.ts'
 import { parseMasterKey } from './seal.ts'
+import { parseClickHouseUrl } from './storage/clickhouse/url.ts'
 import { parseKafkaUrl } from './storage/kafka/url.ts'
 import { parseDatabaseUrl } from './storage/postgres/url.ts'
 
@@ -13,9 +15,27 @@ const masterKey = z.string().transform((text, context) => {
   return key ?? z.NEVER
 })
 
-const schema = z.object({
+const variables = z.object({
   EDGEWISE_DATA: z.string().min(1).default('.edgewise'),
-  ROLES: z.literal('all', 'the embedded engines serve one process: ROLES must be `all`').default('all'),
+  /** What this process is: `all`, some of the roles, separated by commas, or `warehouse` alone. */
+  ROLES: z
+    .string()
+    .default('all')
+    .transform((text) => (text === 'all' ? roles.join(',') : text).split(',').map((role) => role.trim()))
+    .pipe(
+      z
+        .array(z.enum([...roles, 'warehouse'], `must be \`all\`, \`warehouse\`, or some of ${roles.join(', ')}`))
+        .refine((all) => all.length === 1 || !all.includes('warehouse'), {
+          message: 'the warehouse is a process of its own',
+          abort: true,
+        })
+        .transform((all) => new Set(all)),
+    ),
+  /** `host:port`, or `dns:///name:port` for all of a name: where a process without models asks for them, by gRPC. */
+  MODEL_GRPC: z.string().min(1).optional(),
+  /** Of the role `warehouse`: where it speaks ClickHouse's protocol, and the password of its user `default`. */
+  WAREHOUSE_PORT: port(8123),
+  WAREHOUSE_PASSWORD: z.string().min(16, 'must have at least 16 characters').optional(),
   /** The control store on a PostgreSQL or on Neon; else it is embedded. */
   DATABASE_URL: z
     .string()
@@ -82,6 +102,16 @@ const schema = z.object({
       return z.NEVER
     })
     .optional(),
+  /** `http(s)://[user:password@]host:port[?cluster=…&…]`: the warehouse on a ClickHouse, else it is embedded. */
+  CLICKHOUSE_URL: z
+    .string()
+    .transform((text, context) => {
+      const url = parseClickHouseUrl(text)
+      if (typeof url !== 'string') return url
+      context.addIssue(url)
+      return z.NEVER
+    })
+    .optional(),
   /** 0 keeps the audit log for good. */
   AUDIT_RETENTION_DAYS: z.coerce.number().min(0).default(400),
   LOG_RETENTION_HOURS: z.coerce.number().min(24).default(168),
@@ -90,6 +120,23 @@ const schema = z.object({
   WAREHOUSE_WRITE_SLOTS: z.coerce.number().int().min(1).max(64).default(2),
   DEFAULT_PLAN_REQUESTS: z.coerce.number().int().min(0).default(6_000),
   DEFAULT_PLAN_WINDOW_SECONDS: z.coerce.number().int().min(1).max(86_400).default(60),
+})
+
+/** What some of the roles need to be told, because each process would make its own, or look in its own data directory. */
+const schema = variables.superRefine((env, context) => {
+  const need = (name: keyof typeof env, why: string, or?: keyof typeof env): void => {
+    if (env[name] !== undefined || (or !== undefined && env[or] !== undefined)) return
+    const others = or === undefined ? '' : ` (or ${or})`
+    context.addIssue({ code: 'custom', path: [name], message: `must be set${others} where ROLES is not all: ${why}` })
+  }
+  if (env.ROLES.has('warehouse')) return need('WAREHOUSE_PASSWORD', 'it is who may ask the warehouse')
+  if (roles.every((role) => env.ROLES.has(role))) return
+  need('DATABASE_URL', 'the embedded control store serves one process')
+  need('KAFKA_URL', 'the embedded event log serves one process')
+  need('CLICKHOUSE_URL', 'the embedded warehouse serves one process; ROLES=warehouse is one that serves several')
+  need('EDGEWISE_MASTER_KEY', 'all of them must have the same', 'EDGEWISE_MASTER_KEY_FILE')
+  need('EDGE_TOKEN', 'all of them must know the same edges')
+  if (env.ROLES.has('query') && !env.ROLES.has('model')) need('MODEL_GRPC', 'queries read models there')
 })
 
 export type Env = z.infer<typeof schema>

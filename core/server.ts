@@ -1,20 +1,10 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { interceptors, type InterceptorPorts } from '#mesh/rpc/interceptors.ts'
-import { mount } from '#mesh/rpc/mount.ts'
-import type { Interceptor, Service } from '#mesh/rpc/call.ts'
+import type { Mounted } from '#mesh/rpc/mount.ts'
+import type { Interceptor } from '#mesh/rpc/call.ts'
 import { type GrpcTls, startGrpcServer } from '#mesh/rpc/node/server.ts'
 import { grpcWebHandler } from '#mesh/rpc/node/web.ts'
-import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
-import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
-import { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
-import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
-import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
-import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
-import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
-import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
-import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
-import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import type { Metrics } from './metrics.ts'
 import { refused } from './storage/refused.ts'
 
@@ -24,18 +14,7 @@ export interface ServerOptions {
   readonly grpcPort: number
   /** For gRPC; without it both doors are plain. */
   readonly tls: GrpcTls | undefined
-  readonly services: {
-    readonly identity: Service<typeof IdentityService>
-    readonly tokens: Service<typeof TokenService>
-    readonly users: Service<typeof UserService>
-    readonly audit: Service<typeof AuditService>
-    readonly config: Service<typeof ConfigService>
-    readonly gateway: Service<typeof GatewayService>
-    readonly ingest: Service<typeof IngestService>
-    readonly query: Service<typeof QueryService>
-    readonly model: Service<typeof ModelService>
-    readonly inference: Service<typeof GRPCInferenceService>
-  }
+  readonly services: readonly Mounted[]
   readonly ports: Omit<InterceptorPorts, 'metrics'>
   /** Inside those that surround every call. */
   readonly interceptors: readonly Interceptor[]
@@ -49,18 +28,7 @@ export interface ServerOptions {
  * (gRPC-Web), probes and Prometheus. Neither is meant to be reached from outside.
  */
 export async function startServer(options: ServerOptions) {
-  const services = [
-    mount(IdentityService, options.services.identity),
-    mount(TokenService, options.services.tokens),
-    mount(UserService, options.services.users),
-    mount(AuditService, options.services.audit),
-    mount(ConfigService, options.services.config),
-    mount(GatewayService, options.services.gateway),
-    mount(IngestService, options.services.ingest),
-    mount(QueryService, options.services.query),
-    mount(ModelService, options.services.model),
-    mount(GRPCInferenceService, options.services.inference),
-  ]
+  const { services } = options
   // Ends run from the last to the first, so what the store refused is no bug any more when bugs are logged.
   const around = [...interceptors({ ...options.ports, metrics: options.metrics }), refused(), ...options.interceptors]
   const grpc = await startGrpcServer({

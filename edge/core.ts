@@ -1,3 +1,5 @@
+import type { DescService } from '@bufbuild/protobuf'
+import { type Role, roleOf } from '#mesh/roles.ts'
 import { type Breaker, createBreaker } from '#mesh/rpc/breaker.ts'
 import type { CallOptions, Client } from '#mesh/rpc/call.ts'
 import { connectWeb, type WebRequest } from '#mesh/rpc/web.ts'
@@ -29,15 +31,16 @@ export interface Core {
 type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'query' | 'model'
 
 interface CoreOptions {
-  readonly url: string
-  readonly fetch: (url: string, init: WebRequest) => Promise<Response>
+  /** Where each role of the core is. */
+  readonly urls: Readonly<Record<Role, string>>
+  readonly fetch: (role: Role, url: string, init: WebRequest) => Promise<Response>
   /** The edge's own credential; a call on behalf of a caller carries the caller's instead. */
   readonly token: string
   /** How busy this isolate is. */
   readonly delayMs: () => number
 }
 
-export function connectCore({ url, fetch, token, delayMs }: CoreOptions): Core {
+export function connectCore({ urls, fetch, token, delayMs }: CoreOptions): Core {
   const breakers = {
     identity: createBreaker(),
     tokens: createBreaker(),
@@ -49,17 +52,21 @@ export function connectCore({ url, fetch, token, delayMs }: CoreOptions): Core {
     query: createBreaker(Date.now, undefined, delayMs),
     model: createBreaker(Date.now, undefined, delayMs),
   }
-  const options = { url, fetch, headers: { authorization: `Bearer ${token}` } }
+  const headers = { authorization: `Bearer ${token}` }
+  function connect<S extends DescService>(desc: S, breaker: Breaker): Client<S> {
+    const role = roleOf(desc)
+    return connectWeb(desc, { url: urls[role], fetch: (url, init) => fetch(role, url, init), headers, breaker })
+  }
   return {
-    identity: connectWeb(IdentityService, { ...options, breaker: breakers.identity }),
-    tokens: connectWeb(TokenService, { ...options, breaker: breakers.tokens }),
-    users: connectWeb(UserService, { ...options, breaker: breakers.users }),
-    audit: connectWeb(AuditService, { ...options, breaker: breakers.audit }),
-    config: connectWeb(ConfigService, { ...options, breaker: breakers.config }),
-    gateway: connectWeb(GatewayService, { ...options, breaker: breakers.gateway }),
-    ingest: connectWeb(IngestService, { ...options, breaker: breakers.ingest }),
-    query: connectWeb(QueryService, { ...options, breaker: breakers.query }),
-    model: connectWeb(ModelService, { ...options, breaker: breakers.model }),
+    identity: connect(IdentityService, breakers.identity),
+    tokens: connect(TokenService, breakers.tokens),
+    users: connect(UserService, breakers.users),
+    audit: connect(AuditService, breakers.audit),
+    config: connect(ConfigService, breakers.config),
+    gateway: connect(GatewayService, breakers.gateway),
+    ingest: connect(IngestService, breakers.ingest),
+    query: connect(QueryService, breakers.query),
+    model: connect(ModelService, breakers.model),
     breakers,
   }
 }

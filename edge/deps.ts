@@ -50,17 +50,20 @@ export type Deps = ReturnType<typeof assemble>
 
 /** The composition root: once for each isolate. */
 export function createDeps(env: Env): Deps {
-  const { settings, CORE, RATE_LIMITER, PUBLIC_NETWORK, TRUSTED_NETWORK } = env
+  const { settings, RATE_LIMITER, PUBLIC_NETWORK, TRUSTED_NETWORK } = env
+  const { CORE, INGEST = CORE, QUERY = CORE, MODEL = CORE } = env
+  const { CORE_URL, INGEST_URL = CORE_URL, QUERY_URL = CORE_URL, MODEL_URL = CORE_URL } = settings
+  const ways = { identity: CORE, ingest: INGEST, query: QUERY, model: MODEL }
   const now = () => Date.now()
   const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
   const lateness = createLateness({ now, sleep })
   return assemble({
     settings,
     core: connectCore({
-      url: settings.CORE_URL,
+      urls: { identity: CORE_URL, ingest: INGEST_URL, query: QUERY_URL, model: MODEL_URL },
       token: settings.EDGE_TOKEN,
       delayMs: lateness.ms,
-      fetch: (url, init) => (CORE === undefined ? fetch(url, init) : CORE.fetch(url, init)),
+      fetch: (role, url, init) => ways[role]?.fetch(url, init) ?? fetch(url, init),
     }),
     leases: createDurableLeases(RATE_LIMITER),
     reach(trusted, request) {

@@ -3,13 +3,17 @@ import type { RateLimiter } from './limit/durable.ts'
 
 /** workerd binds an unset environment variable as null, Cloudflare as nothing; both mean the default. */
 const unset = (value: unknown) => (value === null || value === '' ? undefined : value)
-const text = (schema: z.ZodString) => z.preprocess(unset, schema.optional())
+const text = <S extends z.ZodType>(schema: S) => z.preprocess(unset, schema.optional())
 const whole = (fallback: number, max: number) =>
   z.preprocess(unset, z.coerce.number().int().min(0).max(max).default(fallback))
 
 const variables = z.object({
   /** Where the core serves gRPC-Web. With the service binding CORE only its path and name matter. */
   CORE_URL: z.preprocess(unset, z.url({ protocol: /^https?$/ }).default('http://core')),
+  /** Where each role of a core in several processes serves it; unset: all are at CORE_URL. */
+  INGEST_URL: text(z.url({ protocol: /^https?$/ })),
+  QUERY_URL: text(z.url({ protocol: /^https?$/ })),
+  MODEL_URL: text(z.url({ protocol: /^https?$/ })),
   /** What the edge itself is known by to the core. */
   EDGE_TOKEN: z.preprocess(unset, z.string().min(32, 'must have at least 32 characters')),
   /** Without it /metrics does not exist. */
@@ -30,6 +34,10 @@ export interface Bindings {
   readonly RATE_LIMITER: DurableObjectNamespace<RateLimiter>
   /** A way to the core that is closer, or more closely guarded, than the network. */
   readonly CORE?: Fetcher
+  /** The same for a role; unset: CORE's. */
+  readonly INGEST?: Fetcher
+  readonly QUERY?: Fetcher
+  readonly MODEL?: Fetcher
   /** Where routes lead: to public addresses, and for hosts that the operator names in full to any. */
   readonly PUBLIC_NETWORK?: Fetcher
   readonly TRUSTED_NETWORK?: Fetcher
@@ -45,7 +53,7 @@ export function parseEnv(env: unknown): Env {
   const problems = parsed.success
     ? []
     : parsed.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`)
-  const { RATE_LIMITER, CORE, PUBLIC_NETWORK, TRUSTED_NETWORK } = env as Partial<Bindings>
+  const { RATE_LIMITER, CORE, INGEST, QUERY, MODEL, PUBLIC_NETWORK, TRUSTED_NETWORK } = env as Partial<Bindings>
   if (typeof RATE_LIMITER?.idFromName !== 'function') problems.push('  RATE_LIMITER: not bound to a Durable Object')
   if (!parsed.success || RATE_LIMITER === undefined || problems.length > 0) {
     throw new Error(`The configuration does not hold:\n${problems.join('\n')}`)
@@ -54,6 +62,9 @@ export function parseEnv(env: unknown): Env {
     settings: parsed.data,
     RATE_LIMITER,
     ...(CORE && { CORE }),
+    ...(INGEST && { INGEST }),
+    ...(QUERY && { QUERY }),
+    ...(MODEL && { MODEL }),
     ...(PUBLIC_NETWORK && { PUBLIC_NETWORK }),
     ...(TRUSTED_NETWORK && { TRUSTED_NETWORK }),
   }

@@ -4,8 +4,10 @@
 #   EDGE_TOKEN=… workerd serve infra/workerd.capnp \
 #     --socket-addr=http=127.0.0.1:8787 \
 #     --external-addr=core=127.0.0.1:8788 \
+#     --external-addr=ingest=127.0.0.1:8788 --external-addr=query=127.0.0.1:8788 --external-addr=model=127.0.0.1:8788 \
 #     --directory-path=do=/path/to/.edgewise/edge
 #
+# A core in several processes has each role at an address of its own; `core` is where identity is.
 # The directory must exist: it holds the Durable Objects. From the environment, all but EDGE_TOKEN optional (edge/env.ts):
 # EDGE_TOKEN, METRICS_TOKEN, AUTH_STALE_SECONDS, CACHE_MAX_BYTES, EVENTS_MAX_BYTES, CLIENT_ADDRESS_HEADER.
 
@@ -16,6 +18,9 @@ const config :Workerd.Config = (
     (name = "edge", worker = .edge),
     # Where all but the services behind routes are.
     (name = "core", external = (address = "127.0.0.1:8788", http = ())),
+    (name = "ingest", external = (address = "127.0.0.1:8788", http = ())),
+    (name = "query", external = (address = "127.0.0.1:8788", http = ())),
+    (name = "model", external = (address = "127.0.0.1:8788", http = ())),
     # Where routes lead: to public addresses, whatever a name says; and for hosts that the operator names in full, to any.
     (name = "public", network = (allow = ["public"], tlsOptions = (trustBrowserCas = true))),
     (name = "trusted", network = (allow = ["public", "private", "local"], tlsOptions = (trustBrowserCas = true))),
@@ -39,6 +44,9 @@ const edge :Workerd.Worker = (
   globalOutbound = "nowhere",
   bindings = [
     (name = "CORE", service = "core"),
+    (name = "INGEST", service = "ingest"),
+    (name = "QUERY", service = "query"),
+    (name = "MODEL", service = "model"),
     (name = "PUBLIC_NETWORK", service = "public"),
     (name = "TRUSTED_NETWORK", service = "trusted"),
     (name = "RATE_LIMITER", durableObjectNamespace = "RateLimiter"),

@@ -68,7 +68,9 @@ export function createRefusals({ db, onDropped, onError }: RefusalDeps) {
   const interceptor: Interceptor = {
     name: 'refusals',
     end(call, failure: Failure | undefined) {
-      if (failure === undefined || call.actor === undefined || !refusals.has(failure.problem)) return
+      // What another process of the core refused, it has kept.
+      if (failure === undefined || failure.remote) return
+      if (call.actor === undefined || !refusals.has(failure.problem)) return
       note({
         workspace: call.actor.workspace,
         actor: call.actor.id,

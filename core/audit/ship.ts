@@ -14,13 +14,15 @@ export interface ShipDeps {
   readonly logger: Logger
   /** Makes the workspace's own streams where they are not there. */
   readonly createDatabase: (workspace: string) => Promise<void>
+  /** Whether this process is the one that does; without it there is no other. */
+  readonly isOwner?: () => boolean
 }
 
 /**
  * Carries entries into the stream `_audit` of their workspace. The entries themselves are the outbox: what was sent and
  * not noted is sent again under the same identity, and dropped there as the repeat that it is.
  */
-export function createShipping({ db, log, logger, createDatabase }: ShipDeps) {
+export function createShipping({ db, log, logger, createDatabase, isOwner = () => true }: ShipDeps) {
   const prepared = new Set<string>()
   let timer: ReturnType<typeof setTimeout> | undefined
   let running: Promise<void> = Promise.resolve()
@@ -42,7 +44,7 @@ export function createShipping({ db, log, logger, createDatabase }: ShipDeps) {
 
   async function round(): Promise<void> {
     try {
-      for (const head of await unshipped(db)) await ship(head)
+      if (isOwner()) for (const head of await unshipped(db)) await ship(head)
     } catch (error) {
       if (!isClosed) logger.error({ err: error }, 'audit entries could not be sent; they are tried again')
     }

@@ -131,26 +131,30 @@ function recover(cli: Cli): Command {
   return new Command('recover')
     .description('make another administrator’s key, on the machine where Edgewise runs')
     .addOption(dataOption())
+    .option('--core <url>', 'where the role identity answers HTTP, if not `edgewise start` runs it')
     .option('--json', 'answer in JSON')
-    .addHelpText('after', '\nExamples:\n  edgewise keys recover\n  edgewise keys recover --data /var/lib/edgewise')
-    .action(async (flags: { readonly data?: string; readonly json?: boolean }) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  edgewise keys recover\n  edgewise keys recover --data /var/lib/identity --core http://127.0.0.1:8788',
+    )
+    .action(async (flags: { readonly data?: string; readonly core?: string; readonly json?: boolean }) => {
       const data = flags.data ?? cli.env.data
       const running = readRunning(data)
-      if (running === undefined) {
+      const url = flags.core ?? running?.coreHttp
+      if (url === undefined) {
         throw new CliError(`Edgewise does not run on ${data}.`, {
           exitCode: exits.unreachable,
           hint: 'Start it (`edgewise start`), then try again from the same directory.',
         })
       }
       const identity = connectWeb(IdentityService, {
-        url: running.coreHttp,
+        url,
         headers: { authorization: `Bearer ${operatorToken(data)}` },
       })
       const { text, key } = await identity.recoverKey({})
-      saveCredentials(credentialsPath(data), { url: running.url, key: text })
-      cli.terminal.note(
-        `Kept in ${credentialsPath(data)}. The earlier keys go on; \`edgewise keys revoke\` ends them. Shown this once:`,
-      )
+      if (running !== undefined) saveCredentials(credentialsPath(data), { url: running.url, key: text })
+      const kept = running === undefined ? '' : `Kept in ${credentialsPath(data)}. `
+      cli.terminal.note(`${kept}The earlier keys go on; \`edgewise keys revoke\` ends them. Shown this once:`)
       await cli.terminal.out(flags.json ? `${JSON.stringify({ id: key?.id, key: text })}\n` : `${text}\n`)
     })
 }

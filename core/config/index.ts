@@ -7,6 +7,7 @@ import { resealRoutes } from './routes.ts'
 import { configService } from './rpc.ts'
 import { deleteChangesBefore } from './store.ts'
 
+export { type Lease, openLease, unshared } from './lease.ts'
 export { checkName, claimName, releaseName } from './names.ts'
 export { insertChange as recordChange } from './store.ts'
 

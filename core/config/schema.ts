@@ -89,3 +89,10 @@ export const namedLimits = pgTable(
   },
   (table) => [primaryKey({ columns: [table.workspace, table.name] })],
 )
+
+/** What one process at a time does for all of them: whose turn it is, and until when. */
+export const leases = pgTable('config_leases', {
+  name: text('name').primaryKey(),
+  holder: text('holder').notNull(),
+  until: timestamp('until', { withTimezone: true }).notNull(),
+})

@@ -5,6 +5,7 @@ import { Failure } from '#mesh/errors.ts'
 import type { Call } from '#mesh/rpc/call.ts'
 import { isToken } from '#mesh/tokens/verify.ts'
 import { type Actor, ActorSchema } from '#proto/edgewise/identity/v1/identity_pb.ts'
+import { type Assertions, isAssertion } from './assertion.ts'
 import { secretHash } from './mint.ts'
 
 const freshMs = 5_000
@@ -22,6 +23,8 @@ const operator = create(ActorSchema, { id: 'svc_operator', scopes: ['internal:op
 export function createAuthenticator(deps: {
   readonly verifyKey: (key: string) => Promise<Actor>
   readonly verifyToken: (token: string) => Promise<{ readonly actor: Actor; readonly expiresAtMs: number }>
+  /** Other processes of this core: who they say calls does. */
+  readonly assertions: Assertions
   readonly edgeToken: string
   readonly operatorToken: string
   readonly serviceOf: (call: Call) => Actor | undefined
@@ -44,6 +47,7 @@ export function createAuthenticator(deps: {
       const text = credential(call)
       // A service may call for somebody else, whose credential it then sends.
       if (text === undefined) return deps.serviceOf(call)
+      if (isAssertion(text)) return deps.assertions.read(text)
       const digest = secretHash(text)
       const service = services.find((known) => timingSafeEqual(known.digest, Buffer.from(digest)))
       if (service !== undefined) return service.actor

@@ -2,6 +2,7 @@ import type { Call, Service } from '#mesh/rpc/call.ts'
 import type { Actor, IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import type { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import type { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
+import type { Assertions } from './assertion.ts'
 import { createAuthenticator } from './authenticate.ts'
 import { bootstrap } from './create-workspace.ts'
 import type { Deps } from './deps.ts'
@@ -18,6 +19,7 @@ import { deleteAttemptsBefore, deleteSpentBefore } from './store-users.ts'
 import { userService } from './user-rpc.ts'
 import { verifyCredential } from './verify-key.ts'
 
+export { type Assertions, createAssertions } from './assertion.ts'
 export { createServices, parseServices } from './services.ts'
 
 export const migrations = { domain: 'identity', folder: new URL('./migrations', import.meta.url) }
@@ -39,13 +41,16 @@ export interface Identity {
   reseal(): Promise<number>
   /** Makes the first workspace; answers its administrator's key, or undefined when there was one already. */
   bootstrap(): Promise<string | undefined>
-  /** Notes that a key was used; written down with the next `tend`. */
+  /** Notes that a key was used; written down with the next `writeUsed`. */
   used(workspace: string, actor: string): void
+  /** Writes down which keys were used. Called on a schedule, in each process. */
+  writeUsed(): Promise<void>
   /** Rotates signing keys, fetches providers' keys, forgets sessions of long ago. Called on a schedule. */
   tend(): Promise<void>
 }
 
 type Options = Omit<Deps, 'forget' | 'signer' | 'trust'> & {
+  readonly assertions: Assertions
   readonly edgeToken: string
   readonly operatorToken: string
   /** Who a service is by its certificate, where a call carries no credential. */
@@ -64,6 +69,7 @@ export function createIdentity(options: Options): Identity {
   const authenticator = createAuthenticator({
     verifyKey: (text) => verifyCredential(options, text),
     verifyToken: (token) => trust.verify(token),
+    assertions: options.assertions,
     edgeToken: options.edgeToken,
     operatorToken: options.operatorToken,
     serviceOf: options.serviceOf,
@@ -88,10 +94,12 @@ export function createIdentity(options: Options): Identity {
       const ids = inUse.get(workspace) ?? new Set()
       if (ids.size < maxInUse) inUse.set(workspace, ids.add(actor))
     },
-    async tend() {
+    async writeUsed() {
       const since = [...inUse]
       inUse.clear()
       for (const [workspace, ids] of since) await setUsed(db, workspace, [...ids], new Date(now()))
+    },
+    async tend() {
       if (await signer.rotate()) forget()
       await refreshDue(refreshDeps)
       const longAgo = new Date(now() - keptMs)

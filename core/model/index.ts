@@ -20,6 +20,7 @@ import { createWatching } from './tend-watches.ts'
 import { tendModels } from './tend.ts'
 import { trainModel } from './train-model.ts'
 
+export { type ModelsElsewhere, openModelsElsewhere } from './elsewhere.ts'
 export { modelLimits } from './limits.ts'
 
 export const migrations = { domain: 'model', folder: new URL('./migrations', import.meta.url) }

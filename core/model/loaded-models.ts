@@ -38,11 +38,11 @@ export function openLoadedModels({ objects, limits }: Pick<ModelDeps, 'objects' 
     async (sha256) => openModel(await read(sha256), ort),
     (model) => model.release(),
   )
-  const signatures = createCache(maxSignatures, async (sha256) => readSignature(await read(sha256)))
+  const signatures = openSignatures(read)
   const batches = openBatches({ read, maxThreads: limits.maxBatchThreads, maxModels: limits.maxLoaded })
 
   return {
-    signature: signatures.get,
+    signature: signatures,
     batches,
     close: batches.close,
     async use(sha256, work) {
@@ -59,6 +59,11 @@ export function openLoadedModels({ objects, limits }: Pick<ModelDeps, 'objects' 
       }
     },
   }
+}
+
+/** What models take and answer, by the hash of their files. */
+export function openSignatures(read: (sha256: string) => Promise<Uint8Array>): LoadedModels['signature'] {
+  return createCache(maxSignatures, async (sha256) => readSignature(await read(sha256))).get
 }
 
 /** What was loaded by its hash, the least recently used gone first. */

@@ -13,7 +13,7 @@ import { refuseSeries } from './serve.ts'
  * Whoever may read `_predictions` may read it: the gate judges the SELECT, in a published query for each caller.
  */
 export async function servedTable(
-  { db, loaded }: Pick<ModelDeps, 'db'> & { readonly loaded: LoadedModels },
+  { db, loaded }: Pick<ModelDeps, 'db'> & { readonly loaded: Pick<LoadedModels, 'signature'> },
   ctx: Context,
   name: string,
 ): Promise<string> {

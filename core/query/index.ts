@@ -16,6 +16,7 @@ import { describeSql, type ReadRows, readRows, type ReadRowsInput } from './read
 import type { QueryColumn } from './schema.ts'
 import { type SelectedRows, selectRows, type SelectRowsInput } from './select-rows.ts'
 
+export { authoriseSql } from './run-sql.ts'
 export { defaultQueryLimits, type QueryLimits } from './limits.ts'
 
 export const migrations = { domain: 'query', folder: new URL('./migrations', import.meta.url) }

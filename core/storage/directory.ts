@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -75,6 +76,35 @@ export function keepToLog(directory: DataDirectory, identity: string): void {
     )
   }
   writeFileSync(directory.at('event-log'), `${identity}\n`)
+}
+
+/**
+ * Holds a data directory to the kind of its warehouse: what the log says is there is in that one alone. Answers whether
+ * it has had one before.
+ */
+export function keepToWarehouse(directory: DataDirectory, kind: 'embedded' | 'ClickHouse'): boolean {
+  const file = directory.at('warehouse-kind')
+  const found = existsSync(file)
+    ? readFileSync(file, 'utf8').trim()
+    : existsSync(directory.at('warehouse'))
+      ? 'embedded'
+      : undefined
+  if (found !== undefined && found !== kind) {
+    const set = found === 'embedded' ? 'Leave CLICKHOUSE_URL out' : 'Set CLICKHOUSE_URL as it was'
+    throw new DirectoryError(
+      `The warehouse of the data directory ${directory.path} is ${found === 'embedded' ? 'embedded' : 'a ClickHouse'}. ${set}, or EDGEWISE_DATA to a new directory.`,
+      78,
+    )
+  }
+  writeFileSync(file, `${kind}\n`)
+  return found !== undefined
+}
+
+/** What tells this data directory from every other. */
+export function installationOf(directory: DataDirectory): string {
+  const file = directory.at('installation')
+  if (!existsSync(file)) writeFileSync(file, `${randomUUID()}\n`)
+  return readFileSync(file, 'utf8').trim()
 }
 
 /** The identity of the log that a data directory goes with; undefined where it has had none yet. */

@@ -17,6 +17,8 @@ export interface DeliverDeps {
   readonly limits: StreamLimits
   /** How long what is ready to run waits in this process: what is busy inserts more at once, and less often. */
   readonly delayMs?: () => number
+  /** Whether this process is still the one that fills the warehouse; without it there is no other. */
+  readonly isOwner?: () => boolean
   readonly failPoint?: (at: FailPoint) => void | Promise<void>
 }
 

@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import type { Position } from '../storage/log.ts'
 import type { DeliverDeps } from './deliver.ts'
 import { topicOf, warehouseGroup } from './names.ts'
-import { startSink } from './sink.ts'
+import { type Sink, startSink } from './sink.ts'
 import { createTables, type Tables } from './tables.ts'
 
 export { streamLimits } from './limits.ts'
@@ -21,9 +21,17 @@ export interface StreamDomain {
   close(): Promise<void>
 }
 
+/** In a process that only makes tables and topics: another one fills them. */
+const elsewhere: Sink = {
+  position: () => 0,
+  forget: () => Promise.resolve(),
+  progressed: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
+  close: () => Promise.resolve(),
+}
+
 /** The stream domain: the tables that streams land in, and the sink that takes them there from the log, exactly once. */
-export function createStream(deps: DeliverDeps): StreamDomain {
-  const sink = startSink(deps)
+export function createStream(deps: DeliverDeps, { sinks = true } = {}): StreamDomain {
+  const sink = sinks ? startSink(deps) : elsewhere
   const tables = createTables(deps)
 
   async function commits(workspace: string, stream: string) {

@@ -1,3 +1,4 @@
+import { Failure } from '#mesh/errors.ts'
 import type { Log, StoredRecord } from '../storage/log.ts'
 import { type Batch, deliver, type DeliverDeps, isScattered, quarantine } from './deliver.ts'
 import { warehouseGroup } from './names.ts'
@@ -39,8 +40,15 @@ export async function openLane(deps: DeliverDeps, topic: string, partition: numb
   /** Fewer than `batchRows` after a batch that reached too many of the table's partitions. */
   let maxRows = limits.batchRows
 
-  const commit = (offset: number, state: Progress) =>
-    log.commit(warehouseGroup, [{ topic, partition, offset, metadata: JSON.stringify(state) }])
+  /** Before anything is written: what another process has taken over since, it has planned otherwise. */
+  function checkOwner(): void {
+    if (deps.isOwner?.() === false) throw new Failure('core.unavailable', 'Another process may fill the warehouse.')
+  }
+
+  const commit = (offset: number, state: Progress) => {
+    checkOwner()
+    return log.commit(warehouseGroup, [{ topic, partition, offset, metadata: JSON.stringify(state) }])
+  }
 
   /** Exactly the range that was planned or decided before, or as much as there is now. */
   async function read() {
@@ -97,6 +105,7 @@ export async function openLane(deps: DeliverDeps, topic: string, partition: numb
     const whole = { topic, partition, from: next, to, records: good }
     const before = doubtfulTo
     doubtfulTo = Math.max(before, to)
+    checkOwner()
     try {
       if (next < before) await complete(whole)
       else await deliver(deps, whole)

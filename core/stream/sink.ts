@@ -188,3 +188,5 @@ export function startSink(deps: DeliverDeps) {
     },
   }
 }
+
+export type Sink = ReturnType<typeof startSink>

@@ -5,7 +5,7 @@ import { sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readMasterKeys, rotateMasterKey } from '../../core/master-key.ts'
 import { createSeal } from '../../core/seal.ts'
-import { createIdentity } from '../../core/identity/index.ts'
+import { createAssertions, createIdentity } from '../../core/identity/index.ts'
 import { createOutbound } from '../../core/outbound.ts'
 import { startCore } from '../support/core.ts'
 import { temporaryDirectory } from '../support/directory.ts'
@@ -80,6 +80,7 @@ test('every sealed secret moves to the new master key, and is lost to the old on
     const at = (seal: ReturnType<typeof createSeal>) =>
       createIdentity({
         db: store.db,
+        assertions: createAssertions(randomBytes(32), [], Date.now),
         edgeToken: 'e'.repeat(32),
         operatorToken: 'o'.repeat(32),
         defaultPlan: { name: 'standard', requests: 100, windowSeconds: 60 },

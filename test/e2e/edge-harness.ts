@@ -40,7 +40,7 @@ export async function startEdge(
       'serve',
       join(directory, 'infra/workerd.capnp'),
       `--socket-addr=http=${address}`,
-      `--external-addr=core=${coreAddress}`,
+      ...['core', 'ingest', 'query', 'model'].map((name) => `--external-addr=${name}=${coreAddress}`),
       `--directory-path=do=${data}`,
     ],
     { env: { EDGE_TOKEN: edgeToken, ...variables }, stdio: ['ignore', 'inherit', 'inherit'] },

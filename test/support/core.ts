@@ -10,6 +10,7 @@ export interface RunningCore {
   /** The first start on a data directory says it, once. */
   readonly adminKey: string | undefined
   readonly pid: number
+  readonly ended: Promise<unknown>
   /** As a power cut would. */
   kill(): Promise<void>
   stop(): Promise<void>
@@ -29,6 +30,7 @@ export async function startCore(data: string, env: Readonly<Record<string, strin
     },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   })
+  const over = new Promise((resolve) => child.once('exit', resolve))
   let complaints = ''
   child.stderr?.on('data', (chunk: Buffer) => (complaints = (complaints + chunk.toString()).slice(-8_000)))
   const ready = await new Promise<{ http: string; grpc: string; adminKey?: string }>((resolve, reject) => {
@@ -40,6 +42,7 @@ export async function startCore(data: string, env: Readonly<Record<string, strin
     grpc: ready.grpc,
     adminKey: ready.adminKey,
     pid: child.pid ?? 0,
+    ended: over,
     kill: () => ended(child, 'SIGKILL'),
     stop: () => ended(child, 'SIGTERM'),
   }

@@ -4,8 +4,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { DescService } from '@bufbuild/protobuf'
 import { controlEnv } from './control.ts'
 import { temporaryDirectory } from './directory.ts'
+import { startSplit } from './split.ts'
 
 const program = fileURLToPath(new URL('../../core/cli/main.ts', import.meta.url))
 
@@ -14,7 +16,12 @@ export interface Product {
   /** The administrator's. */
   readonly key: string
   readonly data: string
-  readonly core: { readonly http: string; readonly grpc: string }
+  readonly core: {
+    readonly http: string
+    readonly grpc: string
+    /** Where a service is answered by gRPC. */
+    grpcOf(service: Pick<DescService, 'typeName'>): string
+  }
   /** What `start` said: how long it took, and whether the edge was built. */
   readonly readyMs: number
   readonly built: boolean
@@ -49,9 +56,12 @@ interface Credentials {
 }
 
 const startWithinMs = 60_000
+/** A broker of Kafka: the product is started as separate roles over it then. `test/e2e/roles.test.ts` sets it. */
+const splitOver = process.env['TEST_KAFKA_URL'] || undefined
 
 /** The real product as a user starts it, on ports of its own. A plan that no test reaches is in force, but a plan. */
 export async function startProduct({ env = {}, data, port = 0 }: ProductOptions = {}): Promise<Product> {
+  if (splitOver !== undefined) return startSplit({ env, port, kafka: splitOver })
   const temporary = data === undefined ? temporaryDirectory() : undefined
   const directory = data ?? join(temporary?.path ?? '', 'data')
   const child = spawn(process.execPath, [program, 'start', '--json', '--data', directory, '--port', String(port)], {
@@ -82,7 +92,7 @@ export async function startProduct({ env = {}, data, port = 0 }: ProductOptions 
     url,
     key: profiles.default.key,
     data: directory,
-    core: { http, grpc },
+    core: { http, grpc, grpcOf: () => grpc },
     readyMs,
     built,
     pid: child.pid ?? 0,

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import type { Role } from '#mesh/roles.ts'
 import { workerdPath } from '../root.ts'
 import { wranglerEnv, wranglerPath } from './bundle.ts'
 import { type Child, endOf, stopping } from './core.ts'
@@ -14,8 +15,8 @@ export interface EdgeOptions {
   readonly host: string
   /** 0: any that is free. */
   readonly port: number
-  /** `127.0.0.1:8788`. */
-  readonly coreAddress: string
+  /** Where each role of the core is: `127.0.0.1:8788`. */
+  readonly cores: Readonly<Record<Role, string>>
   readonly edgeToken: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: LogFile
@@ -64,7 +65,8 @@ function guarded(command: readonly string[], options: Pick<EdgeOptions, 'env' | 
 
 /** The edge as it is meant to be run: the built bundle in one workerd. */
 export function startEdge(options: EdgeOptions): Child<number> {
-  const { root, data, host, port, coreAddress, edgeToken, env } = options
+  const { root, data, host, port, cores, edgeToken, env } = options
+  const { identity: core, ...others } = cores
   const objects = join(data, 'edge')
   mkdirSync(objects, { recursive: true, mode: 0o700 })
   const command = [
@@ -72,7 +74,7 @@ export function startEdge(options: EdgeOptions): Child<number> {
     'serve',
     join(root, 'infra', 'workerd.capnp'),
     `--socket-addr=http=${host}:${port}`,
-    `--external-addr=core=${coreAddress}`,
+    ...Object.entries({ core, ...others }).map(([name, address]) => `--external-addr=${name}=${address}`),
     `--directory-path=do=${objects}`,
     '--control-fd=3',
   ]
@@ -81,10 +83,10 @@ export function startEdge(options: EdgeOptions): Child<number> {
 
 /** The edge that is built again whenever a source of it is saved. */
 export function startDevEdge(options: EdgeOptions): Child<number> {
-  const { root, data, host, port, coreAddress, edgeToken, env } = options
+  const { root, data, host, port, cores, edgeToken, env } = options
   // Not on the command line, where every user of the machine could read it.
   const secrets = join(data, 'edge.env')
-  writeFileSync(secrets, `EDGE_TOKEN=${edgeToken}\nCORE_URL=http://${coreAddress}\n`, { mode: 0o600 })
+  writeFileSync(secrets, `EDGE_TOKEN=${edgeToken}\nCORE_URL=http://${cores.identity}\n`, { mode: 0o600 })
   chmodSync(secrets, 0o600)
   const command = [
     process.execPath,

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient } from '#mesh/client/index.ts'
+import type { Role } from '#mesh/roles.ts'
 import { secretFile } from '../../secrets.ts'
 import type { CliEnv } from '../env.ts'
 import { CliError, startExits } from '../exit.ts'
@@ -62,6 +63,7 @@ export async function run(
       env: {
         ...env.all,
         EDGEWISE_DATA: data,
+        ROLES: 'all',
         EDGE_TOKEN: edgeToken,
         CORE_HTTP_PORT: String(http),
         CORE_GRPC_PORT: String(grpc),
@@ -100,7 +102,7 @@ export async function run(
       edgeToken,
       env: env.all,
       log: logs.edge,
-      coreAddress: new URL(ready.http).host,
+      cores: everywhere(new URL(ready.http).host),
     }
     const edgeAt = (port: number): Child<number> => (options.dev ? startDevEdge : startEdge)({ ...edgeOptions, port })
     const edge = edgeAt(options.port)
@@ -143,6 +145,11 @@ export async function run(
     logs.core.close()
     logs.edge.close()
   }
+}
+
+/** All roles are one process here. */
+function everywhere(address: string): Readonly<Record<Role, string>> {
+  return { identity: address, ingest: address, query: address, model: address }
 }
 
 function makeDirectory(path: string): void {

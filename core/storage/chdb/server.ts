@@ -19,6 +19,7 @@ import { exception, sendException } from './wire.ts'
 
 export interface ServerOptions {
   readonly directory: string
+  readonly host: string
   /** 0 for any. */
   readonly port: number
   readonly username: string
@@ -90,7 +91,7 @@ async function serve(options: ServerOptions): Promise<void> {
     void answered.finally(() => answering.delete(answered))
   })
   server.on('error', (error) => dieFor(error))
-  server.listen(options.port, '127.0.0.1', () => {
+  server.listen(options.port, options.host, () => {
     tell({ kind: 'ready', port: (server.address() as AddressInfo).port, version: engine.version })
   })
 

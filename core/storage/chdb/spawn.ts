@@ -10,6 +10,11 @@ import type { ServerOptions } from './server.ts'
 export interface EmbeddedWarehouseOptions {
   /** Its data directory; one process at a time owns it. */
   readonly directory: string
+  /** Where it listens; any port of loopback without. */
+  readonly host?: string
+  readonly port?: number
+  /** Of its user `default`; one that nobody else knows without. */
+  readonly password?: string
   /** Queries at once. */
   readonly readSlots?: number
   /** Inserts and DDL at once: slots of their own, so that slow queries do not hold the sink up. */
@@ -29,11 +34,14 @@ export interface EmbeddedWarehouse {
   readonly password: string
   /** Of the running process; another after a restart. */
   readonly pid: number | undefined
+  /** Whether it answers now. */
+  ping(): Promise<boolean>
   /** Finishes what is being written, then ends the process. */
   close(): Promise<void>
 }
 
 const stopTimeoutMs = 15_000
+const pingMs = 2_000
 const firstBackoffMs = 50
 const longestBackoffMs = 5000
 /** A process that lived this long was sound: the next restart is quick again. */
@@ -41,6 +49,9 @@ const soundMs = 60_000
 
 export async function startEmbeddedWarehouse({
   directory,
+  host = '127.0.0.1',
+  port: wanted = 0,
+  password = randomBytes(24).toString('base64url'),
   readSlots = 4,
   writeSlots = 2,
   queue = 64,
@@ -50,9 +61,10 @@ export async function startEmbeddedWarehouse({
 }: EmbeddedWarehouseOptions): Promise<EmbeddedWarehouse> {
   const options: ServerOptions = {
     directory,
-    port: 0,
+    host,
+    port: wanted,
     username: 'default',
-    password: randomBytes(24).toString('base64url'),
+    password,
     readSlots,
     writeSlots,
     queue,
@@ -95,12 +107,19 @@ export async function startEmbeddedWarehouse({
   const kept = keepRunning()
 
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://${host}:${port}`,
     username: options.username,
     password: options.password,
     get pid() {
       return running.pid
     },
+    ping: () =>
+      fetch(`http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${port}/ping`, {
+        signal: AbortSignal.timeout(pingMs),
+      }).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
     async close() {
       closing.abort()
       running.stop(stopTimeoutMs)

@@ -10,6 +10,7 @@ import { Failure } from '#mesh/errors.ts'
 import { WarehouseError, type Insert, type Summary, type Warehouse, type WarehouseQuery } from '../warehouse.ts'
 import { untilException } from './body.ts'
 import { restarted, toRefusal } from './exceptions.ts'
+import { untilConnected } from './patience.ts'
 import { quoteName } from '../quote.ts'
 
 export interface ConnectOptions {
@@ -18,6 +19,10 @@ export interface ConnectOptions {
   readonly password: string
   /** Requests at once; more wait for a connection. */
   readonly maxConnections: number
+  /** How long a connection that is refused is tried again: nothing was sent yet. */
+  readonly patienceMs?: number
+  /** In PEM. */
+  readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer }
   readonly log: Logger
 }
 
@@ -61,6 +66,7 @@ interface Answer {
 
 /** How long a statement without a deadline may take. */
 const commandTimeoutMs = 600_000
+const pingMs = 2_000
 /** How long past its deadline a query's own error is waited for. */
 const graceMs = 5000
 /** Parameters and settings travel in the URL, percent-encoded, where ClickHouse takes 1 MiB. */
@@ -68,7 +74,8 @@ const maxOptionBytes = 300_000
 /** What `rows` holds at most. */
 const maxRowsBytes = 64 * 1024 * 1024
 
-export function connectWarehouse({ url, username, password, maxConnections, log }: ConnectOptions): Warehouse {
+export function connectWarehouse(options: ConnectOptions): Warehouse {
+  const { url, username, password, maxConnections, patienceMs = 0, tls, log } = options
   const client = createClient({
     url,
     username,
@@ -76,6 +83,7 @@ export function connectWarehouse({ url, username, password, maxConnections, log 
     max_open_connections: maxConnections,
     // Every request has a deadline of its own.
     request_timeout: 2 ** 31 - 1,
+    ...(tls && { tls: tlsOf(tls) }),
     log: { level: ClickHouseLogLevel.OFF },
   })
 
@@ -106,14 +114,16 @@ export function connectWarehouse({ url, username, password, maxConnections, log 
       return restarted(thrown)
     }
     try {
-      const answer = await client.exec({
-        query: sql,
-        ...(rows === undefined ? {} : { values: Readable.from([Buffer.from(rows)]) }),
-        clickhouse_settings: { ...everywhere, max_execution_time: Math.max(0.001, leftMs / 1000), ...settings },
-        abort_signal: stop.signal,
-        decompress_response_stream: false,
-        ignore_error_response: true,
-      })
+      const answer = await untilConnected(Math.min(patienceMs, leftMs), stop.signal, () =>
+        client.exec({
+          query: sql,
+          ...(rows === undefined ? {} : { values: Readable.from([Buffer.from(rows)]) }),
+          clickhouse_settings: { ...everywhere, max_execution_time: Math.max(0.001, leftMs / 1000), ...settings },
+          abort_signal: stop.signal,
+          decompress_response_stream: false,
+          ignore_error_response: true,
+        }),
+      )
       stream = answer.stream
       // Errors are met by whoever reads it; before that, and after, they are no reason to end the process.
       stream.on('error', () => undefined)
@@ -188,12 +198,16 @@ export function connectWarehouse({ url, username, password, maxConnections, log 
       })
     },
     async ping() {
-      const { success } = await client.ping()
+      const { success } = await client.ping({ select: false, abort_signal: AbortSignal.timeout(pingMs) })
       if (!success) log.debug('the warehouse does not answer')
       return success
     },
     close: () => client.close(),
   }
+}
+
+function tlsOf({ ca, cert, key }: NonNullable<ConnectOptions['tls']>) {
+  return cert === undefined || key === undefined ? { ca_cert: ca } : { ca_cert: ca, cert, key }
 }
 
 async function* bodyOf({ stream, headers, release, explain }: Answer): AsyncGenerator<Uint8Array, void> {

@@ -15,6 +15,7 @@ import { answerUnreadable, checkRequestSize, makeClient, type Metadata, metadata
 import { pathOf } from '../mount.ts'
 import { detailsKey, fromStatus } from '../problem.ts'
 import { abortReason } from '../run.ts'
+import type { GrpcTls } from './server.ts'
 
 export interface GrpcClientOptions {
   /** `127.0.0.1:50051`, `unix:/path`, or `dns:///name:port` for all instances behind a name. */
@@ -22,6 +23,8 @@ export interface GrpcClientOptions {
   /** Sent as `Authorization: Bearer …`. */
   readonly credential?: string
   readonly metadata?: Metadata
+  /** What it shows, and who may have signed what the server shows; without it plain. */
+  readonly tls?: GrpcTls | undefined
 }
 
 /**
@@ -30,9 +33,9 @@ export interface GrpcClientOptions {
  */
 export function connectGrpc<S extends DescService>(
   desc: S,
-  { address, credential, metadata }: GrpcClientOptions,
+  { address, credential, metadata, tls }: GrpcClientOptions,
 ): Client<S> & Disposable {
-  const client = new GrpcClient(address, credentials.createInsecure(), {
+  const client = new GrpcClient(address, credentialsOf(tls), {
     'grpc.service_config': JSON.stringify(serviceConfig({ balanced: address.startsWith('dns:') })),
     'grpc.service_config_disable_resolution': 1,
     'grpc.max_receive_message_length': largestMessage(desc.methods).responseBytes,
@@ -109,6 +112,11 @@ export function connectGrpc<S extends DescService>(
     },
   })
   return Object.assign(typed, { [Symbol.dispose]: () => client.close() })
+}
+
+function credentialsOf(tls: GrpcTls | undefined) {
+  if (tls === undefined) return credentials.createInsecure()
+  return credentials.createSsl(tls.clientAuthorities, tls.key, tls.certificate)
 }
 
 /**

@@ -1,5 +1,5 @@
 import { migrations as auditMigrations } from '../../../core/audit/index.ts'
-import { createIdentity, type Identity, migrations } from '../../../core/identity/index.ts'
+import { createAssertions, createIdentity, type Identity, migrations } from '../../../core/identity/index.ts'
 import { createConfig, migrations as configMigrations } from '../../../core/config/index.ts'
 import { migrations as ingestMigrations } from '../../../core/ingest/index.ts'
 import { createOutbound } from '../../../core/outbound.ts'
@@ -20,6 +20,7 @@ export async function startIdentity({ outboundAllow = [] as readonly string[] } 
   const create = (): Identity =>
     createIdentity({
       db: store.db,
+      assertions: createAssertions(Buffer.alloc(32, 7), [], () => clock.now),
       edgeToken,
       operatorToken,
       serviceOf: () => undefined,

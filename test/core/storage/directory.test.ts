@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
-import { embeddedLog, keepToLog, openDataDirectory } from '../../../core/storage/directory.ts'
+import { embeddedLog, keepToLog, keepToWarehouse, openDataDirectory } from '../../../core/storage/directory.ts'
 import { temporaryDirectory } from '../../support/directory.ts'
 
 const made: { remove(): void }[] = []
@@ -30,4 +30,17 @@ test('a data directory of before has the embedded log', () => {
   expect(() => keepToLog(directory, 'a on the Kafka cluster x')).toThrow(expect.objectContaining({ exitCode: 78 }))
   keepToLog(directory, embeddedLog)
   directory.release()
+})
+
+test('a data directory keeps to the kind of its warehouse, and one of before has it embedded', () => {
+  const directory = open()
+  expect(keepToWarehouse(directory, 'ClickHouse')).toBe(false)
+  expect(keepToWarehouse(directory, 'ClickHouse')).toBe(true)
+  expect(() => keepToWarehouse(directory, 'embedded')).toThrow(/Set CLICKHOUSE_URL as it was/)
+  directory.release()
+  const before = open()
+  mkdirSync(before.at('warehouse'))
+  expect(() => keepToWarehouse(before, 'ClickHouse')).toThrow(expect.objectContaining({ exitCode: 78 }))
+  expect(keepToWarehouse(before, 'embedded')).toBe(true)
+  before.release()
 })

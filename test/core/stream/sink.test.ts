@@ -296,6 +296,22 @@ function takesOver(openLog: () => Promise<Log>): void {
     await second.close()
   })
 
+  test('in a process that has lost its turn writes nothing, and whose turn it is takes every row there once', async () => {
+    let isOwner = true
+    const first = createStream({ log, warehouse, logger, limits, isOwner: () => isOwner })
+    opened.push(first)
+    const stream = await newStream(first)
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(0)] }])
+    await settle(first, stream)
+    isOwner = false
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1), event(2)] }])
+    await sleep(300)
+    expect(await numbers(stream)).toEqual(['0'])
+    const second = open()
+    await settle(second, stream)
+    expect(await numbers(stream)).toEqual(['0', '1', '2'])
+  })
+
   test('a workspace has one insert under way while another has something to insert', async () => {
     const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const begun: string[] = []

@@ -2,6 +2,8 @@ import pino from 'pino'
 
 import { startEmbeddedWarehouse } from '../../../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../../../core/storage/clickhouse/connect.ts'
+import { openClickHouse } from '../../../../core/storage/clickhouse/open.ts'
+import { parseClickHouseUrl } from '../../../../core/storage/clickhouse/url.ts'
 import { warehouseContract } from '../../../contract/warehouse.ts'
 import { temporaryDirectory } from '../../../support/directory.ts'
 
@@ -21,12 +23,11 @@ warehouseContract('the embedded warehouse', async () => {
   }
 })
 
-// A real server: CLICKHOUSE_TEST_URL=http://user:password@host:8123
-const url = process.env['CLICKHOUSE_TEST_URL']
-if (url !== undefined) {
+// A real server, as CLICKHOUSE_URL names one.
+const url = parseClickHouseUrl(process.env['CLICKHOUSE_TEST_URL'] ?? '')
+if (typeof url !== 'string') {
   warehouseContract('a ClickHouse server', async () => {
-    const { origin, username, password } = new URL(url)
-    const warehouse = connectWarehouse({ url: origin, username, password, maxConnections: 16, log })
+    const warehouse = await openClickHouse(url, log)
     return { warehouse, close: () => warehouse.close() }
   })
 }
