@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { Failure } from '#mesh/errors.ts'
 import { pathOf } from '#mesh/rpc/mount.ts'
 import { createShedder } from '#mesh/rpc/shed.ts'
@@ -27,12 +28,13 @@ import { startServer } from './server.ts'
 import { startEmbeddedWarehouse } from './storage/chdb/spawn.ts'
 import { connectWarehouse } from './storage/clickhouse/connect.ts'
 import { DirectoryError, keepToLog, openDataDirectory } from './storage/directory.ts'
+import { openObjectFolder } from './storage/folder/objects.ts'
 import { openJobs } from './storage/jobs.ts'
 import type { KafkaOptions } from './storage/kafka/url.ts'
-import { openObjectFolder } from './storage/objects.ts'
 import { openPglite } from './storage/pglite/connect.ts'
 import { openPostgres } from './storage/postgres/connect.ts'
 import { DatabaseError } from './storage/postgres/start.ts'
+import type { S3Options } from './storage/s3/url.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
 import { consumerGroups, createStream, workspaceOf } from './stream/index.ts'
 import { readTls } from './tls.ts'
@@ -57,7 +59,7 @@ async function start(env: Env) {
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
   const migrations = [audit, config, identity, ingest, models, queries]
-  const [control, engine, eventLog] = await Promise.all([
+  const [control, engine, eventLog, objects] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
       : openPostgres(env.DATABASE_URL, migrations, log.child({ engine: 'postgres' })),
@@ -79,6 +81,9 @@ async function start(env: Env) {
           },
         })
       : openKafka(env.KAFKA_URL),
+    env.OBJECTS_URL === undefined
+      ? openObjectFolder(directory.at('objects'))
+      : openS3(env.OBJECTS_URL, log.child({ engine: 's3' })),
   ])
   keepToLog(directory, eventLog.identity)
   const { db } = control
@@ -153,7 +158,7 @@ async function start(env: Env) {
     query,
     model: createModel({
       db,
-      objects: openObjectFolder(directory.at('objects')),
+      objects,
       jobs,
       reading: query,
       appendPredictions: (workspace, rows): Promise<void> => domains.ingest.appendPredictions(workspace, rows),
@@ -208,11 +213,12 @@ async function start(env: Env) {
     interceptors: [domains.audit.interceptor],
     metrics,
     async unready() {
-      const [stores, rows] = await Promise.all([control.ping(), warehouse.ping()])
+      const [stores, rows, files] = await Promise.all([control.ping(), warehouse.ping(), objects.ping()])
       return [
         ...(stores ? [] : ['control']),
         ...(rows ? [] : ['warehouse']),
         ...(eventLog.isReady() ? [] : ['event log']),
+        ...(files ? [] : ['objects']),
       ]
     },
   })
@@ -245,6 +251,7 @@ async function start(env: Env) {
       data: directory.path,
       roles: env.ROLES,
       control: env.DATABASE_URL === undefined ? 'embedded' : env.DATABASE_URL.driver,
+      objects: env.OBJECTS_URL === undefined ? 'embedded' : 's3',
     },
     'core ready',
   )
@@ -263,6 +270,7 @@ async function start(env: Env) {
       await domains.audit.close()
       await stream.close()
       await warehouse.close()
+      objects.close()
       await Promise.all([engine.close(), eventLog.close(), control.close()])
       directory.release()
     },
@@ -273,6 +281,12 @@ async function start(env: Env) {
 async function openKafka(options: KafkaOptions) {
   const { openKafkaLog } = await import('./storage/kafka/log.ts')
   return openKafkaLog(options)
+}
+
+/** Likewise: Amazon's client is large. */
+async function openS3(options: S3Options, log: Logger) {
+  const { openS3Objects } = await import('./storage/s3/objects.ts')
+  return openS3Objects(options, log)
 }
 
 /** What may be begun again, whenever the warehouse's process goes away amid it. */
