@@ -5,6 +5,7 @@ import { parseMasterKey } from './seal.ts'
 import { parseClickHouseUrl } from './storage/clickhouse/url.ts'
 import { parseKafkaUrl } from './storage/kafka/url.ts'
 import { parseDatabaseUrl } from './storage/postgres/url.ts'
+import { parseObjectsUrl } from './storage/s3/url.ts'
 
 const bytes = (value: number) => z.coerce.number().int().min(1).default(value)
 const port = (value: number) => z.coerce.number().int().min(0).max(65_535).default(value)
@@ -109,6 +110,16 @@ const variables = z.object({
       const url = parseClickHouseUrl(text)
       if (typeof url !== 'string') return url
       context.addIssue(url)
+      return z.NEVER
+    })
+    .optional(),
+  /** `s3://[key:secret@]bucket[/prefix]?…`: files of models are in that bucket then, else in the data directory. */
+  OBJECTS_URL: z
+    .string()
+    .transform((text, context) => {
+      const options = parseObjectsUrl(text)
+      if (typeof options !== 'string') return options
+      context.addIssue(options)
       return z.NEVER
     })
     .optional(),

@@ -45,7 +45,7 @@ async function start(env: Env) {
   })
   const onStuck = (database: string): void => domains.query.holdBack(workspaceOf(database))
   const engines = await openEngines({ env, directory, migrations, log, onStuck })
-  const { control, warehouse, eventLog } = engines
+  const { control, warehouse, eventLog, objects } = engines
   const leases = openLeases({ control, roles: env.ROLES, holder: holderOf(directory), log })
   await standBy(env, leases)
 
@@ -84,12 +84,13 @@ async function start(env: Env) {
     interceptors: [owned(leases), audit.interceptor],
     metrics,
     async unready() {
-      const [stores, rows] = await Promise.all([control.ping(), warehouse.ping()])
+      const [stores, rows, files] = await Promise.all([control.ping(), warehouse.ping(), objects.ping()])
       const lost = singleRoles.filter((role) => env.ROLES.has(role) && !leases[role].isHeld())
       return [
         ...(stores ? [] : ['control']),
         ...(rows ? [] : ['warehouse']),
         ...(eventLog.isReady() ? [] : ['event log']),
+        ...(files ? [] : ['objects']),
         ...lost.map((role) => `the lease of ${role}`),
       ]
     },
@@ -104,6 +105,7 @@ async function start(env: Env) {
       roles: [...env.ROLES],
       control: env.DATABASE_URL === undefined ? 'embedded' : env.DATABASE_URL.driver,
       warehouse: env.CLICKHOUSE_URL?.url ?? 'embedded',
+      objects: env.OBJECTS_URL === undefined ? 'embedded' : 's3',
     },
     'core ready',
   )
@@ -123,6 +125,7 @@ async function start(env: Env) {
       await domains.stream.close()
       await warehouse.close()
       await Promise.all(Object.values(leases).map((lease) => lease.release()))
+      objects.close()
       await Promise.all([eventLog.close(), control.close()])
       directory.release()
     },

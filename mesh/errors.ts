@@ -312,6 +312,11 @@ export const problems = {
     title: 'The event log does not answer',
     hint: 'Retry after the time in Retry-After; if it lasts, look at Kafka.',
   },
+  'objects.unavailable': {
+    code: 'unavailable',
+    title: 'The object store does not answer',
+    hint: 'Retry after the time in Retry-After; if it lasts, look at the bucket of OBJECTS_URL.',
+  },
   'warehouse.restarted': { code: 'unavailable', title: 'The warehouse was restarted', hint: 'Retry.' },
   'internal.error': {
     code: 'internal',

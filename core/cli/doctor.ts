@@ -28,7 +28,7 @@ export function doctor(cli: Cli): Command {
     const findings = [
       ...(await checkMachine(cli.env, running)),
       ...checkDirectory(data, running),
-      ...(await checkEngines(cli.env.all)),
+      ...(await checkEngines(cli.env.all, data)),
       ...(await checkGateway(resolveCredentials(flags, cli.env))),
     ]
     const broken = findings.some(({ level }) => level === 'broken')

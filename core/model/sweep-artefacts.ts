@@ -1,4 +1,5 @@
 import type { ModelDeps } from './deps.ts'
+import { artefactKey } from './names.ts'
 import { isInUse } from './store.ts'
 
 /** A file that is put again is a new one: what a training is about to name is never older. */
@@ -6,11 +7,9 @@ const keptMs = 3_600_000
 
 /** Deletes files that no version has any more, and what a crash left half written. */
 export async function sweepArtefacts({ db, objects, now }: Pick<ModelDeps, 'db' | 'objects' | 'now'>): Promise<void> {
-  for (const folder of ['models/', 'parts/']) {
-    for await (const { key, modifiedMs } of objects.list(folder)) {
-      if (now() - modifiedMs < keptMs) continue
-      if (folder === 'models/' && (await isInUse(db, key.slice(folder.length)))) continue
-      await objects.delete(key)
-    }
+  const before = now() - keptMs
+  await objects.dropParts(before)
+  for await (const { key, modifiedMs } of objects.list(artefactKey(''))) {
+    if (modifiedMs < before && !(await isInUse(db, key.slice(artefactKey('').length)))) await objects.delete(key)
   }
 }

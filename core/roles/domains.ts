@@ -23,7 +23,6 @@ import { createSeal } from '../seal.ts'
 import { secretFile } from '../secrets.ts'
 import type { DataDirectory } from '../storage/directory.ts'
 import { type Jobs, openJobs } from '../storage/jobs.ts'
-import { openObjectFolder } from '../storage/objects.ts'
 import { createStream, type StreamDomain } from '../stream/index.ts'
 import type { Engines } from './engines.ts'
 import type { Leases } from './leases.ts'
@@ -64,7 +63,8 @@ export interface Domains {
  * is, and models, which are asked for by gRPC where `model` is elsewhere.
  */
 export async function createDomains(options: DomainsOptions): Promise<Domains> {
-  const { env, directory, masterKeys, control, warehouse, eventLog, leases, tls, metrics, delayMs, log } = options
+  const { env, directory, masterKeys, control, warehouse, eventLog, objects, leases, tls, metrics, delayMs, log } =
+    options
   const { db } = control
   const now = Date.now
   const seal = createSeal(masterKeys.current, masterKeys.previous)
@@ -150,7 +150,7 @@ export async function createDomains(options: DomainsOptions): Promise<Domains> {
     jobs &&
     createModel({
       db,
-      objects: openObjectFolder(directory.at('objects')),
+      objects,
       jobs,
       reading: query,
       appendPredictions: ingest.appendPredictions,

@@ -7,10 +7,13 @@ import { connectWarehouse } from '../storage/clickhouse/connect.ts'
 import { openClickHouse } from '../storage/clickhouse/open.ts'
 import type { Control, Migrations } from '../storage/control.ts'
 import { type DataDirectory, installationOf, keepToLog, keepToWarehouse } from '../storage/directory.ts'
+import { openObjectFolder } from '../storage/folder/objects.ts'
 import type { KafkaOptions } from '../storage/kafka/url.ts'
 import type { Log } from '../storage/log.ts'
+import type { Objects } from '../storage/objects.ts'
 import { openPglite } from '../storage/pglite/connect.ts'
 import { openPostgres } from '../storage/postgres/connect.ts'
+import type { S3Options } from '../storage/s3/url.ts'
 import { openSqliteLog } from '../storage/sqlite/log.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
 
@@ -18,6 +21,7 @@ export interface Engines {
   readonly control: Control
   readonly warehouse: Warehouse
   readonly eventLog: Log
+  readonly objects: Objects
 }
 
 export interface EnginesOptions {
@@ -32,7 +36,7 @@ export interface EnginesOptions {
 /** The engines that every role stands on: each where its URL says, else embedded in the data directory. */
 export async function openEngines({ env, directory, migrations, log, onStuck }: EnginesOptions): Promise<Engines> {
   const isFilled = keepToWarehouse(directory, env.CLICKHOUSE_URL === undefined ? 'embedded' : 'ClickHouse')
-  const [control, warehouse, eventLog] = await Promise.all([
+  const [control, warehouse, eventLog, objects] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
       : openPostgres(env.DATABASE_URL, migrations, log.child({ engine: 'postgres' })),
@@ -56,13 +60,16 @@ export async function openEngines({ env, directory, migrations, log, onStuck }: 
           },
         })
       : openKafka(env.KAFKA_URL),
+    env.OBJECTS_URL === undefined
+      ? openObjectFolder(directory.at('objects'))
+      : openS3(env.OBJECTS_URL, log.child({ engine: 's3' })),
   ])
   keepToLog(directory, eventLog.identity)
   if (env.CLICKHOUSE_URL !== undefined) {
     const embedded = env.KAFKA_URL === undefined ? ` of the installation ${installationOf(directory)}` : ''
     await claim(warehouse, `${eventLog.identity}${embedded}`, isFilled)
   }
-  return { control, warehouse, eventLog }
+  return { control, warehouse, eventLog, objects }
 }
 
 async function openEmbedded(options: EmbeddedWarehouseOptions): Promise<Warehouse> {
@@ -81,4 +88,10 @@ async function openEmbedded(options: EmbeddedWarehouseOptions): Promise<Warehous
 async function openKafka(options: KafkaOptions) {
   const { openKafkaLog } = await import('../storage/kafka/log.ts')
   return openKafkaLog(options)
+}
+
+/** Likewise: Amazon's client is large. */
+async function openS3(options: S3Options, log: Logger) {
+  const { openS3Objects } = await import('../storage/s3/objects.ts')
+  return openS3Objects(options, log)
 }

@@ -1,5 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import * as vitest from 'vitest'
+import { expect } from 'vitest'
 import type { Log, LogRecord } from '../../core/storage/log.ts'
+import type { Register } from './controls.ts'
 
 const options = { partitions: 3 }
 const retention = { before: 4_000, groups: ['g'] }
@@ -13,7 +15,11 @@ function records(count: number, of: Partial<LogRecord> = {}): LogRecord[] {
  * What every engine of the event log promises. `open` opens the same log again each time it is called with the same
  * directory; `directory` is a new one.
  */
-export function logContract(open: (directory: string) => Promise<Log>, newDirectory: () => string): void {
+export function logContract(
+  open: (directory: string) => Promise<Log>,
+  newDirectory: () => string,
+  { describe, test }: Register = vitest,
+): void {
   const withLog = async (use: (log: Log, reopen: () => Promise<Log>) => Promise<void>): Promise<void> => {
     const directory = newDirectory()
     let log = await open(directory)

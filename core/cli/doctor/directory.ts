@@ -33,18 +33,12 @@ export function checkDirectory(data: string, running: Running | undefined): read
   return findings
 }
 
-/** Where the events are, which is settled with the first start. */
+/** Which log it goes with, which is settled with the first start. */
 function eventLog(path: string): readonly Finding[] {
   const identity = logOf(path)
-  if (identity === undefined) return []
-  if (identity !== embeddedLog) return [{ level: 'ok', what: `The event log is ${identity}` }]
-  return [
-    {
-      level: 'note',
-      what: 'The event log is embedded (SQLite): it survives a crash and a power cut, but not the loss of this disk.',
-      mend: 'For replicas on other machines, start a new data directory with KAFKA_URL.',
-    },
-  ]
+  return identity === undefined || identity === embeddedLog
+    ? []
+    : [{ level: 'ok', what: `It goes with the event log ${identity}` }]
 }
 
 function format(path: string): readonly Finding[] {

@@ -1,39 +1,73 @@
 import type { Finding } from '../doctor.ts'
+import { checkControlStore } from './control-store.ts'
+import { checkEventLog } from './event-log.ts'
+import { checkObjects } from './objects.ts'
 
-const connectTimeoutMs = 3_000
-
-/** Which engines are embedded, and whether those that are not answer. */
-export async function checkEngines(env: Readonly<Record<string, string | undefined>>): Promise<readonly Finding[]> {
-  return [await controlStore(env['DATABASE_URL'] || undefined)]
+/** Where a URL puts something that is embedded without it. */
+interface Engine {
+  readonly variable: string
+  /** What is embedded, and what becomes of it there. */
+  readonly embedded: string
+  /** What it can be instead. */
+  readonly instead: string
+  /** Asks what the URL leads to; `data` is the data directory. */
+  readonly check?: (url: string, data: string) => Promise<Finding>
 }
 
-async function controlStore(text: string | undefined): Promise<Finding> {
-  if (text === undefined) {
-    return {
-      level: 'note',
-      what: 'The embedded control store (PGlite: keys, queries) survives a crash of the process; a power cut may cost it the last moments.',
-      mend: 'Keep backups of the data directory, taken while Edgewise is stopped; or set DATABASE_URL, for PostgreSQL or Neon.',
-    }
-  }
-  // Loaded by who asks: the driver is more than the rest of the command line.
-  const [{ isLocal, parseDatabaseUrl }, { askServer }] = await Promise.all([
-    import('../../storage/postgres/url.ts'),
-    import('../../storage/postgres/connect.ts'),
-  ])
-  const url = parseDatabaseUrl(text)
-  if (typeof url === 'string')
-    return { level: 'broken', what: `DATABASE_URL ${url}`, mend: 'Write it as the README says.' }
-  try {
-    await askServer({ ...url, connectTimeoutMs })
-    const what = `The control store is on ${url.driver === 'neon' ? 'Neon' : 'PostgreSQL'} at ${url.host}:${url.port}/${url.database}`
-    const isOpen = url.tls === 'require' || (url.tls === 'disable' && url.driver === 'pg')
-    if (!isOpen || isLocal(url.host)) return { level: 'ok', what }
-    return {
-      level: 'warning',
-      what: `${what}, and nobody checks that it is (sslmode=${url.tls})`,
-      mend: 'Say sslmode=verify-full, with sslrootcert=FILE where its authority is not a public one.',
-    }
-  } catch (error) {
-    return { level: 'broken', what: (error as Error).message, mend: 'The core does not start without it.' }
-  }
+/** Everything that there is a URL for, as the README lists it. Another is a line. */
+const engines: readonly Engine[] = [
+  {
+    variable: 'DATABASE_URL',
+    embedded:
+      'The control store (keys, people, queries, models) is embedded (PGlite): it survives a crash of the process; a power cut may cost it the last moments',
+    instead: 'PostgreSQL or Neon; else keep backups of the data directory, taken while Edgewise is stopped',
+    check: checkControlStore,
+  },
+  {
+    variable: 'KAFKA_URL',
+    embedded: 'The event log is embedded (SQLite): it survives a crash and a power cut, but not the loss of this disk',
+    instead: 'Apache Kafka, with replicas on other machines, for a new data directory',
+    check: checkEventLog,
+  },
+  {
+    variable: 'CLICKHOUSE_URL',
+    embedded: 'The warehouse is embedded (chDB): it survives a crash and a power cut, on this disk and for one core',
+    instead: 'a ClickHouse server or cluster',
+  },
+  {
+    variable: 'REDIS_URL',
+    embedded: 'Shared keys and counters are embedded (in memory): a restart forgets them, and nobody else sees them',
+    instead: 'Redis',
+  },
+  {
+    variable: 'OBJECTS_URL',
+    embedded:
+      'The files of models are in the data directory: they survive a crash and a power cut, but not the loss of this disk',
+    instead: 'S3, or a server of its protocol',
+    check: checkObjects,
+  },
+  {
+    variable: 'MYSQL_URL',
+    embedded: 'Items of the catalogue are in the control store',
+    instead: 'MySQL or MariaDB',
+  },
+  {
+    variable: 'MONGODB_URL',
+    embedded: 'Documents of the catalogue are in the control store',
+    instead: 'MongoDB',
+  },
+]
+
+/** Which engines are embedded and which URL replaces each, and whether those that are not answer. */
+export async function checkEngines(
+  env: Readonly<Record<string, string | undefined>>,
+  data: string,
+): Promise<readonly Finding[]> {
+  return Promise.all(
+    engines.map(async ({ variable, embedded, instead, check }): Promise<Finding> => {
+      const url = env[variable] || undefined
+      if (url === undefined) return { level: 'note', what: embedded, mend: `${variable} puts it on ${instead}.` }
+      return check === undefined ? { level: 'ok', what: `${variable} is set` } : check(url, data)
+    }),
+  )
 }

@@ -38,9 +38,9 @@ afterEach(async () => {
 })
 afterAll(() => directory.remove())
 
-function open(failPoint?: (at: FailPoint) => void, over: Partial<typeof limits> = {}) {
+function open(failPoint?: (at: FailPoint) => void, over: Partial<typeof limits> = {}, from = log) {
   const domain = createStream({
-    log,
+    log: from,
     warehouse,
     logger,
     limits: { ...limits, ...over },
@@ -362,6 +362,47 @@ function takesOver(openLog: () => Promise<Log>): void {
     expect(await numbers(stream)).toHaveLength(10)
     await insert(15)
     expect(await numbers(stream)).toHaveLength(25)
+  })
+
+  test('without looking for repeats an event that comes twice is there twice', async () => {
+    const domain = open(undefined, { repeatsMs: 0 })
+    const stream = await newStream(domain)
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1), event(2), event(1)] }])
+    await settle(domain, stream)
+    expect(await numbers(stream)).toEqual(['1', '1', '2'])
+  })
+
+  test('with its commit before its work a batch is lost where it ends between the two', async () => {
+    const early: Log = {
+      ...log,
+      // The end of what is planned in the place of its beginning.
+      commit: (group, commits) =>
+        log.commit(
+          group,
+          commits.map((one) => {
+            const { to = one.offset, repeated } = JSON.parse(one.metadata) as { to?: number; repeated: number }
+            return { ...one, offset: to, metadata: JSON.stringify({ repeated }) }
+          }),
+        ),
+    }
+    let tries = 0
+    const first = open(
+      (at) => {
+        if (at !== 'during-insert') return
+        tries++
+        throw new Error('ended here')
+      },
+      {},
+      early,
+    )
+    const stream = await newStream(first)
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1), event(2)] }])
+    await expect.poll(() => tries, { timeout: 10_000 }).toBeGreaterThan(0)
+    await first.close()
+    const second = open()
+    await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(3)] }])
+    await settle(second, stream)
+    expect(await numbers(stream)).toEqual(['3'])
   })
 
   test('knows after a restart what had been taken before it', async () => {

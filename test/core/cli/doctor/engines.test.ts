@@ -1,37 +1,77 @@
-import { expect, test } from 'vitest'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
 import { checkEngines } from '../../../../core/cli/doctor/engines.ts'
+import { temporaryDirectory } from '../../../support/directory.ts'
 import { findPostgres, password, startPostgres } from '../../../support/servers/postgres.ts'
+import { findS3, secretKey, startS3 } from '../../../support/servers/s3.ts'
+
+const urls = [
+  'DATABASE_URL',
+  'KAFKA_URL',
+  'CLICKHOUSE_URL',
+  'REDIS_URL',
+  'OBJECTS_URL',
+  'MYSQL_URL',
+  'MONGODB_URL',
+] as const
+
+const data = temporaryDirectory()
+afterAll(() => data.remove())
+
+/** What is said of one, while the others are embedded. */
+async function findingOf(variable: (typeof urls)[number], url: string, directory = data.path) {
+  const findings = await checkEngines({ [variable]: url }, directory)
+  expect(findings.filter(({ level }) => level === 'note')).toHaveLength(urls.length - 1)
+  return findings.find(({ level }) => level !== 'note')
+}
+
+test('what is embedded is named, with the URL that replaces it', async () => {
+  const findings = await checkEngines({}, data.path)
+  expect(findings.map(({ level, mend }) => [level, mend?.split(' ')[0]])).toEqual(urls.map((url) => ['note', url]))
+})
+
+test('the README lists every one of them where it says what production is', () => {
+  const readme = readFileSync(new URL('../../../../README.md', import.meta.url), 'utf8')
+  const section = readme.split('\n## ').find((text) => text.startsWith('Production shape'))
+  for (const url of urls) expect(section).toContain(`| \`${url}\` |`)
+})
+
+describe.each([
+  ['DATABASE_URL', 'postgres://u:s3cret@h/d?sslmod=require', 'did you mean sslmode?'],
+  ['KAFKA_URL', 'kafka://u:s3cret@h:1?tsl=true', 'has no parameter `tsl`'],
+  ['KAFKA_URL', 'kafka://u:s3cret@127.0.0.1:1', 'Check KAFKA_URL'],
+  ['OBJECTS_URL', 's3://k:s3cret@models?regoin=x', 'did you mean region?'],
+  ['OBJECTS_URL', 's3://k:s3cret@models?endpoint=http://127.0.0.1:1', 'Start the server'],
+] as const)('%s=%s', (variable, url, said) => {
+  test('is broken, says why, and is not shown', { timeout: 30_000 }, async () => {
+    const finding = await findingOf(variable, url)
+    expect(finding).toMatchObject({ level: 'broken', what: expect.stringContaining(said) as string })
+    expect(JSON.stringify(finding)).not.toContain('s3cret')
+  })
+})
+
+test('a KAFKA_URL for a directory that has another log is broken', async () => {
+  const used = join(data.path, 'used')
+  mkdirSync(join(used, 'log'), { recursive: true })
+  expect(await findingOf('KAFKA_URL', 'kafka://127.0.0.1:1', used)).toMatchObject({
+    level: 'broken',
+    mend: expect.stringContaining('EDGEWISE_DATA') as string,
+  })
+})
 
 const programs = findPostgres()
-
-test('what is embedded is named, with what to set', async () => {
-  expect(await checkEngines({})).toMatchObject([
-    {
-      level: 'note',
-      what: expect.stringContaining('PGlite') as string,
-      mend: expect.stringContaining('DATABASE_URL') as string,
-    },
-  ])
-})
-
-test('a DATABASE_URL that does not hold is broken, and not shown', async () => {
-  const findings = await checkEngines({ DATABASE_URL: 'postgres://u:s3cret@h/d?sslmod=require' })
-  expect(findings).toMatchObject([
-    { level: 'broken', what: expect.stringContaining('did you mean sslmode?') as string },
-  ])
-  expect(JSON.stringify(findings)).not.toContain('s3cret')
-})
-
 test.skipIf(programs === undefined)(
-  'a server is asked, and what is wrong with it said',
+  'a PostgreSQL is asked, and what is wrong with it said',
   { timeout: 60_000 },
   async () => {
     const server = await startPostgres(programs ?? '')
     try {
-      expect(await checkEngines({ DATABASE_URL: server.url() })).toMatchObject([
-        { level: 'ok', what: `The control store is on PostgreSQL at localhost:${server.port}/postgres` },
-      ])
-      const [finding] = await checkEngines({ DATABASE_URL: server.url('absent') })
+      expect(await findingOf('DATABASE_URL', server.url())).toEqual({
+        level: 'ok',
+        what: `The control store is on PostgreSQL at localhost:${server.port}/postgres`,
+      })
+      const finding = await findingOf('DATABASE_URL', server.url('absent'))
       expect(finding).toMatchObject({ level: 'broken', what: expect.stringContaining('Create the database') as string })
       expect(finding?.what).not.toContain(password)
     } finally {
@@ -39,3 +79,20 @@ test.skipIf(programs === undefined)(
     }
   },
 )
+
+const gateway = findS3()
+test.skipIf(gateway === undefined)('a bucket is asked, and what is wrong with it said', async () => {
+  const server = await startS3(gateway ?? '')
+  try {
+    await server.createBucket('models')
+    expect(await findingOf('OBJECTS_URL', server.url('models'))).toEqual({
+      level: 'ok',
+      what: `The files of models are in the bucket models at http://localhost:${server.port}`,
+    })
+    const finding = await findingOf('OBJECTS_URL', server.url('absent'))
+    expect(finding).toMatchObject({ level: 'broken', what: expect.stringContaining('Create the bucket') as string })
+    expect(JSON.stringify(finding)).not.toContain(secretKey)
+  } finally {
+    await server.stop()
+  }
+})
