@@ -3,6 +3,7 @@ import { parseServices } from './identity/services.ts'
 import { parseMasterKey } from './seal.ts'
 import { parseKafkaUrl } from './storage/kafka/url.ts'
 import { parseDatabaseUrl } from './storage/postgres/url.ts'
+import { parseRedisUrl } from './storage/redis/url.ts'
 
 const bytes = (value: number) => z.coerce.number().int().min(1).default(value)
 const port = (value: number) => z.coerce.number().int().min(0).max(65_535).default(value)
@@ -82,6 +83,18 @@ const schema = z.object({
       return z.NEVER
     })
     .optional(),
+  /** `redis[s]://[user:password@]host:port[/db][?…]`: the Redis of a server, else embedded. */
+  REDIS_URL: z
+    .string()
+    .transform((text, context) => {
+      const url = parseRedisUrl(text)
+      if (typeof url !== 'string') return url
+      context.addIssue(url)
+      return z.NEVER
+    })
+    .optional(),
+  /** What the keys of one workspace may take in Redis, in memory. */
+  REDIS_WORKSPACE_BYTES: bytes(64 * 1024 ** 2),
   /** 0 keeps the audit log for good. */
   AUDIT_RETENTION_DAYS: z.coerce.number().min(0).default(400),
   LOG_RETENTION_HOURS: z.coerce.number().min(24).default(168),

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { Failure } from '#mesh/errors.ts'
 import { pathOf } from '#mesh/rpc/mount.ts'
 import { createShedder } from '#mesh/rpc/shed.ts'
@@ -16,6 +17,7 @@ import { createIngest, migrations as ingest } from './ingest/index.ts'
 import { createMetrics } from './metrics.ts'
 import { createModel, migrations as models } from './model/index.ts'
 import { createQuery, migrations as queries } from './query/index.ts'
+import { createRedis } from './redis/index.ts'
 import { limits } from './limits.ts'
 import { createLog } from './log.ts'
 import { measureLoopDelay } from './loop-delay.ts'
@@ -33,6 +35,8 @@ import { openObjectFolder } from './storage/objects.ts'
 import { openPglite } from './storage/pglite/connect.ts'
 import { openPostgres } from './storage/postgres/connect.ts'
 import { DatabaseError } from './storage/postgres/start.ts'
+import { openEmbeddedRedis } from './storage/redis/embedded.ts'
+import type { RedisUrl } from './storage/redis/url.ts'
 import { openSqliteLog } from './storage/sqlite/log.ts'
 import { consumerGroups, createStream, workspaceOf } from './stream/index.ts'
 import { readTls } from './tls.ts'
@@ -57,7 +61,7 @@ async function start(env: Env) {
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
   const migrations = [audit, config, identity, ingest, models, queries]
-  const [control, engine, eventLog] = await Promise.all([
+  const [control, engine, eventLog, redis] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
       : openPostgres(env.DATABASE_URL, migrations, log.child({ engine: 'postgres' })),
@@ -79,6 +83,7 @@ async function start(env: Env) {
           },
         })
       : openKafka(env.KAFKA_URL),
+    env.REDIS_URL === undefined ? openEmbeddedRedis() : openRedisServer(env.REDIS_URL, log.child({ engine: 'redis' })),
   ])
   keepToLog(directory, eventLog.identity)
   const { db } = control
@@ -151,6 +156,7 @@ async function start(env: Env) {
       onUsed: (workspace, actor) => domains.identity.used(workspace, actor),
     }),
     query,
+    redis: createRedis({ redis, limits: limits.redis, workspaceBytes: env.REDIS_WORKSPACE_BYTES, now: Date.now }),
     model: createModel({
       db,
       objects: openObjectFolder(directory.at('objects')),
@@ -197,6 +203,7 @@ async function start(env: Env) {
       ingest: domains.ingest.service,
       query: domains.query.service,
       model: domains.model.service,
+      redis: domains.redis.service,
       inference: domains.model.inference,
     },
     ports: {
@@ -213,6 +220,7 @@ async function start(env: Env) {
         ...(stores ? [] : ['control']),
         ...(rows ? [] : ['warehouse']),
         ...(eventLog.isReady() ? [] : ['event log']),
+        ...(redis.isReady() ? [] : ['redis']),
       ]
     },
   })
@@ -263,7 +271,7 @@ async function start(env: Env) {
       await domains.audit.close()
       await stream.close()
       await warehouse.close()
-      await Promise.all([engine.close(), eventLog.close(), control.close()])
+      await Promise.all([engine.close(), eventLog.close(), redis.close(), control.close()])
       directory.release()
     },
   }
@@ -273,6 +281,12 @@ async function start(env: Env) {
 async function openKafka(options: KafkaOptions) {
   const { openKafkaLog } = await import('./storage/kafka/log.ts')
   return openKafkaLog(options)
+}
+
+/** Loaded only where it is used, as above. */
+async function openRedisServer(url: RedisUrl, log: Logger) {
+  const { openRedis } = await import('./storage/redis/connect.ts')
+  return openRedis(url, log)
 }
 
 /** What may be begun again, whenever the warehouse's process goes away amid it. */

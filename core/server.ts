@@ -14,6 +14,7 @@ import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
+import { RedisService } from '#proto/edgewise/redis/v1/redis_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import type { Metrics } from './metrics.ts'
 import { refused } from './storage/refused.ts'
@@ -34,6 +35,7 @@ export interface ServerOptions {
     readonly ingest: Service<typeof IngestService>
     readonly query: Service<typeof QueryService>
     readonly model: Service<typeof ModelService>
+    readonly redis: Service<typeof RedisService>
     readonly inference: Service<typeof GRPCInferenceService>
   }
   readonly ports: Omit<InterceptorPorts, 'metrics'>
@@ -59,6 +61,7 @@ export async function startServer(options: ServerOptions) {
     mount(IngestService, options.services.ingest),
     mount(QueryService, options.services.query),
     mount(ModelService, options.services.model),
+    mount(RedisService, options.services.redis),
     mount(GRPCInferenceService, options.services.inference),
   ]
   // Ends run from the last to the first, so what the store refused is no bug any more when bugs are logged.
