@@ -9,6 +9,7 @@ import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
+import { RedisService } from '#proto/edgewise/redis/v1/redis_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 
 /** Everything that the edge asks the core. */
@@ -22,11 +23,12 @@ export interface Core {
   readonly ingest: Client<typeof IngestService>
   readonly query: Client<typeof QueryService>
   readonly model: Client<typeof ModelService>
+  readonly redis: Client<typeof RedisService>
   /** What this isolate thinks of each service, which in a mesh is a deployment of its own. */
   readonly breakers: Readonly<Record<ServiceName, Breaker>>
 }
 
-type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'query' | 'model'
+type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'query' | 'model' | 'redis'
 
 interface CoreOptions {
   readonly url: string
@@ -48,6 +50,7 @@ export function connectCore({ url, fetch, token, delayMs }: CoreOptions): Core {
     ingest: createBreaker(Date.now, undefined, delayMs),
     query: createBreaker(Date.now, undefined, delayMs),
     model: createBreaker(Date.now, undefined, delayMs),
+    redis: createBreaker(Date.now, undefined, delayMs),
   }
   const options = { url, fetch, headers: { authorization: `Bearer ${token}` } }
   return {
@@ -60,6 +63,7 @@ export function connectCore({ url, fetch, token, delayMs }: CoreOptions): Core {
     ingest: connectWeb(IngestService, { ...options, breaker: breakers.ingest }),
     query: connectWeb(QueryService, { ...options, breaker: breakers.query }),
     model: connectWeb(ModelService, { ...options, breaker: breakers.model }),
+    redis: connectWeb(RedisService, { ...options, breaker: breakers.redis }),
     breakers,
   }
 }
