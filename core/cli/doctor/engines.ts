@@ -4,7 +4,7 @@ const connectTimeoutMs = 3_000
 
 /** Which engines are embedded, and whether those that are not answer. */
 export async function checkEngines(env: Readonly<Record<string, string | undefined>>): Promise<readonly Finding[]> {
-  return [await controlStore(env['DATABASE_URL'] || undefined)]
+  return Promise.all([controlStore(env['DATABASE_URL'] || undefined), redis(env['REDIS_URL'] || undefined)])
 }
 
 async function controlStore(text: string | undefined): Promise<Finding> {
@@ -33,6 +33,30 @@ async function controlStore(text: string | undefined): Promise<Finding> {
       what: `${what}, and nobody checks that it is (sslmode=${url.tls})`,
       mend: 'Say sslmode=verify-full, with sslrootcert=FILE where its authority is not a public one.',
     }
+  } catch (error) {
+    return { level: 'broken', what: (error as Error).message, mend: 'The core does not start without it.' }
+  }
+}
+
+async function redis(text: string | undefined): Promise<Finding> {
+  if (text === undefined) {
+    return {
+      level: 'note',
+      what: 'Redis is embedded: it is in the memory of the core, which serves it alone, and ends with it.',
+      mend: 'Set REDIS_URL for keys that stay and that several cores share; and LIMITS=redis where several workerd share limits.',
+    }
+  }
+  // Loaded by who asks, as above.
+  const [{ parseRedisUrl }, { openRedis }] = await Promise.all([
+    import('../../storage/redis/url.ts'),
+    import('../../storage/redis/connect.ts'),
+  ])
+  const url = parseRedisUrl(text)
+  if (typeof url === 'string')
+    return { level: 'broken', what: `REDIS_URL ${url}`, mend: 'Write it as the README says.' }
+  try {
+    await (await openRedis({ ...url, timeoutMs: connectTimeoutMs }, { warn: () => undefined })).close()
+    return { level: 'ok', what: `Redis is at ${url.host}:${url.port}/${url.db}` }
   } catch (error) {
     return { level: 'broken', what: (error as Error).message, mend: 'The core does not start without it.' }
   }
