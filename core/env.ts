@@ -5,6 +5,7 @@ import { parseMasterKey } from './seal.ts'
 import { parseClickHouseUrl } from './storage/clickhouse/url.ts'
 import { parseKafkaUrl } from './storage/kafka/url.ts'
 import { parseDatabaseUrl } from './storage/postgres/url.ts'
+import { parseRedisUrl } from './storage/redis/url.ts'
 import { parseObjectsUrl } from './storage/s3/url.ts'
 
 const bytes = (value: number) => z.coerce.number().int().min(1).default(value)
@@ -113,6 +114,16 @@ const variables = z.object({
       return z.NEVER
     })
     .optional(),
+  /** `redis[s]://[user:password@]host:port[/db][?…]`: the Redis of a server, else embedded. */
+  REDIS_URL: z
+    .string()
+    .transform((text, context) => {
+      const url = parseRedisUrl(text)
+      if (typeof url !== 'string') return url
+      context.addIssue(url)
+      return z.NEVER
+    })
+    .optional(),
   /** `s3://[key:secret@]bucket[/prefix]?…`: files of models are in that bucket then, else in the data directory. */
   OBJECTS_URL: z
     .string()
@@ -123,6 +134,8 @@ const variables = z.object({
       return z.NEVER
     })
     .optional(),
+  /** What the keys of one workspace may take in Redis, in memory. */
+  REDIS_WORKSPACE_BYTES: bytes(64 * 1024 ** 2),
   /** 0 keeps the audit log for good. */
   AUDIT_RETENTION_DAYS: z.coerce.number().min(0).default(400),
   LOG_RETENTION_HOURS: z.coerce.number().min(24).default(168),

@@ -1,6 +1,7 @@
 import { ingestLimits } from './ingest/index.ts'
 import { modelLimits } from './model/index.ts'
 import { defaultQueryLimits } from './query/index.ts'
+import { redisLimits } from './redis/index.ts'
 import { streamLimits } from './stream/index.ts'
 
 /** Every bound of the core, in one place; README lists them. At a bound there is an error that says so. */
@@ -8,6 +9,7 @@ export const limits = {
   ingest: ingestLimits,
   model: modelLimits,
   query: defaultQueryLimits,
+  redis: redisLimits,
   stream: streamLimits,
   warehouse: {
     /** Connections to the warehouse; each carries one statement at a time. */

@@ -45,7 +45,7 @@ async function start(env: Env) {
   })
   const onStuck = (database: string): void => domains.query.holdBack(workspaceOf(database))
   const engines = await openEngines({ env, directory, migrations, log, onStuck })
-  const { control, warehouse, eventLog, objects } = engines
+  const { control, warehouse, eventLog, objects, redis } = engines
   const leases = openLeases({ control, roles: env.ROLES, holder: holderOf(directory), log })
   await standBy(env, leases)
 
@@ -91,6 +91,7 @@ async function start(env: Env) {
         ...(rows ? [] : ['warehouse']),
         ...(eventLog.isReady() ? [] : ['event log']),
         ...(files ? [] : ['objects']),
+        ...(redis.isReady() ? [] : ['redis']),
         ...lost.map((role) => `the lease of ${role}`),
       ]
     },
@@ -126,7 +127,7 @@ async function start(env: Env) {
       await warehouse.close()
       await Promise.all(Object.values(leases).map((lease) => lease.release()))
       objects.close()
-      await Promise.all([eventLog.close(), control.close()])
+      await Promise.all([eventLog.close(), redis.close(), control.close()])
       directory.release()
     },
   }

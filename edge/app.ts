@@ -30,6 +30,7 @@ import { invalid, methodsOf, notFound, onError } from './routes/problems.ts'
 import { quarantine } from './routes/quarantine.ts'
 import { providerSignIn } from './routes/provider-sign-in.ts'
 import { queries } from './routes/queries.ts'
+import { redis } from './routes/redis.ts'
 import { roles } from './routes/roles.ts'
 import { routes } from './routes/routes.ts'
 import { sessions, signingIn } from './routes/sessions.ts'
@@ -84,7 +85,7 @@ export function createApp(deps: Deps): App {
   providerSignIn(app, deps)
   accepting(app, deps)
   inferenceHealth(app, deps)
-  for (const guarded of ['/v1/*', '/v2/*']) app.use(guarded, authenticate(deps), limit(), plainQuery())
+  for (const guarded of ['/v1/*', '/v2/*', '/redis/*']) app.use(guarded, authenticate(deps), limit(), plainQuery())
   for (const resource of described) app.use(`/v1/${resource}/*`, smallBody)
 
   // What there is.
@@ -109,6 +110,7 @@ export function createApp(deps: Deps): App {
   usage(app, deps)
   routes(app, deps)
   limits(app, deps)
+  redis(app, deps)
   proxy(app, deps)
   wellKnown(app, deps)
   audit(app, deps)

@@ -11,6 +11,7 @@ import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
+import { RedisService } from '#proto/edgewise/redis/v1/redis_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 
 /** Everything that the edge asks the core. */
@@ -24,11 +25,12 @@ export interface Core {
   readonly ingest: Client<typeof IngestService>
   readonly query: Client<typeof QueryService>
   readonly model: Client<typeof ModelService>
+  readonly redis: Client<typeof RedisService>
   /** What this isolate thinks of each service, which in a mesh is a deployment of its own. */
   readonly breakers: Readonly<Record<ServiceName, Breaker>>
 }
 
-type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'query' | 'model'
+type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'query' | 'model' | 'redis'
 
 interface CoreOptions {
   /** Where each role of the core is. */
@@ -51,6 +53,7 @@ export function connectCore({ urls, fetch, token, delayMs }: CoreOptions): Core 
     ingest: createBreaker(Date.now, undefined, delayMs),
     query: createBreaker(Date.now, undefined, delayMs),
     model: createBreaker(Date.now, undefined, delayMs),
+    redis: createBreaker(Date.now, undefined, delayMs),
   }
   const headers = { authorization: `Bearer ${token}` }
   function connect<S extends DescService>(desc: S, breaker: Breaker): Client<S> {
@@ -67,6 +70,7 @@ export function connectCore({ urls, fetch, token, delayMs }: CoreOptions): Core 
     ingest: connect(IngestService, breakers.ingest),
     query: connect(QueryService, breakers.query),
     model: connect(ModelService, breakers.model),
+    redis: connect(RedisService, breakers.redis),
     breakers,
   }
 }

@@ -12,6 +12,7 @@ import type { Query } from '#proto/edgewise/query/v1/query_pb.ts'
 import { type Background, type Core, connectCore } from './core.ts'
 import type { Env, Settings } from './env.ts'
 import { createDurableLeases } from './limit/durable-leases.ts'
+import { createRedisLeases } from './limit/redis-leases.ts'
 import { createLimiter, type Leases } from './limit/limiter.ts'
 import { createStrangers } from './limit/strangers.ts'
 import { createMeters } from './limit/meters.ts'
@@ -57,15 +58,16 @@ export function createDeps(env: Env): Deps {
   const now = () => Date.now()
   const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms))
   const lateness = createLateness({ now, sleep })
+  const core = connectCore({
+    urls: { identity: CORE_URL, ingest: INGEST_URL, query: QUERY_URL, model: MODEL_URL },
+    token: settings.EDGE_TOKEN,
+    delayMs: lateness.ms,
+    fetch: (role, url, init) => ways[role]?.fetch(url, init) ?? fetch(url, init),
+  })
   return assemble({
     settings,
-    core: connectCore({
-      urls: { identity: CORE_URL, ingest: INGEST_URL, query: QUERY_URL, model: MODEL_URL },
-      token: settings.EDGE_TOKEN,
-      delayMs: lateness.ms,
-      fetch: (role, url, init) => ways[role]?.fetch(url, init) ?? fetch(url, init),
-    }),
-    leases: createDurableLeases(RATE_LIMITER),
+    core,
+    leases: settings.LIMITS === 'redis' ? createRedisLeases({ ...core, now }) : createDurableLeases(RATE_LIMITER),
     reach(trusted, request) {
       const network = trusted ? TRUSTED_NETWORK : PUBLIC_NETWORK
       return network === undefined ? fetch(request) : network.fetch(request)

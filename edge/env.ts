@@ -22,6 +22,8 @@ const variables = z.object({
   CLIENT_ADDRESS_HEADER: text(z.string().regex(/^[\w-]+$/, 'is not the name of a header')),
   /** How long a cached credential may still read stale answers while the core is unreachable. */
   AUTH_STALE_SECONDS: whole(60, 3_600),
+  /** Where limits are counted for all: Durable Objects, or the Redis of the core, which several workerd share. */
+  LIMITS: z.preprocess(unset, z.enum(['durable', 'redis']).default('durable')),
   /** Bytes of answers that an isolate keeps. */
   CACHE_MAX_BYTES: whole(64 << 20, 1 << 30),
   /** Bytes of one batch of events. */

@@ -9,7 +9,7 @@
 #
 # A core in several processes has each role at an address of its own; `core` is where identity is.
 # The directory must exist: it holds the Durable Objects. From the environment, all but EDGE_TOKEN optional (edge/env.ts):
-# EDGE_TOKEN, METRICS_TOKEN, AUTH_STALE_SECONDS, CACHE_MAX_BYTES, EVENTS_MAX_BYTES, CLIENT_ADDRESS_HEADER.
+# EDGE_TOKEN, METRICS_TOKEN, AUTH_STALE_SECONDS, LIMITS, CACHE_MAX_BYTES, EVENTS_MAX_BYTES, CLIENT_ADDRESS_HEADER.
 
 using Workerd = import "/workerd/workerd.capnp";
 
@@ -54,6 +54,7 @@ const edge :Workerd.Worker = (
     (name = "METRICS_TOKEN", fromEnvironment = "METRICS_TOKEN"),
     (name = "AUTH_STALE_SECONDS", fromEnvironment = "AUTH_STALE_SECONDS"),
     (name = "CLIENT_ADDRESS_HEADER", fromEnvironment = "CLIENT_ADDRESS_HEADER"),
+    (name = "LIMITS", fromEnvironment = "LIMITS"),
     (name = "CACHE_MAX_BYTES", fromEnvironment = "CACHE_MAX_BYTES"),
     (name = "EVENTS_MAX_BYTES", fromEnvironment = "EVENTS_MAX_BYTES"),
   ],

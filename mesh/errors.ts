@@ -317,6 +317,16 @@ export const problems = {
     title: 'The object store does not answer',
     hint: 'Retry after the time in Retry-After; if it lasts, look at the bucket of OBJECTS_URL.',
   },
+  'redis.refused': {
+    code: 'invalid_argument',
+    title: 'The command was refused',
+    hint: 'Read `error`; it is what a Redis says.',
+  },
+  'redis.unavailable': {
+    code: 'unavailable',
+    title: 'Redis does not answer',
+    hint: 'Retry after the time in Retry-After; if it lasts, look at the server of REDIS_URL.',
+  },
   'warehouse.restarted': { code: 'unavailable', title: 'The warehouse was restarted', hint: 'Retry.' },
   'internal.error': {
     code: 'internal',

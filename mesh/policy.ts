@@ -8,6 +8,7 @@ import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
+import { RedisService } from '#proto/edgewise/redis/v1/redis_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 
 /** What goes on when there is too much of everything: what stands first is given up last, `health` never. */
@@ -143,6 +144,14 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     maxResponseBytes: 16 * MiB,
     idempotent: ['serverLive', 'serverReady', 'serverMetadata', 'modelReady', 'modelMetadata', 'modelInfer'],
     methods: { serverLive: { priority: 'control' }, serverReady: { priority: 'control' } },
+  }),
+  ...service(RedisService, {
+    priority: 'interactive',
+    timeoutMs: 10_000,
+    maxTimeoutMs: 60_000,
+    maxRequestBytes: 2 * MiB,
+    maxResponseBytes: 16 * MiB,
+    idempotent: [],
   }),
   ...service(QueryService, {
     priority: 'control',

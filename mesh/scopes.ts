@@ -22,6 +22,8 @@ export const scopes = {
   'routes:admin': 'define routes to one’s own services',
   'limits:use': 'charge a limit by name, for one’s own services; may be narrowed to one limit',
   'limits:admin': 'define limits by name',
+  'redis:read': 'read the workspace’s keys in Redis',
+  'redis:write': 'change the workspace’s keys in Redis, and run scripts',
   'keys:verify': 'ask whether a key of this workspace holds, for one’s own services',
   'keys:admin': 'create, list and revoke API keys',
   'users:admin': 'invite people, give them roles, end their sessions; define roles',

@@ -19,6 +19,7 @@ import type { Metrics } from '../metrics.ts'
 import { createModel, type ModelDomain, migrations as models, openModelsElsewhere } from '../model/index.ts'
 import { createOutbound } from '../outbound.ts'
 import { createQuery, migrations as queries, type QueryDomain } from '../query/index.ts'
+import { createRedis, type Redis } from '../redis/index.ts'
 import { createSeal } from '../seal.ts'
 import { secretFile } from '../secrets.ts'
 import type { DataDirectory } from '../storage/directory.ts'
@@ -49,6 +50,7 @@ export interface Domains {
   readonly stream: StreamDomain
   readonly ingest: Ingest
   readonly query: QueryDomain
+  readonly redis: Redis
   /** Where this process is to have models. */
   readonly model: ModelDomain | undefined
   /** Where another has them. */
@@ -63,8 +65,21 @@ export interface Domains {
  * is, and models, which are asked for by gRPC where `model` is elsewhere.
  */
 export async function createDomains(options: DomainsOptions): Promise<Domains> {
-  const { env, directory, masterKeys, control, warehouse, eventLog, objects, leases, tls, metrics, delayMs, log } =
-    options
+  const {
+    env,
+    directory,
+    masterKeys,
+    control,
+    warehouse,
+    eventLog,
+    objects,
+    redis,
+    leases,
+    tls,
+    metrics,
+    delayMs,
+    log,
+  } = options
   const { db } = control
   const now = Date.now
   const seal = createSeal(masterKeys.current, masterKeys.previous)
@@ -170,6 +185,7 @@ export async function createDomains(options: DomainsOptions): Promise<Domains> {
     stream,
     ingest,
     query,
+    redis: createRedis({ redis, limits: limits.redis, workspaceBytes: env.REDIS_WORKSPACE_BYTES, now }),
     model,
     peer,
     jobs,

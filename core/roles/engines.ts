@@ -13,6 +13,9 @@ import type { Log } from '../storage/log.ts'
 import type { Objects } from '../storage/objects.ts'
 import { openPglite } from '../storage/pglite/connect.ts'
 import { openPostgres } from '../storage/postgres/connect.ts'
+import { openEmbeddedRedis } from '../storage/redis/embedded.ts'
+import type { Redis } from '../storage/redis.ts'
+import type { RedisUrl } from '../storage/redis/url.ts'
 import type { S3Options } from '../storage/s3/url.ts'
 import { openSqliteLog } from '../storage/sqlite/log.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
@@ -22,6 +25,7 @@ export interface Engines {
   readonly warehouse: Warehouse
   readonly eventLog: Log
   readonly objects: Objects
+  readonly redis: Redis
 }
 
 export interface EnginesOptions {
@@ -36,7 +40,7 @@ export interface EnginesOptions {
 /** The engines that every role stands on: each where its URL says, else embedded in the data directory. */
 export async function openEngines({ env, directory, migrations, log, onStuck }: EnginesOptions): Promise<Engines> {
   const isFilled = keepToWarehouse(directory, env.CLICKHOUSE_URL === undefined ? 'embedded' : 'ClickHouse')
-  const [control, warehouse, eventLog, objects] = await Promise.all([
+  const [control, warehouse, eventLog, objects, redis] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
       : openPostgres(env.DATABASE_URL, migrations, log.child({ engine: 'postgres' })),
@@ -63,13 +67,14 @@ export async function openEngines({ env, directory, migrations, log, onStuck }: 
     env.OBJECTS_URL === undefined
       ? openObjectFolder(directory.at('objects'))
       : openS3(env.OBJECTS_URL, log.child({ engine: 's3' })),
+    env.REDIS_URL === undefined ? openEmbeddedRedis() : openRedisServer(env.REDIS_URL, log.child({ engine: 'redis' })),
   ])
   keepToLog(directory, eventLog.identity)
   if (env.CLICKHOUSE_URL !== undefined) {
     const embedded = env.KAFKA_URL === undefined ? ` of the installation ${installationOf(directory)}` : ''
     await claim(warehouse, `${eventLog.identity}${embedded}`, isFilled)
   }
-  return { control, warehouse, eventLog, objects }
+  return { control, warehouse, eventLog, objects, redis }
 }
 
 async function openEmbedded(options: EmbeddedWarehouseOptions): Promise<Warehouse> {
@@ -94,4 +99,10 @@ async function openKafka(options: KafkaOptions) {
 async function openS3(options: S3Options, log: Logger) {
   const { openS3Objects } = await import('../storage/s3/objects.ts')
   return openS3Objects(options, log)
+}
+
+/** Likewise. */
+async function openRedisServer(url: RedisUrl, log: Logger) {
+  const { openRedis } = await import('../storage/redis/connect.ts')
+  return openRedis(url, log)
 }

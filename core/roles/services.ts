@@ -9,12 +9,13 @@ import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
+import { RedisService } from '#proto/edgewise/redis/v1/redis_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import type { Domains } from './domains.ts'
 
 /** What a process of these roles answers. Where models are, SQL is answered too: that about them comes from the others. */
 export function servicesOf(roles: ReadonlySet<string>, domains: Domains): readonly Mounted[] {
-  const { identity, audit, config, ingest, queryService, model } = domains
+  const { identity, audit, config, ingest, queryService, redis, model } = domains
   const all = [
     mount(IdentityService, identity.service),
     mount(TokenService, identity.tokens),
@@ -24,6 +25,7 @@ export function servicesOf(roles: ReadonlySet<string>, domains: Domains): readon
     mount(GatewayService, config.gateway),
     mount(IngestService, ingest.service),
     mount(QueryService, queryService),
+    mount(RedisService, redis.service),
     ...(model === undefined ? [] : [mount(ModelService, model.service), mount(GRPCInferenceService, model.inference)]),
   ]
   return all.filter(({ desc }) => roles.has(roleOf(desc)) || (desc === QueryService && roles.has('model')))

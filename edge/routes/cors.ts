@@ -17,7 +17,8 @@ const exposed = [
   'Inference-Header-Content-Length',
 ].join(', ')
 const allowed =
-  'Authorization, X-API-Key, Content-Type, Content-Encoding, Accept, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, X-CSRF-Token, Traceparent, Inference-Header-Content-Length'
+  'Authorization, X-API-Key, Content-Type, Content-Encoding, Accept, If-Match, If-None-Match, Idempotency-Key, X-Request-Id, X-CSRF-Token, Traceparent, Inference-Header-Content-Length, ' +
+  'Upstash-Encoding, Upstash-Sync-Token, Upstash-Telemetry-Sdk, Upstash-Telemetry-Runtime, Upstash-Telemetry-Platform, Upstash-Telemetry-Retry'
 
 /**
  * Browsers may read an answer where the workspace of the credential allows the origin. A preflight carries no credential, so

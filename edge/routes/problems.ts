@@ -47,8 +47,8 @@ export function onError(deps: Deps) {
       const { problem: code, message: reason } = failure
       deps.refusals.record({ workspace, actor, action, resource, code, reason, requestId, address }, backgroundOf(c))
     }
-    // Clients of the Open Inference Protocol look there for what is wrong.
-    const more = c.req.path.startsWith('/v2/') ? { error: failure.message } : {}
+    // Clients of the Open Inference Protocol and of Upstash look there for what is wrong.
+    const more = /^\/(?:v2|redis)(?:\/|$)/.test(c.req.path) ? { error: failure.message } : {}
     return answerFailure(deps, failure, c.var.requestId, more)
   }
 }

@@ -32,7 +32,7 @@ beforeAll(async () => {
     { key: null },
   )
   const described = Object.entries(json.paths)
-    .filter(([path]) => path.startsWith('/v1/'))
+    .filter(([path]) => /^\/(?:v1|redis)\b/.test(path))
     .flatMap(([path, methods]) =>
       Object.entries(methods)
         .filter(([method]) => /^(get|put|post|patch|delete)$/.test(method))
@@ -50,6 +50,7 @@ afterAll(() => product?.stop())
 /** A route's pattern with the names of what is there. */
 function filled(path: string): string {
   return path
+    .replace('/redis/{command}', '/redis/set/k/v')
     .replace('/v1/workspaces/{name}', '/v1/workspaces/main')
     .replace(/(queries|endpoints)\/\{name\}/, '$1/how_many')
     .replace('/v1/issuers/{name}', '/v1/issuers/okta')
@@ -106,6 +107,11 @@ describe('every route of the API', () => {
         'issuers',
         'usage',
         'openapi.json',
+        // Of /redis itself, and below it.
+        undefined,
+        'pipeline',
+        'multi-exec',
+        'set',
       ]),
     )
   })

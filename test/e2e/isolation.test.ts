@@ -10,6 +10,7 @@ import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
+import { RedisService } from '#proto/edgewise/redis/v1/redis_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import { builtInRoles } from '#mesh/scopes.ts'
@@ -73,6 +74,15 @@ const bodies: Readonly<Record<string, { readonly json?: unknown; readonly body?:
   'PUT /v1/limits/:name': { json: { requests: 1 } },
   'POST /v1/limits/:name': { json: { subject: 'x' } },
   'POST /v1/models/:name/predict': { json: { n: 1 } },
+  'POST /redis': { json: ['SET', 'k', 'sneaked'] },
+  'POST /redis/pipeline': {
+    json: [
+      ['SET', 'k', 'sneaked'],
+      ['GET', 'k'],
+    ],
+  },
+  'POST /redis/multi-exec': { json: [['SET', 'k', 'sneaked']] },
+  'POST /redis/:command': { body: 'sneaked' },
   'POST /v2/models/:name/infer': { json: { inputs: [{ name: 'n', datatype: 'FP32', shape: [1, 1], data: [1] }] } },
 }
 
@@ -92,6 +102,7 @@ const services = [
   IngestService,
   ModelService,
   QueryService,
+  RedisService,
   GRPCInferenceService,
 ]
 const openRpcs = new Set(['IssueToken', 'AcceptInvitation'])
@@ -111,6 +122,9 @@ const requests: Readonly<Record<string, JsonObject>> = {
     inputs: [{ name: 'n', datatype: 'FP32', shape: [1, 1], contents: { fp32Contents: [1] } }],
   },
 }
+
+/** What has nothing of anybody else's to answer. */
+const others: Readonly<Record<string, JsonObject>> = { RunCommands: { commands: [{ args: ['R0VU', 'aw=='] }] } }
 
 let provider: Provider
 let product: Product
@@ -139,6 +153,7 @@ beforeAll(async () => {
   const issuer = { issuer: provider.issuer, audiences: ['edgewise'], rules }
   await must(product, '/v1/issuers/okta', { method: 'PUT', json: issuer })
   await must(product, '/v1/routes/shop', { method: 'PUT', json: { path: '/', upstream: 'https://allowed.example' } })
+  await must(product, '/redis/set/k/mine')
   await must(product, '/v1/limits/sends', { method: 'PUT', json: { requests: 1 } })
   await must(product, '/v1/roles/reader', { method: 'PUT', json: { scopes: ['sql:read'] } })
   const user = await must<{ id: string }>(product, '/v1/users', { json: { email: 'a@example.com', roles: ['viewer'] } })
@@ -189,6 +204,7 @@ afterAll(() => Promise.all([product?.stop(), provider?.close()]))
 /** A route's pattern with the names of what is there. */
 function filled(path: string): string {
   return path
+    .replace('/redis/:command', '/redis/append/k')
     .replace('/workspaces/:name', '/workspaces/main')
     .replace('/roles/:name', '/roles/reader')
     .replace('/issuers/:name', '/issuers/okta')
@@ -257,7 +273,7 @@ describe('every HTTP route', () => {
     const found = await statuses(stranger)
     // By names that are free in their own workspace they make and see things of their own.
     const own =
-      /^\w+ \/v1\/(streams|queries|endpoints|events|issuers|roles|routes|limits|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine|models$)/
+      /^\w+ \/v1\/(streams|queries|endpoints|events|issuers|roles|routes|limits|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine|models$)|^\w+ \/redis/
     expect(answered(found).filter((name) => !own.test(name) || /:id/.test(name))).toEqual([])
     for (const path of [
       '/v1/keys',
@@ -276,6 +292,7 @@ describe('every HTTP route', () => {
       expect(text).not.toContain('pays')
     }
     // Nothing of this one has changed.
+    expect((await ask(product, '/redis/get/k')).json).toEqual({ result: 'mine' })
     expect((await ask(product, `/v1/users/${mine.user}`)).json).toMatchObject({ roles: ['viewer'] })
     expect((await ask(product, `/v1/keys/${mine.key}`)).json).not.toHaveProperty('revoked_at')
     expect((await ask(product, '/v1/streams/orders')).status).toBe(200)
@@ -290,7 +307,7 @@ describe('every RPC', () => {
     return await Promise.all(
       methods.map(async (method) => {
         using client = connectBare(product.core.grpcOf(method.parent))
-        return [method.name, await client.call(method, key, {}, requests[method.name])] as const
+        return [method.name, await client.call(method, key, {}, requests[method.name] ?? others[method.name])] as const
       }),
     )
   }

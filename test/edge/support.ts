@@ -202,6 +202,7 @@ export const settings: Settings = {
   EDGE_TOKEN: 'e'.repeat(32),
   METRICS_TOKEN: 'm'.repeat(32),
   AUTH_STALE_SECONDS: 60,
+  LIMITS: 'durable',
   CACHE_MAX_BYTES: 8 << 20,
   EVENTS_MAX_BYTES: 1 << 20,
 }

@@ -2,6 +2,7 @@ import type { Finding } from '../doctor.ts'
 import { checkControlStore } from './control-store.ts'
 import { checkEventLog } from './event-log.ts'
 import { checkObjects } from './objects.ts'
+import { checkRedis } from './redis.ts'
 
 /** Where a URL puts something that is embedded without it. */
 interface Engine {
@@ -37,7 +38,9 @@ const engines: readonly Engine[] = [
   {
     variable: 'REDIS_URL',
     embedded: 'Shared keys and counters are embedded (in memory): a restart forgets them, and nobody else sees them',
-    instead: 'Redis',
+    instead:
+      'Redis, for keys that stay and that several cores share (and LIMITS=redis where several workerd share limits)',
+    check: checkRedis,
   },
   {
     variable: 'OBJECTS_URL',

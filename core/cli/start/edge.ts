@@ -111,6 +111,7 @@ function edgeEnv(env: Readonly<Record<string, string | undefined>>): Record<stri
     'TZ',
     'METRICS_TOKEN',
     'AUTH_STALE_SECONDS',
+    'LIMITS',
     'CACHE_MAX_BYTES',
     'EVENTS_MAX_BYTES',
     'CLIENT_ADDRESS_HEADER',

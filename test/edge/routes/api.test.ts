@@ -204,6 +204,10 @@ describe('the description of the API', () => {
     const document: { openapi: string; paths: Record<string, object> } = await (await edge.get('/openapi.json')).json()
     expect(document.openapi).toBe('3.1.0')
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/redis',
+      '/redis/multi-exec',
+      '/redis/pipeline',
+      '/redis/{command}',
       '/v1/audit',
       '/v1/audit/export',
       '/v1/endpoints/{name}',

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { checkEngines } from '../../../../core/cli/doctor/engines.ts'
 import { temporaryDirectory } from '../../../support/directory.ts'
 import { findPostgres, password, startPostgres } from '../../../support/servers/postgres.ts'
+import { findRedis, startRedis } from '../../../support/servers/redis.ts'
 import { findS3, secretKey, startS3 } from '../../../support/servers/s3.ts'
 
 const urls = [
@@ -41,6 +42,8 @@ describe.each([
   ['DATABASE_URL', 'postgres://u:s3cret@h/d?sslmod=require', 'did you mean sslmode?'],
   ['KAFKA_URL', 'kafka://u:s3cret@h:1?tsl=true', 'has no parameter `tsl`'],
   ['KAFKA_URL', 'kafka://u:s3cret@127.0.0.1:1', 'Check KAFKA_URL'],
+  ['REDIS_URL', 'redis://:s3cret@h?x=1', 'REDIS_URL has no parameter x'],
+  ['REDIS_URL', 'redis://:s3cret@127.0.0.1:1', 'Start the server'],
   ['OBJECTS_URL', 's3://k:s3cret@models?regoin=x', 'did you mean region?'],
   ['OBJECTS_URL', 's3://k:s3cret@models?endpoint=http://127.0.0.1:1', 'Start the server'],
 ] as const)('%s=%s', (variable, url, said) => {
@@ -92,6 +95,19 @@ test.skipIf(gateway === undefined)('a bucket is asked, and what is wrong with it
     const finding = await findingOf('OBJECTS_URL', server.url('absent'))
     expect(finding).toMatchObject({ level: 'broken', what: expect.stringContaining('Create the bucket') as string })
     expect(JSON.stringify(finding)).not.toContain(secretKey)
+  } finally {
+    await server.stop()
+  }
+})
+
+const redis = findRedis()
+test.skipIf(redis === undefined)('a Redis is asked', { timeout: 60_000 }, async () => {
+  const server = await startRedis(redis ?? '')
+  try {
+    expect(await findingOf('REDIS_URL', server.url())).toEqual({
+      level: 'ok',
+      what: `Redis is at 127.0.0.1:${server.port}/0`,
+    })
   } finally {
     await server.stop()
   }
