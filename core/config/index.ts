@@ -8,7 +8,7 @@ import { configService } from './rpc.ts'
 import { deleteChangesBefore } from './store.ts'
 
 export { checkName, claimName, releaseName } from './names.ts'
-export { insertChange as recordChange } from './store.ts'
+export { insertChange as recordChange, kindsOf } from './store.ts'
 
 export const migrations = { domain: 'config', folder: new URL('./migrations', import.meta.url) }
 
