@@ -14,6 +14,7 @@ import { type Env, parseEnv } from './env.ts'
 import { createIdentity, createServices, migrations as identity } from './identity/index.ts'
 import { createIngest, migrations as ingest } from './ingest/index.ts'
 import { createMetrics } from './metrics.ts'
+import { createKafka, migrations as kafka, type Placed } from './kafka/index.ts'
 import { createModel, migrations as models } from './model/index.ts'
 import { createQuery, migrations as queries } from './query/index.ts'
 import { limits } from './limits.ts'
@@ -56,7 +57,7 @@ async function start(env: Env) {
     file: env.EDGEWISE_MASTER_KEY_FILE,
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
-  const migrations = [audit, config, identity, ingest, models, queries]
+  const migrations = [audit, config, identity, ingest, kafka, models, queries]
   const [control, engine, eventLog] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
@@ -150,6 +151,16 @@ async function start(env: Env) {
       partitions: env.LOG_PARTITIONS,
       onUsed: (workspace, actor) => domains.identity.used(workspace, actor),
     }),
+    kafka: createKafka({
+      db,
+      log: eventLog,
+      budgets,
+      limits: limits.kafka,
+      partitions: env.LOG_PARTITIONS,
+      retentionMs: env.LOG_RETENTION_HOURS * 3_600_000,
+      produceRows: (ctx, input): Placed => domains.ingest.produceRows(ctx, input),
+      now: Date.now,
+    }),
     query,
     model: createModel({
       db,
@@ -175,6 +186,7 @@ async function start(env: Env) {
   // Not at once: what was just written does not survive a power cut yet, and the old key would open what comes back.
   else masterKeys.settled()
   await afterRestarts(() => domains.ingest.maskStreams())
+  if (control.isAlone) await domains.kafka.restart()
   const adminKey = await afterRestarts(() => domains.identity.bootstrap())
   const interrupted = await domains.audit.settle()
   if (interrupted > 0) log.warn({ changes: interrupted }, 'changes that were cut short are in the audit log')
@@ -195,6 +207,7 @@ async function start(env: Env) {
       config: domains.config.service,
       gateway: domains.config.gateway,
       ingest: domains.ingest.service,
+      kafka: domains.kafka.service,
       query: domains.query.service,
       model: domains.model.service,
       inference: domains.model.inference,
@@ -222,6 +235,7 @@ async function start(env: Env) {
       domains.audit.tend(now),
       domains.config.prune(now),
       domains.ingest.prune(now),
+      domains.kafka.prune(now),
       domains.identity.tend(),
       domains.model.tend(),
       eventLog.expire({ before: now - env.LOG_RETENTION_HOURS * 3_600_000, groups: consumerGroups }),

@@ -12,6 +12,7 @@ import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { KafkaService } from '#proto/edgewise/kafka/v1/kafka_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
@@ -32,6 +33,7 @@ export interface ServerOptions {
     readonly config: Service<typeof ConfigService>
     readonly gateway: Service<typeof GatewayService>
     readonly ingest: Service<typeof IngestService>
+    readonly kafka: Service<typeof KafkaService>
     readonly query: Service<typeof QueryService>
     readonly model: Service<typeof ModelService>
     readonly inference: Service<typeof GRPCInferenceService>
@@ -57,6 +59,7 @@ export async function startServer(options: ServerOptions) {
     mount(ConfigService, options.services.config),
     mount(GatewayService, options.services.gateway),
     mount(IngestService, options.services.ingest),
+    mount(KafkaService, options.services.kafka),
     mount(QueryService, options.services.query),
     mount(ModelService, options.services.model),
     mount(GRPCInferenceService, options.services.inference),
