@@ -8,6 +8,7 @@ import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { KafkaService } from '#proto/edgewise/kafka/v1/kafka_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 
@@ -20,13 +21,14 @@ export interface Core {
   readonly config: Client<typeof ConfigService>
   readonly gateway: Client<typeof GatewayService>
   readonly ingest: Client<typeof IngestService>
+  readonly kafka: Client<typeof KafkaService>
   readonly query: Client<typeof QueryService>
   readonly model: Client<typeof ModelService>
   /** What this isolate thinks of each service, which in a mesh is a deployment of its own. */
   readonly breakers: Readonly<Record<ServiceName, Breaker>>
 }
 
-type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'query' | 'model'
+type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'kafka' | 'query' | 'model'
 
 interface CoreOptions {
   readonly url: string
@@ -46,6 +48,7 @@ export function connectCore({ url, fetch, token, delayMs }: CoreOptions): Core {
     config: createBreaker(),
     gateway: createBreaker(),
     ingest: createBreaker(Date.now, undefined, delayMs),
+    kafka: createBreaker(Date.now, undefined, delayMs),
     query: createBreaker(Date.now, undefined, delayMs),
     model: createBreaker(Date.now, undefined, delayMs),
   }
@@ -58,6 +61,7 @@ export function connectCore({ url, fetch, token, delayMs }: CoreOptions): Core {
     config: connectWeb(ConfigService, { ...options, breaker: breakers.config }),
     gateway: connectWeb(GatewayService, { ...options, breaker: breakers.gateway }),
     ingest: connectWeb(IngestService, { ...options, breaker: breakers.ingest }),
+    kafka: connectWeb(KafkaService, { ...options, breaker: breakers.kafka }),
     query: connectWeb(QueryService, { ...options, breaker: breakers.query }),
     model: connectWeb(ModelService, { ...options, breaker: breakers.model }),
     breakers,

@@ -47,9 +47,10 @@ export function onError(deps: Deps) {
       const { problem: code, message: reason } = failure
       deps.refusals.record({ workspace, actor, action, resource, code, reason, requestId, address }, backgroundOf(c))
     }
-    // Clients of the Open Inference Protocol look there for what is wrong.
-    const more = c.req.path.startsWith('/v2/') ? { error: failure.message } : {}
-    return answerFailure(deps, failure, c.var.requestId, more)
+    // Clients of the Open Inference Protocol look there for what is wrong, and those of Upstash's Kafka.
+    const isKafka = c.req.path.startsWith('/kafka/')
+    const error = isKafka || c.req.path.startsWith('/v2/') ? { error: failure.message } : {}
+    return answerFailure(deps, failure, c.var.requestId, { ...error, ...(isKafka && { result: 'Error' }) })
   }
 }
 

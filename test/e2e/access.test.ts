@@ -32,7 +32,7 @@ beforeAll(async () => {
     { key: null },
   )
   const described = Object.entries(json.paths)
-    .filter(([path]) => path.startsWith('/v1/'))
+    .filter(([path]) => path.startsWith('/v1/') || path.startsWith('/kafka/'))
     .flatMap(([path, methods]) =>
       Object.entries(methods)
         .filter(([method]) => /^(get|put|post|patch|delete)$/.test(method))
@@ -106,6 +106,15 @@ describe('every route of the API', () => {
         'issuers',
         'usage',
         'openapi.json',
+        'topics',
+        'produce',
+        'fetch',
+        'consume',
+        'commit',
+        'committed',
+        'consumers',
+        'offsets',
+        'delete-consumer',
       ]),
     )
   })
