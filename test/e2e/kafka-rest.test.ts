@@ -20,11 +20,13 @@ const libraries = kafkaLibraries()
 let worker: RunningWorker
 
 beforeAll(async () => {
-  worker = await startWorker('test/e2e/workers/kafka.ts')
+  worker = await startWorker('test/e2e/workers/kafka.ts', 'kafkaFetch')
 })
 afterAll(() => worker?.stop())
 
-describe('@upstash/kafka in a Worker, on the embedded log', () => facade(() => Promise.resolve({})))
+describe('@upstash/kafka in a Worker, on the embedded log', () => {
+  facade(() => Promise.resolve({}))
+})
 
 describe.skipIf(libraries === undefined)('@upstash/kafka in a Worker, on Apache Kafka', () => {
   let kafka: Kafka

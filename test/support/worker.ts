@@ -13,11 +13,11 @@ export interface RunningWorker {
   stop(): Promise<void>
 }
 
-/** A Worker of somebody else's, on workerd: it may reach what listens on this machine. Its path is from the repository's root. */
-export async function startWorker(entry: string): Promise<RunningWorker> {
+/** A Worker of somebody else's, on workerd, of one of the functions of a module: it may reach what listens on this machine. */
+export async function startWorker(module: string, name: string): Promise<RunningWorker> {
   const { path, remove } = temporaryDirectory()
   await build({
-    entryPoints: [join(root, entry)],
+    stdin: { contents: `import { ${name} as fetch } from './${module}'\nexport default { fetch }`, resolveDir: root },
     outfile: join(path, 'worker.js'),
     bundle: true,
     format: 'esm',

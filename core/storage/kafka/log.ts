@@ -66,11 +66,8 @@ export async function openKafkaLog(options: KafkaOptions): Promise<Log> {
     ranges: (topic) => rangesOf(admin, nameOf(topic)),
     async offsetAt(topic, partition, timestamp) {
       const name = nameOf(topic)
-      const [{ end = 0 } = {}, found] = await Promise.all([
-        rangesOf(admin, name).then((ranges): { readonly end?: number } => ranges[partition] ?? {}),
-        offsetAt(admin, name, partition, timestamp),
-      ])
-      return found < 0 ? end : found
+      const found = await offsetAt(admin, name, partition, timestamp)
+      return found < 0 ? ((await rangesOf(admin, name))[partition]?.end ?? 0) : found
     },
     committed,
     async commit(group, commits) {

@@ -10,7 +10,6 @@ beforeAll(async () => {
 beforeEach(() => world.next())
 afterAll(() => world?.close())
 
-const failure = (work: Promise<unknown>) => expect(work).rejects
 const byHand = { autoCommit: false }
 
 /** One message in each partition: `name0` to `name3`. */
@@ -22,7 +21,7 @@ describe('a group', () => {
   test('begins where it says, and an instance is given each message once', async () => {
     await fill()
     expect(await world.values('late', { group: 'h', reset: Reset.LATEST })).toEqual([])
-    await failure(world.consume('i', { group: 'k', reset: Reset.NONE })).toMatchObject({
+    await expect(world.consume('i', { group: 'k', reset: Reset.NONE })).rejects.toMatchObject({
       problem: 'request.invalid',
       errors: [{ pointer: 'Kafka-Auto-Offset-Reset' }],
     })
@@ -113,8 +112,8 @@ describe('a group', () => {
     await world.commit('a')
     const stranger = { workspace: 'other' }
     expect(await world.consumers(stranger)).toEqual([])
-    await failure(world.committed('t', stranger)).toMatchObject({ problem: 'resource.not_found' })
-    await failure(world.remove('a', stranger)).toMatchObject({ problem: 'resource.not_found' })
+    await expect(world.committed('t', stranger)).rejects.toMatchObject({ problem: 'resource.not_found' })
+    await expect(world.remove('a', stranger)).rejects.toMatchObject({ problem: 'resource.not_found' })
     await world.produce([{ topic: 't', value: 'theirs', partition: 0 }], stranger)
     expect((await world.consume('a', {}, stranger)).map(({ value }) => value)).toEqual(['theirs'])
     expect(await world.committed()).toEqual([1, 1, 1, 1])
@@ -149,9 +148,9 @@ describe('what is asked of a group', () => {
     expect(await world.values('a')).toHaveLength(8)
     expect(await world.values('a')).toHaveLength(8)
     for (const instance of ['b', 'c']) await world.consume(instance)
-    await failure(world.consume('d')).toMatchObject({ errors: [{ pointer: 'instance' }] })
+    await expect(world.consume('d')).rejects.toMatchObject({ errors: [{ pointer: 'instance' }] })
     for (const group of ['h', 'k']) await world.consume('a', { group })
-    await failure(world.consume('a', { group: 'l' })).toMatchObject({ errors: [{ pointer: 'group' }] })
+    await expect(world.consume('a', { group: 'l' })).rejects.toMatchObject({ errors: [{ pointer: 'group' }] })
   })
 
   test.each([
@@ -163,7 +162,7 @@ describe('what is asked of a group', () => {
     [{ autoCommitIntervalMs: 2_000_000_000 }, 'Kafka-Auto-Commit-Interval'],
   ])('%j is refused and says where', async (init, pointer) => {
     await fill()
-    await failure(world.consume('i', init)).toMatchObject({ problem: 'request.invalid', errors: [{ pointer }] })
+    await expect(world.consume('i', init)).rejects.toMatchObject({ problem: 'request.invalid', errors: [{ pointer }] })
   })
 
   test('names that every object has are names as others', async () => {
@@ -176,16 +175,16 @@ describe('what is asked of a group', () => {
   test('a commit is of what is there, and of one’s own partitions', async () => {
     await fill()
     const at = (offset: number, partition = 0) => [{ topic: 't', partition, offset: BigInt(offset) }]
-    await failure(world.commit('a')).toMatchObject({ problem: 'resource.not_found' })
-    await failure(world.commit('a', at(2))).toMatchObject({
+    await expect(world.commit('a')).rejects.toMatchObject({ problem: 'resource.not_found' })
+    await expect(world.commit('a', at(2))).rejects.toMatchObject({
       errors: [{ pointer: '/0/offset', reason: 'must be 0 to 1' }],
     })
-    await failure(world.commit('a', at(-1))).toMatchObject({ problem: 'request.invalid' })
-    await failure(world.commit('a', at(0, 4))).toMatchObject({ problem: 'request.invalid' })
+    await expect(world.commit('a', at(-1))).rejects.toMatchObject({ problem: 'request.invalid' })
+    await expect(world.commit('a', at(0, 4))).rejects.toMatchObject({ problem: 'request.invalid' })
     await world.consume('a', byHand)
     await world.consume('b', byHand)
     await world.commit('a', at(1, 0))
-    await failure(world.commit('b', at(1, 0))).toMatchObject({ problem: 'request.precondition' })
+    await expect(world.commit('b', at(1, 0))).rejects.toMatchObject({ problem: 'request.precondition' })
     expect(await world.committed()).toEqual([1, -1, -1, -1])
   })
 
@@ -193,13 +192,13 @@ describe('what is asked of a group', () => {
     await fill()
     await fill('u', 'u')
     const reader = { scopes: ['topics:read:u'] }
-    await failure(world.consume('a', {}, reader)).toMatchObject({ problem: 'auth.scope' })
-    await failure(world.consume('a', {}, { scopes: ['topics:write'] })).toMatchObject({ problem: 'auth.scope' })
+    await expect(world.consume('a', {}, reader)).rejects.toMatchObject({ problem: 'auth.scope' })
+    await expect(world.consume('a', {}, { scopes: ['topics:write'] })).rejects.toMatchObject({ problem: 'auth.scope' })
     expect(await world.consume('a', { topics: ['u'] }, reader)).toHaveLength(4)
     await world.consume('b', { group: 'h' })
     expect(await world.consumers(reader)).toEqual([['g', [['a', 4]]]])
-    await failure(world.remove('a', { scopes: ['topics:read:t'] })).toMatchObject({ problem: 'auth.scope' })
-    await failure(world.commit('a', [], { scopes: ['topics:read:t'] })).toMatchObject({ problem: 'auth.scope' })
+    await expect(world.remove('a', { scopes: ['topics:read:t'] })).rejects.toMatchObject({ problem: 'auth.scope' })
+    await expect(world.commit('a', [], { scopes: ['topics:read:t'] })).rejects.toMatchObject({ problem: 'auth.scope' })
     await world.remove('a', reader)
   })
 
@@ -209,7 +208,7 @@ describe('what is asked of a group', () => {
     expect(await world.consume('a', {}, { plan })).toHaveLength(4)
     await fill('n')
     await world.consume('a', {}, { plan })
-    await failure(world.consume('a', {}, { plan })).toMatchObject({ problem: 'limit.cost' })
+    await expect(world.consume('a', {}, { plan })).rejects.toMatchObject({ problem: 'limit.cost' })
   })
 })
 
@@ -225,13 +224,15 @@ describe('offsets', () => {
     expect(await at(9_000n)).toEqual([3, 0])
     expect(await world.offsets({ partitions, at: { case: 'end', value: 1 } })).toEqual([0, 0])
     expect(await world.offsets({ partitions, at: { case: 'end', value: 2 } })).toEqual([3, 0])
-    await failure(world.offsets({ partitions: [{ topic: 'none' }] })).toMatchObject({ problem: 'resource.not_found' })
+    await expect(world.offsets({ partitions: [{ topic: 'none' }] })).rejects.toMatchObject({
+      problem: 'resource.not_found',
+    })
   })
 
   test('that are no more lead to the oldest that is there, and those to come to nothing yet', async () => {
     await fill()
     const fetch = (offset: bigint) => world.fetch({ offsets: [{ topic: 't', partition: 0, offset }] })
     expect(await fetch(7n)).toEqual([])
-    await failure(fetch(-1n)).toMatchObject({ errors: [{ pointer: '/0/offset' }] })
+    await expect(fetch(-1n)).rejects.toMatchObject({ errors: [{ pointer: '/0/offset' }] })
   })
 })

@@ -9,8 +9,6 @@ beforeAll(async () => {
 beforeEach(() => world.next())
 afterAll(() => world?.close())
 
-const failure = (work: Promise<unknown>) => expect(work).rejects
-
 describe('a message', () => {
   test('is where it is said to be, as it was given', async () => {
     const headers = [{ key: 'trace', value: 'ü' }]
@@ -52,7 +50,7 @@ describe('a message', () => {
     [{ topic: 't', value: '', timestampMs: 10n ** 15n }, '/0/timestamp'],
     [{ topic: 't', value: '', headers: [1, 2, 3].map(() => ({ key: 'k', value: 'v' })) }, '/0/headers'],
   ] as const)('that does not hold is refused (%#), which says where', async (message, pointer) => {
-    await failure(world.produce([message])).toMatchObject({ problem: 'request.invalid', errors: [{ pointer }] })
+    await expect(world.produce([message])).rejects.toMatchObject({ problem: 'request.invalid', errors: [{ pointer }] })
     const there = await world.log.topics()
     for (const { topic } of there.filter((found) => found.topic.startsWith(`${world.workspace()}/`))) {
       expect((await world.log.ranges(topic)).every(({ end }) => end === 0)).toBe(true)
@@ -61,12 +59,14 @@ describe('a message', () => {
 
   test('that is too large is refused with all of its batch, as is a batch', async () => {
     const large = { topic: 't', value: 'x'.repeat(990), key: 'k'.repeat(11) }
-    await failure(world.produce([{ topic: 't', value: 'a' }, large])).toMatchObject({ problem: 'request.too_large' })
+    await expect(world.produce([{ topic: 't', value: 'a' }, large])).rejects.toMatchObject({
+      problem: 'request.too_large',
+    })
     const some = Array.from({ length: 3 }, () => ({ topic: 't', value: 'x'.repeat(900) }))
-    await failure(world.produce(some)).toMatchObject({ problem: 'request.too_large' })
-    await failure(world.produce([])).toMatchObject({ problem: 'request.invalid' })
+    await expect(world.produce(some)).rejects.toMatchObject({ problem: 'request.too_large' })
+    await expect(world.produce([])).rejects.toMatchObject({ problem: 'request.invalid' })
     const many = Array.from({ length: 6 }, () => ({ topic: 't', value: '' }))
-    await failure(world.produce(many)).toMatchObject({ problem: 'request.invalid' })
+    await expect(world.produce(many)).rejects.toMatchObject({ problem: 'request.invalid' })
     expect(await world.topics()).toEqual([])
   })
 
@@ -74,7 +74,7 @@ describe('a message', () => {
     const plan = { name: 'small', events: 3n, windowSeconds: 60 }
     const two = [1, 2].map(() => ({ topic: 't', value: '' }))
     await world.produce(two, { plan })
-    await failure(world.produce(two, { plan })).toMatchObject({ problem: 'limit.cost' })
+    await expect(world.produce(two, { plan })).rejects.toMatchObject({ problem: 'limit.cost' })
     await world.produce([{ topic: 't', value: '' }], { plan })
   })
 })
@@ -83,24 +83,26 @@ describe('a topic', () => {
   test('is made by whoever may, and no more of them than there may be', async () => {
     const message = (topic: string) => [{ topic, value: '' }]
     const writer = { scopes: ['topics:write'] }
-    await failure(world.produce(message('t'), writer)).toMatchObject({ problem: 'resource.not_found' })
-    await failure(world.produce(message('t'), { scopes: ['topics:create'] })).toMatchObject({ problem: 'auth.scope' })
+    await expect(world.produce(message('t'), writer)).rejects.toMatchObject({ problem: 'resource.not_found' })
+    await expect(world.produce(message('t'), { scopes: ['topics:create'] })).rejects.toMatchObject({
+      problem: 'auth.scope',
+    })
     await Promise.all([1, 2, 3].map(() => world.produce(message('t'))))
     await world.produce(message('t'), writer)
     await world.produce(message('u'))
     await world.produce(message('v.w'))
-    await failure(world.produce(message('x'))).toMatchObject({ problem: 'request.invalid', hint: /Delete one/ })
+    await expect(world.produce(message('x'))).rejects.toMatchObject({ problem: 'request.invalid', hint: /Delete one/ })
     await world.deleteTopic('u')
-    await failure(world.produce(message('v_w'))).toMatchObject({ problem: 'resource.exists' })
+    await expect(world.produce(message('v_w'))).rejects.toMatchObject({ problem: 'resource.exists' })
     expect(await world.topics()).toEqual(['t', 'v.w'])
   })
 
   test('cannot be called as something else is, and a key may be for one of them', async () => {
     await world.claim('sales', 'query')
-    await failure(world.produce([{ topic: 'sales', value: '' }])).toMatchObject({ problem: 'resource.exists' })
+    await expect(world.produce([{ topic: 'sales', value: '' }])).rejects.toMatchObject({ problem: 'resource.exists' })
     const one = { scopes: ['topics:write:A.b-c', 'topics:create', 'topics:read:A.b-c'] }
     await world.produce([{ topic: 'A.b-c', value: '' }], one)
-    await failure(world.produce([{ topic: 'other', value: '' }], one)).toMatchObject({ problem: 'auth.scope' })
+    await expect(world.produce([{ topic: 'other', value: '' }], one)).rejects.toMatchObject({ problem: 'auth.scope' })
     await world.produce([{ topic: 'other', value: '' }])
     expect(await world.topics(one)).toEqual(['A.b-c'])
   })
@@ -110,13 +112,15 @@ describe('a topic', () => {
     const stranger = { workspace: 'other' }
     const offsets = [{ topic: 't', partition: 0 }]
     expect(await world.topics(stranger)).toEqual([])
-    await failure(world.fetch({ offsets }, stranger)).toMatchObject({ problem: 'resource.not_found' })
-    await failure(world.deleteTopic('t', stranger)).toMatchObject({ problem: 'resource.not_found' })
+    await expect(world.fetch({ offsets }, stranger)).rejects.toMatchObject({ problem: 'resource.not_found' })
+    await expect(world.deleteTopic('t', stranger)).rejects.toMatchObject({ problem: 'resource.not_found' })
     await world.produce([{ topic: 't', value: 'theirs', partition: 0 }], stranger)
     expect((await world.fetch({ offsets })).map(({ value }) => value)).toEqual(['mine'])
     const filtered = { filters: [{ stream: 'orders', column: 'region', values: ['eu'] }] }
-    await failure(world.fetch({ offsets }, filtered)).toMatchObject({ problem: 'resource.not_found' })
-    await failure(world.produce([{ topic: 't', value: '' }], filtered)).toMatchObject({ problem: 'resource.not_found' })
+    await expect(world.fetch({ offsets }, filtered)).rejects.toMatchObject({ problem: 'resource.not_found' })
+    await expect(world.produce([{ topic: 't', value: '' }], filtered)).rejects.toMatchObject({
+      problem: 'resource.not_found',
+    })
     expect(await world.topics(filtered)).toEqual([])
   })
 
@@ -127,7 +131,7 @@ describe('a topic', () => {
     expect(await world.values('i')).toEqual(['a', 'b'])
     await world.commit('i')
     await world.deleteTopic('t')
-    await failure(world.consume('i')).toMatchObject({ problem: 'resource.not_found' })
+    await expect(world.consume('i')).rejects.toMatchObject({ problem: 'resource.not_found' })
     await send('c')
     expect(await world.committed()).toEqual([-1, -1, -1, -1])
     expect(await world.values('i')).toEqual(['c'])
@@ -144,16 +148,16 @@ describe('what is produced to the name of a stream', () => {
     ])
     expect(world.rows.splice(0)).toEqual([{ stream: 'orders', rows: ['{"n":1}', '{"n":2}'] }])
     expect(produced.map(({ offset }) => offset)).toEqual([0n, 1n])
-    await failure(world.produce([{ topic: 'orders', value: '{}', key: 'k', partition: 0 }])).toMatchObject({
+    await expect(world.produce([{ topic: 'orders', value: '{}', key: 'k', partition: 0 }])).rejects.toMatchObject({
       problem: 'request.invalid',
       errors: [{ pointer: '/0/key' }, { pointer: '/0/partition' }],
     })
-    await failure(
+    await expect(
       world.produce([
         { topic: 'orders', value: '{}' },
         { topic: 't', value: '' },
       ]),
-    ).toMatchObject({
+    ).rejects.toMatchObject({
       problem: 'request.invalid',
       hint: /requests of their own/,
     })
@@ -163,10 +167,12 @@ describe('what is produced to the name of a stream', () => {
   test('needs the scope that events need, and is read by SQL', async () => {
     const message = [{ topic: 'orders', value: '{}' }]
     await world.produce(message, { scopes: ['events:write:orders'] })
-    await failure(world.fetch({ offsets: [{ topic: 'orders' }] })).toMatchObject({
+    await expect(world.fetch({ offsets: [{ topic: 'orders' }] })).rejects.toMatchObject({
       problem: 'request.invalid',
       message: '`orders` is a stream, which is not read as a topic.',
     })
-    await failure(world.consume('i', { topics: ['orders'] })).toMatchObject({ errors: [{ reason: 'is a stream' }] })
+    await expect(world.consume('i', { topics: ['orders'] })).rejects.toMatchObject({
+      errors: [{ reason: 'is a stream' }],
+    })
   })
 })

@@ -23,9 +23,7 @@ async function run({ config, role, method, args }: KafkaCall): Promise<KafkaOutc
   }
 }
 
-export default {
-  async fetch(request: Request): Promise<Response> {
-    if (request.method === 'GET') return new Response('here')
-    return Response.json(await run((await request.json()) as KafkaCall))
-  },
+export async function kafkaFetch(request: Request): Promise<Response> {
+  if (request.method === 'GET') return new Response('here')
+  return Response.json(await run((await request.json()) as KafkaCall))
 }
