@@ -1,4 +1,5 @@
 import { ingestLimits } from './ingest/index.ts'
+import { kafkaLimits } from './kafka/index.ts'
 import { modelLimits } from './model/index.ts'
 import { defaultQueryLimits } from './query/index.ts'
 import { redisLimits } from './redis/index.ts'
@@ -7,6 +8,7 @@ import { streamLimits } from './stream/index.ts'
 /** Every bound of the core, in one place; README lists them. At a bound there is an error that says so. */
 export const limits = {
   ingest: ingestLimits,
+  kafka: kafkaLimits,
   model: modelLimits,
   query: defaultQueryLimits,
   redis: redisLimits,

@@ -65,6 +65,7 @@ async function start(env: Env) {
   })
   const { audit, identity, model } = domains
   const adminKey = await begin(env.ROLES, domains, masterKeys, log)
+  if (control.isAlone) await domains.kafka.restart()
 
   const shedder = createShedder({ delayMs })
   metrics.gauge('edgewise_loop_delay_seconds', 'How long what is ready to run waits.', () => loopDelay.ms() / 1000)

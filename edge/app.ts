@@ -1,6 +1,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import type { ExecutionContext } from 'hono'
 import { authenticate } from './auth/authenticate.ts'
+import { basicCredentialOf } from './auth/credential.ts'
 import type { Deps } from './deps.ts'
 import { limit } from './limit/enforce.ts'
 import { observe } from './observe/observe.ts'
@@ -20,6 +21,7 @@ import { framing, hasPlainHost, plainQuery } from './routes/framing.ts'
 import { health } from './routes/health.ts'
 import { issuers } from './routes/issuers.ts'
 import { keys } from './routes/keys.ts'
+import { kafka } from './routes/kafka/kafka.ts'
 import { limits } from './routes/limits.ts'
 import { metrics } from './routes/metrics.ts'
 import { inferenceHealth, inferenceProtocol } from './routes/inference-protocol.ts'
@@ -86,6 +88,7 @@ export function createApp(deps: Deps): App {
   accepting(app, deps)
   inferenceHealth(app, deps)
   for (const guarded of ['/v1/*', '/v2/*', '/redis/*']) app.use(guarded, authenticate(deps), limit(), plainQuery())
+  app.use('/kafka/*', authenticate(deps, basicCredentialOf), limit(), plainQuery())
   for (const resource of described) app.use(`/v1/${resource}/*`, smallBody)
 
   // What there is.
@@ -98,6 +101,7 @@ export function createApp(deps: Deps): App {
   cards(app, deps)
   predicting(app, deps)
   inferenceProtocol(app, deps)
+  kafka(app, deps)
   streams(app, deps)
   quarantine(app, deps)
   verifying(app, deps)

@@ -10,6 +10,7 @@ import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { KafkaService } from '#proto/edgewise/kafka/v1/kafka_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { RedisService } from '#proto/edgewise/redis/v1/redis_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
@@ -23,6 +24,7 @@ export interface Core {
   readonly config: Client<typeof ConfigService>
   readonly gateway: Client<typeof GatewayService>
   readonly ingest: Client<typeof IngestService>
+  readonly kafka: Client<typeof KafkaService>
   readonly query: Client<typeof QueryService>
   readonly model: Client<typeof ModelService>
   readonly redis: Client<typeof RedisService>
@@ -30,7 +32,7 @@ export interface Core {
   readonly breakers: Readonly<Record<ServiceName, Breaker>>
 }
 
-type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'query' | 'model' | 'redis'
+type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'kafka' | 'query' | 'model' | 'redis'
 
 interface CoreOptions {
   /** Where each role of the core is. */
@@ -51,6 +53,7 @@ export function connectCore({ urls, fetch, token, delayMs }: CoreOptions): Core 
     config: createBreaker(),
     gateway: createBreaker(),
     ingest: createBreaker(Date.now, undefined, delayMs),
+    kafka: createBreaker(Date.now, undefined, delayMs),
     query: createBreaker(Date.now, undefined, delayMs),
     model: createBreaker(Date.now, undefined, delayMs),
     redis: createBreaker(Date.now, undefined, delayMs),
@@ -68,6 +71,7 @@ export function connectCore({ urls, fetch, token, delayMs }: CoreOptions): Core 
     config: connect(ConfigService, breakers.config),
     gateway: connect(GatewayService, breakers.gateway),
     ingest: connect(IngestService, breakers.ingest),
+    kafka: connect(KafkaService, breakers.kafka),
     query: connect(QueryService, breakers.query),
     model: connect(ModelService, breakers.model),
     redis: connect(RedisService, breakers.redis),

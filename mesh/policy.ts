@@ -6,6 +6,7 @@ import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { KafkaService } from '#proto/edgewise/kafka/v1/kafka_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import { RedisService } from '#proto/edgewise/redis/v1/redis_pb.ts'
@@ -109,6 +110,15 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
       // It writes again what stays of the parts that it touches.
       deleteRows: { priority: 'batch', timeoutMs: 120_000 },
     },
+  }),
+  ...service(KafkaService, {
+    priority: 'interactive',
+    timeoutMs: 40_000,
+    maxTimeoutMs: 60_000,
+    maxRequestBytes: 16 * MiB,
+    maxResponseBytes: 16 * MiB,
+    // Not what is given once: a consumer is not given again what was on its way to it.
+    idempotent: ['fetch', 'commit', 'getCommitted', 'listOffsets', 'listTopics', 'listConsumers'],
   }),
   ...service(ModelService, {
     priority: 'control',

@@ -1,5 +1,6 @@
 import type { DescService } from '@bufbuild/protobuf'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { KafkaService } from '#proto/edgewise/kafka/v1/kafka_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
@@ -14,6 +15,7 @@ export type Role = (typeof roles)[number]
 
 const elsewhere: ReadonlyMap<string, Role> = new Map([
   [IngestService.typeName, 'ingest'],
+  [KafkaService.typeName, 'ingest'],
   [QueryService.typeName, 'query'],
   [ModelService.typeName, 'model'],
   [GRPCInferenceService.typeName, 'model'],

@@ -7,6 +7,9 @@ export const scopes = {
   'streams:read': 'see streams, their schema and statistics; may be narrowed to one',
   'streams:create': 'declare streams and create them by sending events',
   'streams:write': 'change, truncate and delete streams; may be narrowed to one',
+  'topics:read': 'see topics, fetch and consume from them; may be narrowed to one: topics:read:emails',
+  'topics:write': 'produce to topics; may be narrowed to one',
+  'topics:create': 'create topics by producing to them, and delete them',
   'quarantine:read': 'see refused rows; may be narrowed to one stream',
   'quarantine:write': 'mend, replay and discard refused rows; may be narrowed to one stream',
   'sql:read': 'run SQL of one’s own',
@@ -67,15 +70,16 @@ export function scopesOfRoles(
 /** Scopes for a user's own services: what they mean is up to those. */
 const ownShape = /^app:[\w.-]{1,64}(:[\w.-]{1,64})?$/
 
+const nameShape = /^(\*|_?[a-z][a-z0-9_]{0,47})$/
+/** Topics are called as in Kafka. */
+const topicShape = /^(\*|[\w.-]{1,100})$/
+
 /** Whether `text` is a scope of the table, narrowed to a name or not, or one for a user's own services. */
 export function isScope(text: string): boolean {
   if (ownShape.test(text)) return true
   const [resource, verb, name, ...rest] = text.split(':')
-  return (
-    `${resource}:${verb}` in scopes &&
-    rest.length === 0 &&
-    (name === undefined || /^(\*|_?[a-z][a-z0-9_]{0,47})$/.test(name))
-  )
+  const shape = resource === 'topics' ? topicShape : nameShape
+  return `${resource}:${verb}` in scopes && rest.length === 0 && (name === undefined || shape.test(name))
 }
 
 /** Whether the scopes held cover the one that is needed, for the resource of that name if it has one. */

@@ -9,7 +9,7 @@ import { deleteChangesBefore } from './store.ts'
 
 export { type Lease, openLease, unshared } from './lease.ts'
 export { checkName, claimName, releaseName } from './names.ts'
-export { insertChange as recordChange } from './store.ts'
+export { insertChange as recordChange, kindsOf } from './store.ts'
 
 export const migrations = { domain: 'config', folder: new URL('./migrations', import.meta.url) }
 

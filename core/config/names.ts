@@ -18,7 +18,7 @@ export async function claimName(tx: ControlTx, workspace: string, name: string, 
   const holder = await insertName(tx, workspace, name, kind)
   if (holder === kind) return
   throw new Failure('resource.exists', `\`${name}\` is already the name of a ${holder}.`, {
-    hint: 'Streams, queries and models share one namespace: choose another name.',
+    hint: 'Streams, queries, models and topics share one namespace: choose another name.',
   })
 }
 

@@ -28,13 +28,13 @@ export const changes = pgTable(
   (table) => [index('config_changes_at').on(table.at)],
 )
 
-/** Streams, queries and models of a workspace share one namespace, because SQL does. */
+/** Streams, queries and models of a workspace share one namespace, because SQL does; topics too, as streams are produced to. */
 export const names = pgTable(
   'config_names',
   {
     workspace: text('workspace').notNull(),
     name: text('name').notNull(),
-    kind: text('kind', { enum: ['stream', 'query', 'model'] }).notNull(),
+    kind: text('kind', { enum: ['stream', 'query', 'model', 'topic'] }).notNull(),
   },
   (table) => [primaryKey({ columns: [table.workspace, table.name] })],
 )

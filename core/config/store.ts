@@ -1,4 +1,4 @@
-import { and, asc, eq, gt, lt, max, min, sql } from 'drizzle-orm'
+import { and, asc, eq, gt, inArray, lt, max, min, sql } from 'drizzle-orm'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
 import { changes, names } from './schema.ts'
 
@@ -41,6 +41,19 @@ export async function insertName(tx: ControlTx, workspace: string, name: string,
     .onConflictDoUpdate({ target: [names.workspace, names.name], set: { kind: sql`${names.kind}` } })
     .returning({ kind: names.kind })
   return row?.kind ?? kind
+}
+
+/** What kind of thing each of these names is of; a name that is free is absent. */
+export async function kindsOf(
+  db: ControlDb,
+  workspace: string,
+  named: readonly string[],
+): Promise<ReadonlyMap<string, NameKind>> {
+  const rows = await db
+    .select({ name: names.name, kind: names.kind })
+    .from(names)
+    .where(and(eq(names.workspace, workspace), inArray(names.name, [...named])))
+  return new Map(rows.map(({ name, kind }) => [name, kind]))
 }
 
 export async function deleteName(tx: ControlTx, workspace: string, name: string): Promise<void> {

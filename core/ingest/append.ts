@@ -22,23 +22,39 @@ export function gatherAppends(): {
   }
 }
 
-/** Makes good rows durable, and then bad ones. Answers the stream's last offset in each partition. */
+/** Where in a stream something is. */
+export interface Place {
+  readonly partition: number
+  readonly offset: number
+}
+
+/** Where a batch is now. */
+export interface Appended {
+  /** The stream's last offset in each partition. */
+  readonly offsets: readonly Place[]
+  /** Of each good row, in their order. */
+  places(): Place[]
+}
+
+/** Makes good rows durable, and then bad ones. */
 export async function appendBatch(
   { log, streams }: Deps,
   stream: Stream,
   plan: Pick<Plan, 'good' | 'bad'>,
   idempotencyKey: string,
-): Promise<{ readonly partition: number; readonly offset: number }[]> {
+): Promise<Appended> {
   const timestamp = Date.now()
   const { topic, partitions, name, workspace } = stream
   const byKey = idempotencyKey === '' ? undefined : batchDigests(topic, idempotencyKey)
   const hasId = stream.definition.id !== ''
   const anywhere = anyPartition(partitions)
   const gathered = gatherAppends()
-  for (const { row, text, id } of plan.good) {
+  const chosen = plan.good.map(({ row, text, id }) => {
     const key = hasId ? idDigest(topic, id) : byKey?.(row)
-    gathered.add(topic, key === undefined ? anywhere : partitionOf(key, partitions), { key, value: text, timestamp })
-  }
+    const partition = key === undefined ? anywhere : partitionOf(key, partitions)
+    gathered.add(topic, partition, { key, value: text, timestamp })
+    return partition
+  })
   if (plan.bad.length > 0) {
     const refused = await streams.system(workspace, '_quarantine')
     const time = new Date(timestamp).toISOString()
@@ -49,9 +65,22 @@ export async function appendBatch(
     }
   }
   const appends = gathered.appends()
-  if (appends.length === 0) return []
-  const positions = await log.append(appends)
-  return positions
+  const positions = appends.length === 0 ? [] : await log.append(appends)
+  const offsets = positions
     .filter((position) => position.topic === topic)
     .map(({ partition, offset }) => ({ partition, offset }))
+  return { offsets, places: () => placesOf(offsets, chosen) }
+}
+
+/** Records of a partition are together, in their order: from its last one back. */
+function placesOf(offsets: readonly Place[], chosen: readonly number[]): Place[] {
+  const next = new Map(offsets.map(({ partition, offset }) => [partition, offset]))
+  return chosen
+    .toReversed()
+    .map((partition) => {
+      const offset = next.get(partition) ?? -1
+      next.set(partition, offset - 1)
+      return { partition, offset }
+    })
+    .toReversed()
 }

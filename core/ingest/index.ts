@@ -1,5 +1,7 @@
 import type { Service } from '#mesh/rpc/call.ts'
 import type { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import type { Context } from '../context.ts'
+import type { Place } from './append.ts'
 import { createAnswers } from './answers.ts'
 import { appendPredictions } from './append-predictions.ts'
 import type { Deps, IngestOptions } from './deps.ts'
@@ -7,6 +9,7 @@ import { createInflate } from './inflate.ts'
 import { createLocks } from './locks.ts'
 import { maskStreams } from './mask-streams.ts'
 import { createRoom } from './room.ts'
+import { produceRows } from './produce-rows.ts'
 import { ingestService } from './rpc.ts'
 import { createStreams } from './streams.ts'
 import { type AlarmEvent, writeAlarms } from './write-alarms.ts'
@@ -22,6 +25,11 @@ export interface Ingest {
   readonly service: Service<typeof IngestService>
   /** Makes what models answered durable: rows of `_predictions` as JSON. */
   appendPredictions(workspace: string, rows: readonly string[]): Promise<void>
+  /** For whoever is told where each row is: all are taken, or none. */
+  produceRows(
+    ctx: Context,
+    input: { readonly stream: string; readonly rows: readonly string[] },
+  ): Promise<readonly Place[]>
   /** Gives streams that were made before there were masks theirs. Called before anybody is answered. */
   maskStreams(): Promise<void>
   /** For whoever watches streams: each alarm is one event of `_alarms`, however often it is written. */
@@ -43,6 +51,7 @@ export function createIngest(options: IngestOptions): Ingest {
   return {
     service: ingestService(deps),
     appendPredictions: (workspace, rows) => appendPredictions(deps, workspace, rows),
+    produceRows: (ctx, input) => produceRows(deps, ctx, input),
     maskStreams: () => maskStreams(options),
     writeAlarms: (workspace, alarms) => writeAlarms(deps, workspace, alarms),
     prune: deps.answers.prune,

@@ -3,7 +3,7 @@ import { checkName } from '../config/index.ts'
 import { authorise, type Context } from '../context.ts'
 import { isVisible, mayCreate, noSuchStream, refuseSystem } from './access.ts'
 import { type Answer, requestDigest } from './answers.ts'
-import { appendBatch } from './append.ts'
+import { appendBatch, type Place } from './append.ts'
 import { type Batch, decode } from './decode.ts'
 import type { Definition } from './definition.ts'
 import type { Deps } from './deps.ts'
@@ -33,14 +33,12 @@ export interface Written extends Answer {
 /** Validates a batch row by row: good rows go to the stream's log, bad ones to quarantine, all durable before the answer. */
 export async function writeEvents(deps: Deps, ctx: Context, input: WriteEvents): Promise<Written> {
   const { stream: name, idempotencyKey: key } = input
-  authorise(ctx, 'events:write', name)
-  refuseSystem(name)
-  if (!isVisible(ctx, name)) throw noSuchStream(name)
+  authoriseWrite(ctx, name)
   checkKey(key, deps.limits.maxIdempotencyKeyLength)
   const { workspace } = ctx.actor
   return deps.room(input.body.byteLength, async (held) => {
     if (input.dryRun) return preview(deps, ctx, input, held)
-    const work = () => write(deps, ctx, input, held)
+    const work = async () => (await write(deps, ctx, input, held)).answer
     const { body, contentType, contentEncoding, strict } = input
     const digest = key === '' ? '' : requestDigest(body, contentType, contentEncoding, strict)
     const { answer, replayed } =
@@ -54,6 +52,12 @@ export async function writeEvents(deps: Deps, ctx: Context, input: WriteEvents):
   })
 }
 
+export function authoriseWrite(ctx: Context, stream: string): void {
+  authorise(ctx, 'events:write', stream)
+  refuseSystem(stream)
+  if (!isVisible(ctx, stream)) throw noSuchStream(stream)
+}
+
 function checkKey(key: string, maxLength: number): void {
   if (key === '' || (key.length <= maxLength && /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(key))) return
   throw new Failure('request.invalid', 'The Idempotency-Key is not well formed.', {
@@ -62,10 +66,16 @@ function checkKey(key: string, maxLength: number): void {
   })
 }
 
+/** What came of it, and where each good row is. */
+interface Wrote {
+  readonly answer: Answer
+  places(): readonly Place[]
+}
+
 /** Others may change the stream between plan and write; each time the batch is judged anew, against what there is then. */
 const maxAttempts = 10
 
-async function write(deps: Deps, ctx: Context, input: WriteEvents, held: Held): Promise<Answer> {
+export async function write(deps: Deps, ctx: Context, input: WriteEvents, held: Held): Promise<Wrote> {
   let giveBack: (() => void) | undefined
   /** Rows that go to quarantine are kept as well, so they count; what is not written in the end does not. */
   const charge = async ({ good, bad }: Plan): Promise<void> => {
@@ -85,7 +95,7 @@ async function writeCharged(
   input: WriteEvents,
   held: Held,
   charge: (plan: Plan) => Promise<void>,
-): Promise<Answer> {
+): Promise<Wrote> {
   const batch = await read(deps, input, held)
   const { workspace } = ctx.actor
   const topic = `${workspace}.${input.stream}`
@@ -99,14 +109,15 @@ async function writeCharged(
       ? await deps.locks.alone(topic, () => applyChange(deps, ctx, input.stream, base, definition))
       : base
     if (stream === undefined) continue
-    const offsets = await deps.locks.shared(topic, async () => {
+    const appended = await deps.locks.shared(topic, async () => {
       const now = await deps.streams.find(workspace, input.stream)
       // Dropped and perhaps made anew in the meantime: these rows were judged for another stream.
       if (now === undefined || now.createdAt.getTime() !== stream.createdAt.getTime()) return undefined
       return appendBatch(deps, now, plan, input.idempotencyKey)
     })
-    if (offsets === undefined) continue
-    return { ...counts(plan, deps), offsets, changed: plan.changed }
+    if (appended === undefined) continue
+    const { offsets, places } = appended
+    return { answer: { ...counts(plan, deps), offsets, changed: plan.changed }, places }
   }
   throw new Failure('limit.concurrency', `\`${input.stream}\` is being changed too often to write to it.`, {
     retryAfterMs: 1_000,

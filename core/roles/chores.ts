@@ -19,7 +19,7 @@ export interface ChoresOptions {
 
 /** What is done again and again, by the one process that has the lease of its role; answers how to end it. */
 export function startChores({ env, domains, eventLog, leases, log }: ChoresOptions): () => void {
-  const { audit, config, identity, ingest, model } = domains
+  const { audit, config, identity, ingest, kafka, model } = domains
   const isMine = (role: Role): boolean => env.ROLES.has(role) && leases[role].isHeld()
 
   async function tend(): Promise<void> {
@@ -28,7 +28,7 @@ export function startChores({ env, domains, eventLog, leases, log }: ChoresOptio
     await Promise.all([
       identity.writeUsed(),
       ...(isMine('identity') ? [audit.tend(now), config.prune(now), identity.tend()] : []),
-      ...(isMine('ingest') ? [ingest.prune(now), eventLog.expire(expiry)] : []),
+      ...(isMine('ingest') ? [ingest.prune(now), kafka.prune(now), eventLog.expire(expiry)] : []),
       ...(model !== undefined && isMine('model') ? [model.tend()] : []),
     ])
   }

@@ -13,6 +13,7 @@ import {
   migrations as identity,
 } from '../identity/index.ts'
 import { createIngest, type Ingest, migrations as ingest } from '../ingest/index.ts'
+import { createKafka, type Kafka, migrations as kafkas } from '../kafka/index.ts'
 import { limits } from '../limits.ts'
 import type { MasterKeys } from '../master-key.ts'
 import type { Metrics } from '../metrics.ts'
@@ -29,7 +30,7 @@ import type { Engines } from './engines.ts'
 import type { Leases } from './leases.ts'
 import { connectModels } from './models.ts'
 
-export const migrations = [audit, config, identity, ingest, models, queries]
+export const migrations = [audit, config, identity, ingest, kafkas, models, queries]
 
 export interface DomainsOptions extends Engines {
   readonly env: Env
@@ -49,6 +50,7 @@ export interface Domains {
   readonly identity: Identity
   readonly stream: StreamDomain
   readonly ingest: Ingest
+  readonly kafka: Kafka
   readonly query: QueryDomain
   readonly redis: Redis
   /** Where this process is to have models. */
@@ -158,6 +160,16 @@ export async function createDomains(options: DomainsOptions): Promise<Domains> {
     partitions: env.LOG_PARTITIONS,
     onUsed: identity.used,
   })
+  const kafka = createKafka({
+    db,
+    log: eventLog,
+    budgets,
+    limits: limits.kafka,
+    partitions: env.LOG_PARTITIONS,
+    retentionMs: env.LOG_RETENTION_HOURS * 3_600_000,
+    produceRows: ingest.produceRows,
+    now,
+  })
   const jobs = env.ROLES.has('model')
     ? await openJobs({ ...control.jobs, log: log.child({ domain: 'jobs' }) })
     : undefined
@@ -184,6 +196,7 @@ export async function createDomains(options: DomainsOptions): Promise<Domains> {
     identity,
     stream,
     ingest,
+    kafka,
     query,
     redis: createRedis({ redis, limits: limits.redis, workspaceBytes: env.REDIS_WORKSPACE_BYTES, now }),
     model,

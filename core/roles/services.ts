@@ -7,6 +7,7 @@ import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { KafkaService } from '#proto/edgewise/kafka/v1/kafka_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
 import { RedisService } from '#proto/edgewise/redis/v1/redis_pb.ts'
@@ -15,7 +16,7 @@ import type { Domains } from './domains.ts'
 
 /** What a process of these roles answers. Where models are, SQL is answered too: that about them comes from the others. */
 export function servicesOf(roles: ReadonlySet<string>, domains: Domains): readonly Mounted[] {
-  const { identity, audit, config, ingest, queryService, redis, model } = domains
+  const { identity, audit, config, ingest, kafka, queryService, redis, model } = domains
   const all = [
     mount(IdentityService, identity.service),
     mount(TokenService, identity.tokens),
@@ -24,6 +25,7 @@ export function servicesOf(roles: ReadonlySet<string>, domains: Domains): readon
     mount(ConfigService, config.service),
     mount(GatewayService, config.gateway),
     mount(IngestService, ingest.service),
+    mount(KafkaService, kafka.service),
     mount(QueryService, queryService),
     mount(RedisService, redis.service),
     ...(model === undefined ? [] : [mount(ModelService, model.service), mount(GRPCInferenceService, model.inference)]),

@@ -1,14 +1,25 @@
 /**
  * The event log: topics of partitions of records, each with an offset that only grows. The vocabulary and the
- * guarantees are Kafka's, which can stand behind it; embedded, it is SQLite.
+ * guarantees are Kafka's, which can stand behind it; embedded, it is SQLite. A topic is called `workspace.stream`, or
+ * `workspace/name` where it is none of a stream.
  */
 export interface LogRecord {
-  /** A 16-byte digest of the event's identity, or undefined where the event has none and so cannot be a repeat. */
+  /**
+   * Of a stream: a 16-byte digest of the event's identity, or undefined where the event has none and so cannot be a
+   * repeat. Of other topics: whatever their producers say.
+   */
   readonly key: Uint8Array | undefined
   /** The record's text. */
   readonly value: string
   /** When it was appended, in milliseconds since 1970. */
   readonly timestamp: number
+  /** In the order in which they were given; absent where there are none. */
+  readonly headers?: readonly RecordHeader[]
+}
+
+export interface RecordHeader {
+  readonly key: string
+  readonly value: string
 }
 
 export interface StoredRecord extends LogRecord {
@@ -50,6 +61,8 @@ export interface Retention {
   readonly before: number
   /** … but never one that a group of these has not passed; one that has committed nothing holds everything. */
   readonly groups: readonly string[]
+  /** Only of these topics; absent: of all. */
+  readonly topics?: readonly string[]
 }
 
 export interface Log {
@@ -74,10 +87,14 @@ export interface Log {
     bounds: { maxRecords: number; maxBytes: number },
   ): Promise<readonly StoredRecord[]>
   ranges(topic: string): Promise<readonly PartitionRange[]>
+  /** The offset of the first record that is not before a time, in milliseconds since 1970; the end where there is none. */
+  offsetAt(topic: string, partition: number, timestamp: number): Promise<number>
   /** What the group has committed; a partition it never committed is absent. */
   committed(group: string, topic: string): Promise<readonly Commit[]>
   /** Durable, all or nothing. */
   commit(group: string, commits: readonly Commit[]): Promise<void>
+  /** Forgets what the group has committed. */
+  deleteGroup(group: string): Promise<void>
   /** Calls the listener after appends to a partition, whoever appended; answers how to stop that. */
   onAppend(listener: (topic: string, partition: number) => void): () => void
   /** Drops what retention allows: from the beginning of each partition, without gaps, all of it or what the engine stores together. */

@@ -22,6 +22,11 @@ export function topicOf(workspace: string, stream: string): string {
   return `${workspace}.${stream}`
 }
 
+/** Whether a topic is a stream's: the log has others, which have no table. */
+export function isOfStream(topic: string): boolean {
+  return topic.includes('.') && !topic.includes('/')
+}
+
 export function streamOf(topic: string): { readonly workspace: string; readonly stream: string } {
   const dot = topic.indexOf('.')
   return { workspace: topic.slice(0, dot), stream: topic.slice(dot + 1) }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeliverDeps } from './deliver.ts'
 import { type Lane, openLane } from './lane.ts'
-import { streamOf, warehouseGroup } from './names.ts'
+import { isOfStream, streamOf, warehouseGroup } from './names.ts'
 
 const maxBackoffMs = 5_000
 
@@ -34,6 +34,7 @@ export function startSink(deps: DeliverDeps) {
   const running = new Map<Entry, Promise<void>>()
 
   function kick(topic: string, partition: number): void {
+    if (!isOfStream(topic)) return
     const key = `${topic}/${partition}`
     let entry = entries.get(key)
     if (entry === undefined) {
@@ -140,7 +141,7 @@ export function startSink(deps: DeliverDeps) {
 
   const unsubscribe = log.onAppend(kick)
   const started = (async () => {
-    for (const { topic } of await log.topics()) {
+    for (const { topic } of (await log.topics()).filter((found) => isOfStream(found.topic))) {
       const [ranges, commits] = await Promise.all([log.ranges(topic), log.committed(warehouseGroup, topic)])
       const offsets = new Map(commits.map(({ partition, offset }) => [partition, offset]))
       // A planned batch is committed at its beginning, so it is found here too. What is quiet is opened when it is not.

@@ -7,10 +7,13 @@ import { credentialOf } from './credential.ts'
 import { comesFromAnywhere, refuseElsewhere } from './place.ts'
 
 /** Who is asking. Without the core a credential that is known here may go on, to cached answers only. */
-export function authenticate({ sessions, feed, settings, metrics }: Deps): MiddlewareHandler<AppEnv> {
+export function authenticate(
+  { sessions, feed, settings, metrics }: Deps,
+  credentialIn = credentialOf,
+): MiddlewareHandler<AppEnv> {
   return async function authenticate(c, next) {
     const background = backgroundOf(c)
-    const credential = credentialOf(c.req.raw.headers)
+    const credential = credentialIn(c.req.raw.headers)
     if (credential instanceof Failure) {
       metrics.count('strangers')
       throw credential

@@ -4,6 +4,21 @@ import { isSession, sessionOf } from './cookie.ts'
 /** Longer than any credential; what is longer is not worth hashing. */
 const maxLength = 8_192
 
+/** As `credentialOf`, for clients of others' services too, which send what they have as the password of some user: RFC 7617. */
+export function basicCredentialOf(headers: Pick<Headers, 'get'>): string | Failure {
+  const authorization = headers.get('authorization') ?? ''
+  if (!/^basic /i.test(authorization)) return credentialOf(headers)
+  const wrong = new Failure('auth.invalid', 'The Authorization header is not `Basic` with the key as the password.')
+  if (authorization.length > maxLength) return wrong
+  try {
+    const text = atob(authorization.slice('basic '.length).trim())
+    const key = text.slice(text.indexOf(':') + 1)
+    return text.includes(':') && /^[\x21-\x7e]+$/.test(key) && !isSession(key) ? key : wrong
+  } catch {
+    return wrong
+  }
+}
+
 /** The credential of a request, from `Authorization: Bearer …`, `X-API-Key` or the cookie, never the URL; or why it has none. */
 export function credentialOf(headers: Pick<Headers, 'get'>): string | Failure {
   const authorization = headers.get('authorization')

@@ -48,8 +48,9 @@ export function onError(deps: Deps) {
       deps.refusals.record({ workspace, actor, action, resource, code, reason, requestId, address }, backgroundOf(c))
     }
     // Clients of the Open Inference Protocol and of Upstash look there for what is wrong.
-    const more = /^\/(?:v2|redis)(?:\/|$)/.test(c.req.path) ? { error: failure.message } : {}
-    return answerFailure(deps, failure, c.var.requestId, more)
+    const [, first = ''] = c.req.path.split('/')
+    const more = ['v2', 'redis', 'kafka'].includes(first) ? { error: failure.message } : {}
+    return answerFailure(deps, failure, c.var.requestId, { ...more, ...(first === 'kafka' && { result: 'Error' }) })
   }
 }
 

@@ -178,6 +178,62 @@ export function logContract(
         expect(await log.committed('g', 'w.s')).toEqual([])
       }))
 
+    test('keeps keys of any length and headers, in a topic that is no stream’s', () =>
+      withLog(async (log, reopen) => {
+        const topic = 'w/My.own-topic_1'
+        await log.createTopic(topic, { partitions: 1 })
+        const bytes = (text: string) => Uint8Array.from(Buffer.from(text))
+        const headers = [
+          { key: 'trace', value: 'ü🎉\n' },
+          { key: 'trace', value: '' },
+        ]
+        const given: LogRecord[] = [
+          { key: bytes('k'), value: 'one\ntwo', timestamp: 1, headers },
+          { key: bytes('exactly 16 bytes'), value: '', timestamp: 2, headers },
+          { key: bytes('exactly 16 bytes'), value: 'plain', timestamp: 3 },
+          { key: bytes(''), value: '{}', timestamp: 4 },
+          { key: undefined, value: '{"key":"x"}\n', timestamp: 5 },
+          { key: bytes('x'.repeat(1_000)), value: 'é', timestamp: 6 },
+        ]
+        await log.append([{ topic, partition: 0, records: given }])
+        const again = await reopen()
+        expect(await again.read(topic, 0, 0, everything)).toEqual(
+          given.map((record, offset) => ({ ...record, offset })),
+        )
+        expect((await again.topics()).map((found) => found.topic)).toContain(topic)
+        await again.deleteTopic(topic)
+      }))
+
+    test('finds the first record of a time or later, and the end where there is none', () =>
+      withLog(async (log) => {
+        for (const timestamp of [1_000, 3_000, 2_000, 5_000]) {
+          await log.append([{ topic: 'w.s', partition: 0, records: records(10, { timestamp }) }])
+        }
+        const at = await Promise.all([0, 1_000, 1_001, 3_000, 3_001, 5_001].map((time) => log.offsetAt('w.s', 0, time)))
+        expect(at).toEqual([0, 0, 10, 10, 30, 40])
+        expect(await log.offsetAt('w.s', 1, 0)).toBe(0)
+      }))
+
+    test('expires only the topics that it is told, whoever has still to read them', () =>
+      withLog(async (log) => {
+        await log.createTopic('w/own', { partitions: 1 })
+        for (const topic of ['w.s', 'w/own']) await log.append([{ topic, partition: 0, records: records(5) }])
+        await log.expire({ before: 4_000, groups: [], topics: ['w/own', 'w/gone'] })
+        expect(await log.ranges('w/own')).toEqual([{ partition: 0, start: 5, end: 5 }])
+        expect(await log.ranges('w.s')).toContainEqual({ partition: 0, start: 0, end: 5 })
+        await log.deleteTopic('w/own')
+      }))
+
+    test('forgets a group, and no other', () =>
+      withLog(async (log) => {
+        const commit = { topic: 'w.s', partition: 0, offset: 3, metadata: '' }
+        for (const group of ['w/g', 'w/h']) await log.commit(group, [commit])
+        await log.deleteGroup('w/g')
+        await log.deleteGroup('w/never')
+        expect(await log.committed('w/g', 'w.s')).toEqual([])
+        expect(await log.committed('w/h', 'w.s')).toEqual([commit])
+      }))
+
     test('tells of appends', () =>
       withLog(async (log) => {
         const told: string[] = []

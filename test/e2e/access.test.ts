@@ -32,7 +32,7 @@ beforeAll(async () => {
     { key: null },
   )
   const described = Object.entries(json.paths)
-    .filter(([path]) => /^\/(?:v1|redis)\b/.test(path))
+    .filter(([path]) => /^\/(?:v1|redis|kafka)/.test(path))
     .flatMap(([path, methods]) =>
       Object.entries(methods)
         .filter(([method]) => /^(get|put|post|patch|delete)$/.test(method))
@@ -112,6 +112,15 @@ describe('every route of the API', () => {
         'pipeline',
         'multi-exec',
         'set',
+        'topics',
+        'produce',
+        'fetch',
+        'consume',
+        'commit',
+        'committed',
+        'consumers',
+        'offsets',
+        'delete-consumer',
       ]),
     )
   })

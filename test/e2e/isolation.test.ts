@@ -9,6 +9,7 @@ import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
 import { TokenService } from '#proto/edgewise/identity/v1/token_pb.ts'
 import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
+import { KafkaService } from '#proto/edgewise/kafka/v1/kafka_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
 import { RedisService } from '#proto/edgewise/redis/v1/redis_pb.ts'
 import { QueryService } from '#proto/edgewise/query/v1/query_pb.ts'
@@ -73,6 +74,13 @@ const bodies: Readonly<Record<string, { readonly json?: unknown; readonly body?:
   'PUT /v1/routes/:name': { json: { path: '/sneaked', upstream: 'https://allowed.example' } },
   'PUT /v1/limits/:name': { json: { requests: 1 } },
   'POST /v1/limits/:name': { json: { subject: 'x' } },
+  'POST /kafka/produce': { json: { topic: 'emails', value: 'x' } },
+  'POST /kafka/produce/:topic': { json: { value: 'x' } },
+  'POST /kafka/fetch': { json: { topic: 'emails', partition: 0, offset: 0, timeout: 0 } },
+  'POST /kafka/consume/:group/:instance': { json: { topic: 'emails', timeout: 0 } },
+  'POST /kafka/commit/:group/:instance': { json: { topic: 'emails', partition: 0, offset: 0 } },
+  'POST /kafka/committed/:group/:instance': { json: { topic: 'emails', partition: 0 } },
+  'POST /kafka/offsets/:timestamp': { json: { topic: 'emails', partition: 0 } },
   'POST /v1/models/:name/predict': { json: { n: 1 } },
   'POST /redis': { json: ['SET', 'k', 'sneaked'] },
   'POST /redis/pipeline': {
@@ -100,6 +108,7 @@ const services = [
   ConfigService,
   GatewayService,
   IngestService,
+  KafkaService,
   ModelService,
   QueryService,
   RedisService,
@@ -110,6 +119,8 @@ const openRpcs = new Set(['IssueToken', 'AcceptInvitation'])
 const healthRpcs = new Set(['ServerLive', 'ServerReady', 'ServerMetadata'])
 /** What would be answered, were it allowed. Those that are absent are asked with nothing. */
 const requests: Readonly<Record<string, JsonObject>> = {
+  Fetch: { offsets: [{ topic: 'letters' }] },
+  Consume: { group: 'readers', instance: 'one', topics: ['letters'], sessionTimeoutMs: 1_000 },
   GetModel: { name: 'pays' },
   GetVersion: { name: 'pays' },
   Predict: { name: 'pays', rows: ['{"n":1}'] },
@@ -148,6 +159,7 @@ beforeAll(async () => {
   // What is behind a route is not described here, and guarded as all else.
   routes = [...routes, ...['GET', 'POST', 'DELETE'].map((method) => ({ method, path: '/r/main/items' }))]
   await must(product, '/v1/events/orders?wait=true', { body: '{"time":"2026-10-11T10:00:00Z","n":1}' })
+  await must(product, '/kafka/produce', { json: ['emails', 'letters'].map((topic) => ({ topic, value: 'secret' })) })
   await must(product, '/v1/queries/how_many', { method: 'PUT', json: { sql: 'SELECT count() AS n FROM orders' } })
   const rules = [{ claim: 'groups', value: 'admins', roles: ['owner'] }]
   const issuer = { issuer: provider.issuer, audiences: ['edgewise'], rules }
@@ -205,6 +217,11 @@ afterAll(() => Promise.all([product?.stop(), provider?.close()]))
 function filled(path: string): string {
   return path
     .replace('/redis/:command', '/redis/append/k')
+    .replace('/v1/topics/:name', '/v1/topics/emails')
+    .replace('/:topic', '/emails')
+    .replace('/:group/:instance', '/readers/one')
+    .replace('/:timestamp', '/earliest')
+    .replace('/:value', '/x')
     .replace('/workspaces/:name', '/workspaces/main')
     .replace('/roles/:name', '/roles/reader')
     .replace('/issuers/:name', '/issuers/okta')
@@ -273,7 +290,7 @@ describe('every HTTP route', () => {
     const found = await statuses(stranger)
     // By names that are free in their own workspace they make and see things of their own.
     const own =
-      /^\w+ \/v1\/(streams|queries|endpoints|events|issuers|roles|routes|limits|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine|models$)|^\w+ \/redis/
+      /^\w+ \/(redis|kafka\/|v1\/(streams|queries|endpoints|events|issuers|roles|routes|limits|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine|topics|models$))/
     expect(answered(found).filter((name) => !own.test(name) || /:id/.test(name))).toEqual([])
     for (const path of [
       '/v1/keys',
@@ -284,18 +301,25 @@ describe('every HTTP route', () => {
       '/v1/models',
       '/v1/routes',
       '/v1/audit',
+      '/kafka/topics',
+      '/kafka/consumers',
     ]) {
       const { text } = await ask(product, path, { key: stranger })
       expect(text).not.toContain(mine.key)
       expect(text).not.toContain(mine.user)
       expect(text).not.toContain(provider.issuer)
       expect(text).not.toContain('pays')
+      expect(text).not.toContain('letters')
     }
     // Nothing of this one has changed.
     expect((await ask(product, '/redis/get/k')).json).toEqual({ result: 'mine' })
     expect((await ask(product, `/v1/users/${mine.user}`)).json).toMatchObject({ roles: ['viewer'] })
     expect((await ask(product, `/v1/keys/${mine.key}`)).json).not.toHaveProperty('revoked_at')
     expect((await ask(product, '/v1/streams/orders')).status).toBe(200)
+    const letters = await must(product, '/kafka/fetch', {
+      json: { topic: 'letters', partition: 0, offset: 0, timeout: 0 },
+    })
+    expect(letters.status).toBe(200)
     expect((await ask(product, '/v1/issuers/okta')).json).toMatchObject({ issuer: provider.issuer })
   })
 })
@@ -335,7 +359,7 @@ describe('every RPC', () => {
     expect((await codesOf(key)).filter(([name, code]) => code === 0 && !own.has(name))).toEqual([])
   })
 
-  test('answers for a model here, and to another workspace’s administrator that there is none', async () => {
+  test('answers for a model and a topic here, and to another workspace’s administrator that there is none', async () => {
     const of = async (key: string) => (await codesOf(key)).filter(([name]) => Object.hasOwn(requests, name))
     expect(await of(product.key)).toEqual(Object.keys(requests).map((name) => [name, 0]))
     expect(await of(stranger)).toEqual(Object.keys(requests).map((name) => [name, 5]))

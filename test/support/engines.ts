@@ -14,6 +14,7 @@ const suites = [
   'test/core/audit',
   'test/core/config',
   'test/core/identity',
+  'test/core/kafka',
   'test/core/query/publish.test.ts',
   'test/core/ingest/streams.test.ts',
   'test/core/storage/jobs.test.ts',

@@ -106,9 +106,10 @@ function cut(topic: string, partition: number, records: readonly LogRecord[]): P
     messages = []
     bytes = 0
   }
-  for (const { key, value, timestamp } of records) {
+  for (const { key, value, timestamp, headers = [] } of records) {
     const text = Buffer.from(value)
-    const size = text.length + recordOverheadBytes
+    const ofHeaders = headers.reduce((sum, header) => sum + 3 * (header.key.length + header.value.length + 4), 0)
+    const size = text.length + recordOverheadBytes + (key?.length ?? 0) + ofHeaders
     if (size + 1024 > maxRecordBytes) {
       throw new Failure('request.too_large', `A record has more than ${maxRecordBytes >> 20} MB.`)
     }
@@ -120,6 +121,9 @@ function cut(topic: string, partition: number, records: readonly LogRecord[]): P
       value: text,
       timestamp: BigInt(timestamp),
       ...(key && { key: Buffer.from(key.buffer, key.byteOffset, key.byteLength) }),
+      ...(headers.length > 0 && {
+        headers: new Map(headers.map((header) => [Buffer.from(header.key), Buffer.from(header.value)])),
+      }),
     })
   }
   end()

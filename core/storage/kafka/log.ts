@@ -3,9 +3,9 @@ import type { Append, Commit, Log, Position } from '../log.ts'
 import { createAppender } from './append.ts'
 import { connectKafka, isUnknownTopic, type KafkaClients, partitionsOf, patiently, reasonOf } from './client.ts'
 import { kafkaGroup, kafkaTopic } from './names.ts'
-import { commitOffsets, committedOffsets } from './offsets.ts'
+import { commitOffsets, committedOffsets, deleteKafkaGroup } from './offsets.ts'
 import { readRecords } from './read.ts'
-import { createKafkaTopic, deleteKafkaTopic, expireTopic, listKafkaTopics, rangesOf } from './topics.ts'
+import { createKafkaTopic, deleteKafkaTopic, expireTopic, listKafkaTopics, offsetAt, rangesOf } from './topics.ts'
 import type { KafkaOptions } from './url.ts'
 import { watchEnds } from './watch.ts'
 
@@ -64,15 +64,23 @@ export async function openKafkaLog(options: KafkaOptions): Promise<Log> {
     },
     read: (topic, partition, from, bounds) => readRecords(admin, nameOf(topic), partition, from, bounds),
     ranges: (topic) => rangesOf(admin, nameOf(topic)),
+    async offsetAt(topic, partition, timestamp) {
+      const name = nameOf(topic)
+      const found = await offsetAt(admin, name, partition, timestamp)
+      return found < 0 ? ((await rangesOf(admin, name))[partition]?.end ?? 0) : found
+    },
     committed,
     async commit(group, commits) {
       const byTopic = Map.groupBy(commits, ({ topic }: Commit) => nameOf(topic))
       const named = [...byTopic].map(([name, mine]) => ({ name, commits: mine }))
       await commitOffsets(admin, kafkaGroup(prefix, group), named)
     },
+    deleteGroup: (group) => deleteKafkaGroup(admin, kafkaGroup(prefix, group)),
     onAppend: (listener) => ends.listen(listener),
-    async expire({ before, groups }) {
+    async expire({ before, groups, topics }) {
+      const chosen = topics && new Set(topics)
       for (const { topic, name } of await listKafkaTopics(admin, prefix)) {
+        if (chosen?.has(topic) === false) continue
         const passed = await Promise.all(groups.map((group) => committed(group, topic)))
         const least = (partition: number) =>
           Math.min(...passed.map((mine) => mine.find((commit) => commit.partition === partition)?.offset ?? 0))

@@ -1,6 +1,6 @@
 import { type Admin, createAPI, offsetCommitV4, Writer } from '@platformatic/kafka'
 import type { Commit } from '../log.ts'
-import { brokerOf, isUnknownTopic, partitionsOf, patiently } from './client.ts'
+import { brokerOf, isUnknownTopic, partitionsOf, patiently, says } from './client.ts'
 
 /** A group of Kafka's own kind, as `kafka-consumer-groups` shows it, that nobody joins: what it commits is all there is to it. */
 const noGeneration = -1
@@ -82,4 +82,11 @@ export async function committedOffsets(admin: Admin, group: string, topic: strin
       metadata: metadata ?? '',
     }))
     .toSorted((a, b) => a.partition - b.partition)
+}
+
+/** With all that it committed. */
+export async function deleteKafkaGroup(admin: Admin, group: string): Promise<void> {
+  await patiently(admin, () => admin.deleteGroups({ groups: [group] })).catch((error: unknown) => {
+    if (!says(error, 'GROUP_ID_NOT_FOUND')) throw error
+  })
 }

@@ -52,11 +52,14 @@ async function fetchSome(admin: Admin, name: string, partition: number, from: nu
     const answer = responses[0]?.partitions[0]
     const batches = answer?.records ?? []
     const found = batches.flatMap(({ firstOffset, firstTimestamp, records }) =>
-      records.map(({ offsetDelta, timestampDelta, key, value }): StoredRecord => ({
+      records.map(({ offsetDelta, timestampDelta, key, value, headers }): StoredRecord => ({
         offset: Number(firstOffset) + offsetDelta,
         key: key === null ? undefined : Uint8Array.from(key),
         value: value === null ? '' : value.toString(),
         timestamp: Number(firstTimestamp + timestampDelta),
+        ...(headers.length > 0 && {
+          headers: headers.map(([name, text]) => ({ key: String(name), value: String(text ?? '') })),
+        }),
       })),
     )
     // A batch is answered whole, also where it begins before.

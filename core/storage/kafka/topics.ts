@@ -107,6 +107,13 @@ export async function expireTopic(
   if (partitions.length > 0) await patiently(admin, () => admin.deleteRecords({ topics: [{ name, partitions }] }))
 }
 
+/** The offset of the first record of one partition that is not before a time; -1 where there is none. */
+export async function offsetAt(admin: Admin, name: string, partition: number, timestamp: number): Promise<number> {
+  const asked = [{ name, partitions: [{ partitionIndex: partition, timestamp: BigInt(timestamp) }] }]
+  const found = await patiently(admin, () => admin.listOffsets({ topics: asked }))
+  return Number(found[0]?.partitions[0]?.offset ?? -1n)
+}
+
 /** The offset of the first record that is not before a time, in each partition; -1 where there is none. */
 async function offsetsAt(
   admin: Admin,

@@ -34,7 +34,8 @@ export function parseKafkaUrl(text: string): KafkaOptions | string {
   const unknown = [...given.keys()].find((name) => !parameters.includes(name))
   if (unknown !== undefined) return `has no parameter \`${unknown}\`: there are ${parameters.join(', ')}`
   const prefix = given.get('prefix') ?? 'edgewise'
-  if (!/^[a-z0-9_-]{1,64}$/i.test(prefix)) return 'prefix must be 1 to 64 letters, digits, `_` and `-`'
+  if (!/^(?=.{1,64}$)\w+(-\w+)*$/.test(prefix))
+    return 'prefix must be 1 to 64 letters, digits, `_` and single `-` between them'
   const timeoutMs = Number(given.get('timeout_ms') ?? 10_000)
   if (!Number.isInteger(timeoutMs) || timeoutMs < 100) return 'timeout_ms must be a whole number from 100 on'
   const tls = tlsOf(given)

@@ -4,7 +4,7 @@ import { Failure } from '#mesh/errors.ts'
 import { embeddedLog } from '../directory.ts'
 import type { Append, Commit, Log, PartitionRange, Position } from '../log.ts'
 import { decodeChunk, encodeChunk } from './chunk.ts'
-import type { EncodedChunk, Step } from './store.ts'
+import type { EncodedChunk, Sought, Step } from './store.ts'
 import type { Answered, Asked } from './worker.ts'
 
 /** Bytes of appends that may wait for the disk; beyond, callers are told to come back. */
@@ -90,8 +90,18 @@ export async function openSqliteLog({ directory, onFatal }: SqliteLogOptions): P
       return records.filter((record) => record.offset >= from).slice(0, bounds.maxRecords)
     },
     ranges: (topic) => ask<PartitionRange[]>({ kind: 'ranges', topic }),
+    async offsetAt(topic, partition, timestamp) {
+      const sought = (from: number) => ask<Sought>({ kind: 'seek', topic, partition, from, timestamp })
+      let found = await sought(0)
+      while (found.next !== undefined) found = await sought(found.next)
+      const { chunk } = found
+      if (chunk === undefined) return (await log.ranges(topic))[partition]?.end ?? 0
+      const records = decodeChunk(chunk.bytes, chunk.start)
+      return records.find((record) => record.timestamp >= timestamp)?.offset ?? chunk.start
+    },
     committed: (group, topic) => ask<Commit[]>({ kind: 'committed', group, topic }),
     commit: (group, commits) => ask({ kind: 'commit', group, commits }),
+    deleteGroup: (group) => ask({ kind: 'deleteGroup', group }),
     onAppend(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -17,8 +17,16 @@ export type Step =
       readonly maxBytes: number
     }
   | { readonly kind: 'ranges'; readonly topic: string }
+  | {
+      readonly kind: 'seek'
+      readonly topic: string
+      readonly partition: number
+      readonly from: number
+      readonly timestamp: number
+    }
   | { readonly kind: 'committed'; readonly group: string; readonly topic: string }
   | { readonly kind: 'commit'; readonly group: string; readonly commits: readonly Commit[] }
+  | { readonly kind: 'deleteGroup'; readonly group: string }
   | ({ readonly kind: 'expire' } & Retention)
 
 export interface EncodedAppend {
@@ -35,6 +43,16 @@ export interface EncodedChunk {
   readonly bytes: Uint8Array
 }
 
+/** Where a search for a time has come to. */
+export interface Sought {
+  /** The chunk that has a record as young as that. */
+  readonly chunk?: EncodedChunk
+  /** Where to search on; absent at the end. */
+  readonly next?: number
+}
+
+/** Chunks that one step of `seek` looks at at most, for the same reason. */
+const soughtAtOnce = 5_000
 /** Chunks that one step of `expire` drops at most, so that appends do not wait long behind it. */
 const expiredAtOnce = 1_000
 
@@ -155,6 +173,27 @@ export function openStore(directory: string) {
         topic,
       )
     },
+    /** The first chunk from `from` on that has a record of a time or later, of a bounded number. */
+    seek({ topic, partition, from, timestamp }: Step & { kind: 'seek' }): Sought {
+      const id = topicId(topic)?.id
+      if (id === undefined) return {}
+      const rows = prepare(
+        'SELECT rowid AS id, start, count, timestamp FROM chunks WHERE topic = ? AND partition = ? AND start >= ? ORDER BY start LIMIT ?',
+      ).iterate(id, partition, from, soughtAtOnce) as Iterable<unknown>
+      let looked = 0
+      let next = from
+      for (const row of rows) {
+        const chunk = row as { id: number; start: number; count: number; timestamp: number }
+        if (chunk.timestamp >= timestamp) {
+          return {
+            chunk: get<EncodedChunk>('SELECT start, bytes FROM chunks WHERE rowid = ?', chunk.id) as EncodedChunk,
+          }
+        }
+        looked++
+        next = chunk.start + chunk.count
+      }
+      return looked === soughtAtOnce ? { next } : {}
+    },
     committed({ group, topic }: Step & { kind: 'committed' }): Commit[] {
       return all(
         `SELECT t.name AS topic, c.partition, c.committed AS offset, c.metadata
@@ -179,15 +218,22 @@ export function openStore(directory: string) {
         )
       }
     },
+    deleteGroup({ group }: Step & { kind: 'deleteGroup' }): void {
+      for (const { id } of all<{ id: number }>('SELECT id FROM topics')) {
+        run('DELETE FROM commits WHERE topic = ? AND consumer = ?', id, group)
+      }
+    },
     /** Drops the oldest chunks of each partition, a bounded number; answers whether there may be more to drop. */
-    expire({ before, groups }: Step & { kind: 'expire' }): boolean {
+    expire({ before, groups, topics }: Step & { kind: 'expire' }): boolean {
       // A group that has not committed at all holds everything.
       const partitions = all<{ topic: number; partition: number; passed: number }>(
         `SELECT e.topic, e.partition, coalesce((
-           SELECT min(coalesce(k.committed, 0)) FROM json_each(?) g
+           SELECT min(coalesce(k.committed, 0)) FROM json_each(?1) g
            LEFT JOIN commits k ON k.topic = e.topic AND k.consumer = g.value AND k.partition = e.partition
-         ), e.end) AS passed FROM ends e`,
+         ), e.end) AS passed FROM ends e
+         WHERE ?2 IS NULL OR e.topic IN (SELECT t.id FROM topics t JOIN json_each(?2) n ON n.value = t.name)`,
         JSON.stringify(groups),
+        topics === undefined ? null : JSON.stringify(topics),
       )
       let left = expiredAtOnce
       for (const { topic, partition, passed } of partitions) {

@@ -204,6 +204,18 @@ describe('the description of the API', () => {
     const document: { openapi: string; paths: Record<string, object> } = await (await edge.get('/openapi.json')).json()
     expect(document.openapi).toBe('3.1.0')
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/kafka/commit/{group}/{instance}',
+      '/kafka/committed/{group}/{instance}',
+      '/kafka/consume/{group}/{instance}',
+      '/kafka/consume/{group}/{instance}/{topic}',
+      '/kafka/consumers',
+      '/kafka/delete-consumer/{group}/{instance}',
+      '/kafka/fetch',
+      '/kafka/offsets/{timestamp}',
+      '/kafka/produce',
+      '/kafka/produce/{topic}',
+      '/kafka/produce/{topic}/{value}',
+      '/kafka/topics',
       '/redis',
       '/redis/multi-exec',
       '/redis/pipeline',
@@ -249,6 +261,7 @@ describe('the description of the API', () => {
       '/v1/streams/{name}/rows',
       '/v1/streams/{name}/truncate',
       '/v1/token',
+      '/v1/topics/{name}',
       '/v1/usage',
       '/v1/users',
       '/v1/users/accept',

@@ -42,6 +42,8 @@ test.each([
   ['kafka://a:1?tls=true&cert=/x', 'cert and key go together'],
   ['kafka://a:1?tls=true&ca=/nowhere', 'cannot be read'],
   ['kafka://a:1?prefix=a.b', 'prefix must be'],
+  ['kafka://a:1?prefix=a--b', 'prefix must be'],
+  ['kafka://a:1?prefix=a-', 'prefix must be'],
   ['kafka://a:1?timeout_ms=soon', 'timeout_ms must be'],
   ['kafka://a:1?sasl=plain', 'sasl needs user:password@'],
   ['kafka://me@a:1', 'needs a password'],
