@@ -1,0 +1,1 @@
+export const migrations = { domain: 'catalog', folder: new URL('./migrations', import.meta.url) }
