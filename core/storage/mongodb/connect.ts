@@ -1,8 +1,8 @@
-import { type Db, MongoClient, type MongoClientOptions } from 'mongodb'
+import { type Db, type IndexDescription, MongoClient, type MongoClientOptions } from 'mongodb'
 import type { Logger } from 'pino'
 import { Failure } from '#mesh/errors.ts'
 import { createBreaker } from '#mesh/rpc/breaker.ts'
-import { isLost } from './lost.ts'
+import { isLost, isSlow } from './lost.ts'
 import { cannotOpen } from './start.ts'
 import type { MongoUrl } from './url.ts'
 
@@ -10,6 +10,12 @@ const retryAfterMs = 1_000
 const pingMs = 2_000
 /** How long a server may keep who starts waiting: one that starts beside it may take a while. */
 const startsWithinMs = 10_000
+
+/** What a domain needs; what is there already stays. */
+export interface MongoIndexes {
+  readonly collection: string
+  readonly indexes: readonly IndexDescription[]
+}
 
 /** A MongoDB that answered once. */
 export interface Mongo {
@@ -30,9 +36,11 @@ const promises: MongoClientOptions = {
   readPreference: 'primary',
 }
 
-/** Opens a database of a MongoDB, 4.4 or newer. Throws an DatabaseError that says what to do where it cannot. */
-export async function openMongo(url: MongoUrl, log: Logger): Promise<Mongo> {
-  const client = await connect(url, startsWithinMs)
+/** Opens a database of a MongoDB, 4.4 or newer, with its indexes. Throws a DatabaseError that says what to do where it cannot. */
+export async function openMongo(url: MongoUrl, needed: readonly MongoIndexes[], log: Logger): Promise<Mongo> {
+  const client = await connect(url, startsWithinMs, async (found) => {
+    for (const { collection, indexes } of needed) await found.collection(collection).createIndexes([...indexes])
+  })
   client.on('serverHeartbeatFailed', ({ connectionId, failure }) =>
     log.warn({ err: failure, server: connectionId }, 'a server of the document store does not answer'),
   )
@@ -52,8 +60,9 @@ export async function openMongo(url: MongoUrl, log: Logger): Promise<Mongo> {
         return result
       } catch (error) {
         lost = isLost(error)
-        if (!lost) pass.heard()
-        throw lost ? unavailable('The document store does not answer.', retryAfterMs, error) : error
+        if (lost) throw unavailable('The document store does not answer.', retryAfterMs, error)
+        pass.heard()
+        throw isSlow(error) ? unavailable('The document store took too long.', retryAfterMs, error) : error
       } finally {
         pass.leave({ lost })
       }
@@ -79,13 +88,15 @@ export async function askMongo(url: MongoUrl, withinMs: number): Promise<void> {
   await (await connect(url, withinMs)).close()
 }
 
-async function connect(url: MongoUrl, withinMs: number): Promise<MongoClient> {
+async function connect(url: MongoUrl, withinMs: number, prepare?: (db: Db) => Promise<void>): Promise<MongoClient> {
   let first: MongoClient | undefined
   try {
     // By a client of its own, which may wait longer than those who ask later.
     first = new MongoClient(url.text, { ...url.defaults, ...promises, serverSelectionTimeoutMS: withinMs })
+    const db = first.db(url.database)
     // Who may not read it is told now.
-    await first.db(url.database).listCollections({}, { nameOnly: true, authorizedCollections: true }).toArray()
+    await db.listCollections({}, { nameOnly: true, authorizedCollections: true }).toArray()
+    await prepare?.(db)
     return new MongoClient(url.text, { ...url.defaults, ...promises })
   } catch (error) {
     throw cannotOpen(url, error)

@@ -49,7 +49,7 @@ describe.skipIf(libraries === undefined)('a document store on MongoDB', () => {
   test('is opened over TLS by who knows its authority, and by nobody else', async () => {
     const tls = guarded.url('shop', `tls=true&tlsCAFile=${encodeURIComponent(guarded.ca)}`)
     const named = tls.replace('127.0.0.1', 'localhost')
-    const mongo = await openMongo(parsed(named), log)
+    const mongo = await openMongo(parsed(named), [], log)
     expect(await mongo.ping()).toBe(true)
     await mongo.close()
     expect((await refusal(guarded.url('shop', 'tls=true').replace('127.0.0.1', 'localhost'))).message).toContain(
@@ -86,7 +86,7 @@ describe.skipIf(libraries === undefined)('a document store on MongoDB', () => {
 
   test('is waited for at a start while the server starts', async () => {
     await server.kill()
-    const opened = openMongo(parsed(server.url()), log)
+    const opened = openMongo(parsed(server.url()), [], log)
     await server.restart()
     const mongo = await opened
     expect(await mongo.ping()).toBe(true)
@@ -94,7 +94,7 @@ describe.skipIf(libraries === undefined)('a document store on MongoDB', () => {
   })
 
   test('survives the end of the server: 503 meanwhile, then all is well by itself, and what was kept is there', async () => {
-    const mongo = await openMongo(parsed(server.url('shop', 'serverSelectionTimeoutMS=300')), log)
+    const mongo = await openMongo(parsed(server.url('shop', 'serverSelectionTimeoutMS=300')), [], log)
     await Promise.all(Array.from({ length: 8 }, () => write(mongo, 1)))
     await server.kill()
     for (const lost of await Promise.allSettled(Array.from({ length: 8 }, () => write(mongo, 2)))) {
@@ -113,7 +113,7 @@ describe.skipIf(libraries === undefined)('a document store on MongoDB', () => {
   test('is given up for a while where it takes connections and answers nothing', async () => {
     const proxy = await silentProxy(server.port)
     const url = server.url('shop', 'timeoutMS=300&directConnection=true').replace(`:${server.port}/`, `:${proxy.port}/`)
-    const mongo = await openMongo(parsed(url), log)
+    const mongo = await openMongo(parsed(url), [], log)
     await write(mongo, 4)
     proxy.fallSilent()
     for (const lost of await Promise.allSettled(Array.from({ length: 5 }, () => write(mongo, 5)))) {
