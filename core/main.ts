@@ -8,6 +8,7 @@ import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import { createAudit, migrations as audit } from './audit/index.ts'
 import { createBudgets } from './budgets.ts'
+import { createCatalog, migrations as catalog, postgresStore } from './catalog/index.ts'
 import { version } from './cli/root.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
@@ -56,7 +57,7 @@ async function start(env: Env) {
     file: env.EDGEWISE_MASTER_KEY_FILE,
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
-  const migrations = [audit, config, identity, ingest, models, queries]
+  const migrations = [audit, catalog, config, identity, ingest, models, queries]
   const [control, engine, eventLog] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
@@ -119,6 +120,17 @@ async function start(env: Env) {
       createDatabase: (workspace) => stream.tables.createDatabase(workspace),
       retentionMs: env.AUDIT_RETENTION_DAYS * 86_400_000,
       onDropped: metrics.counter('edgewise_audit_dropped_total', 'Refusals that could not be recorded.'),
+    }),
+    catalog: createCatalog({
+      stores: {
+        products: postgresStore(db, 'products'),
+        items: postgresStore(db, 'items'),
+        documents: postgresStore(db, 'documents'),
+      },
+      writeChanges: (workspace, into, changes): Promise<void> => domains.ingest.writeChanges(workspace, into, changes),
+      budgets,
+      limits: limits.catalog,
+      logger: log.child({ domain: 'catalog' }),
     }),
     config: createConfig({ db, seal, upstreams: env.UPSTREAM_ALLOW }),
     identity: createIdentity({
@@ -192,6 +204,7 @@ async function start(env: Env) {
       tokens: domains.identity.tokens,
       users: domains.identity.users,
       audit: domains.audit.service,
+      catalog: domains.catalog.service,
       config: domains.config.service,
       gateway: domains.config.gateway,
       ingest: domains.ingest.service,
@@ -228,6 +241,7 @@ async function start(env: Env) {
     ]).catch((error: unknown) => log.error({ err: error }, 'a chore failed; it is tried again in a minute'))
   }, 60_000)
   await domains.model.start()
+  domains.catalog.start()
   const tending = [domains.model.tendRollouts, domains.model.tendWatches].map((tend) => {
     let isTending = false
     return setInterval(() => {
@@ -260,6 +274,7 @@ async function start(env: Env) {
       await server.close()
       await jobs.close()
       await domains.model.close()
+      await domains.catalog.close()
       await domains.audit.close()
       await stream.close()
       await warehouse.close()

@@ -6,6 +6,7 @@ import type { Interceptor, Service } from '#mesh/rpc/call.ts'
 import { type GrpcTls, startGrpcServer } from '#mesh/rpc/node/server.ts'
 import { grpcWebHandler } from '#mesh/rpc/node/web.ts'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
+import { CatalogService } from '#proto/edgewise/catalog/v1/catalog_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
@@ -29,6 +30,7 @@ export interface ServerOptions {
     readonly tokens: Service<typeof TokenService>
     readonly users: Service<typeof UserService>
     readonly audit: Service<typeof AuditService>
+    readonly catalog: Service<typeof CatalogService>
     readonly config: Service<typeof ConfigService>
     readonly gateway: Service<typeof GatewayService>
     readonly ingest: Service<typeof IngestService>
@@ -54,6 +56,7 @@ export async function startServer(options: ServerOptions) {
     mount(TokenService, options.services.tokens),
     mount(UserService, options.services.users),
     mount(AuditService, options.services.audit),
+    mount(CatalogService, options.services.catalog),
     mount(ConfigService, options.services.config),
     mount(GatewayService, options.services.gateway),
     mount(IngestService, options.services.ingest),

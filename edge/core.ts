@@ -2,6 +2,7 @@ import { type Breaker, createBreaker } from '#mesh/rpc/breaker.ts'
 import type { CallOptions, Client } from '#mesh/rpc/call.ts'
 import { connectWeb, type WebRequest } from '#mesh/rpc/web.ts'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
+import { CatalogService } from '#proto/edgewise/catalog/v1/catalog_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
@@ -17,6 +18,7 @@ export interface Core {
   readonly tokens: Client<typeof TokenService>
   readonly users: Client<typeof UserService>
   readonly audit: Client<typeof AuditService>
+  readonly catalog: Client<typeof CatalogService>
   readonly config: Client<typeof ConfigService>
   readonly gateway: Client<typeof GatewayService>
   readonly ingest: Client<typeof IngestService>
@@ -26,7 +28,7 @@ export interface Core {
   readonly breakers: Readonly<Record<ServiceName, Breaker>>
 }
 
-type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'query' | 'model'
+type ServiceName = 'identity' | 'tokens' | 'catalog' | 'config' | 'ingest' | 'query' | 'model'
 
 interface CoreOptions {
   readonly url: string
@@ -43,6 +45,7 @@ export function connectCore({ url, fetch, token, delayMs }: CoreOptions): Core {
     tokens: createBreaker(),
     users: createBreaker(),
     audit: createBreaker(),
+    catalog: createBreaker(Date.now, undefined, delayMs),
     config: createBreaker(),
     gateway: createBreaker(),
     ingest: createBreaker(Date.now, undefined, delayMs),
@@ -55,6 +58,7 @@ export function connectCore({ url, fetch, token, delayMs }: CoreOptions): Core {
     tokens: connectWeb(TokenService, { ...options, breaker: breakers.tokens }),
     users: connectWeb(UserService, { ...options, breaker: breakers.users }),
     audit: connectWeb(AuditService, { ...options, breaker: breakers.audit }),
+    catalog: connectWeb(CatalogService, { ...options, breaker: breakers.catalog }),
     config: connectWeb(ConfigService, { ...options, breaker: breakers.config }),
     gateway: connectWeb(GatewayService, { ...options, breaker: breakers.gateway }),
     ingest: connectWeb(IngestService, { ...options, breaker: breakers.ingest }),

@@ -9,6 +9,9 @@ export const catalogLimits = {
   /** Entries of an import, and their bytes. */
   maxImportEntries: 1_000,
   maxImportBytes: 8 * 1024 * 1024,
+  /** A page that has so many bytes ends, and they are read from the store so many at a time. */
+  maxPageBytes: 8_000_000,
+  maxChunkBytes: 8_000_000,
   /** Of what a search looks in, of each entry; what is further is not found. */
   maxWordsLength: 8_192,
   maxSearchLength: 200,

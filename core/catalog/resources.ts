@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Violation } from '#mesh/errors.ts'
+import type { SystemStream } from '../stream/index.ts'
 import type { CatalogLimits } from './limits.ts'
 import type { Fields } from './store.ts'
 
@@ -15,6 +16,10 @@ export interface Resource {
   readonly maxBytes: keyof CatalogLimits
   /** What of it is looked in. */
   searched(fields: Fields): unknown
+  /** Where its changes are events. */
+  readonly stream: SystemStream
+  /** The columns there that its fields are. */
+  columns(fields: Fields): Fields
 }
 
 const text = (max: number) => z.string().min(1).max(max)
@@ -57,6 +62,12 @@ export const resources: Readonly<Record<ResourceName, Resource>> = {
     schema: product,
     maxBytes: 'maxFieldsBytes',
     searched: ({ name, category }) => [name, category],
+    stream: '_product_changes',
+    columns: ({ currency, attributes: more, ...fields }) => ({
+      ...fields,
+      currency: currency ?? '',
+      attributes: texts(more),
+    }),
   },
   /** What is recommended. */
   items: {
@@ -66,6 +77,8 @@ export const resources: Readonly<Record<ResourceName, Resource>> = {
     schema: item,
     maxBytes: 'maxFieldsBytes',
     searched: ({ title, tags, categories }) => [title, tags, categories],
+    stream: '_item_changes',
+    columns: ({ attributes: more, ...fields }) => ({ ...fields, attributes: texts(more) }),
   },
   /** Any JSON, in collections. */
   documents: {
@@ -75,7 +88,15 @@ export const resources: Readonly<Record<ResourceName, Resource>> = {
     schema: document,
     maxBytes: 'maxDocumentBytes',
     searched: (fields) => fields['document'],
+    stream: '_document_changes',
+    columns: (fields) => ({ document: JSON.stringify(fields['document']) }),
   },
+}
+
+/** A text as it is, all else as JSON has it. */
+function texts(values: unknown): Readonly<Record<string, string>> {
+  const pairs = Object.entries(values ?? {})
+  return Object.fromEntries(pairs.map(([name, one]) => [name, typeof one === 'string' ? one : JSON.stringify(one)]))
 }
 
 /** What a search looks in: the id and every text, in lower case, one per line. */
@@ -99,6 +120,7 @@ export function unsound(value: unknown, maxDepth: number, pointer = '', depth = 
   if (typeof value !== 'object' || value === null) return undefined
   if (depth === maxDepth) return { pointer, reason: `nests deeper than ${maxDepth} levels` }
   for (const [name, member] of Object.entries(value)) {
+    if (name === '__proto__') return { pointer: `${pointer}/__proto__`, reason: 'cannot be a name' }
     const place = `${pointer}/${name.toWellFormed().slice(0, 100).replaceAll('~', '~0').replaceAll('/', '~1')}`
     const wrong = unsoundText(name, place) ?? unsound(member, maxDepth, place, depth + 1)
     if (wrong !== undefined) return wrong

@@ -4,7 +4,7 @@ import type { ControlDb, ControlTx } from '../storage/control.ts'
 import { decide, type Kept } from './decide.ts'
 import type { ResourceName } from './resources.ts'
 import { documents, items, outbox, products } from './schema.ts'
-import type { CatalogStore, Change, Fields, Place, Write, Written } from './store.ts'
+import type { CatalogStore, Change, Entry, Fields, Place, Write, Written } from './store.ts'
 
 type ProductRow = typeof products.$inferSelect
 /** What the rows of each table have. */
@@ -112,7 +112,7 @@ export function postgresStore(db: ControlDb, resource: ResourceName): CatalogSto
         .select()
         .from(table)
         .where(and(within(place), eq(table.id, id), eq(table.deleted, false)))
-      return row && entryOf(keptOf(row as Row))
+      return row && entryOf(keptOf(row))
     },
     async list(place, { limit, after, search }) {
       const rows = await db
@@ -168,8 +168,8 @@ export function postgresStore(db: ControlDb, resource: ResourceName): CatalogSto
 /** A row that was not there when it was looked for, and is there now. */
 class Collision extends Error {}
 
-function entryOf({ deleted: _, ...entry }: Kept) {
-  return entry
+function entryOf({ id, version, createdAt, updatedAt, fields }: Kept): Entry {
+  return { id, version, createdAt, updatedAt, fields }
 }
 
 function waiting(resource: ResourceName, place: Place, { deleted, ...entry }: Kept): typeof outbox.$inferInsert {
