@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
 import { Failure } from '#mesh/errors.ts'
 import { pathOf } from '#mesh/rpc/mount.ts'
 import { createShedder } from '#mesh/rpc/shed.ts'
@@ -8,7 +9,7 @@ import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import { createAudit, migrations as audit } from './audit/index.ts'
 import { createBudgets } from './budgets.ts'
-import { createCatalog, migrations as catalog, postgresStore } from './catalog/index.ts'
+import { createCatalog, migrations as catalog, mongoIndexes, mongoStore, postgresStore } from './catalog/index.ts'
 import { version } from './cli/root.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
@@ -30,6 +31,7 @@ import { connectWarehouse } from './storage/clickhouse/connect.ts'
 import { DirectoryError, keepToLog, openDataDirectory } from './storage/directory.ts'
 import { openJobs } from './storage/jobs.ts'
 import type { KafkaOptions } from './storage/kafka/url.ts'
+import type { MongoUrl } from './storage/mongodb/url.ts'
 import { openObjectFolder } from './storage/objects.ts'
 import { openPglite } from './storage/pglite/connect.ts'
 import { openPostgres } from './storage/postgres/connect.ts'
@@ -81,6 +83,7 @@ async function start(env: Env) {
         })
       : openKafka(env.KAFKA_URL),
   ])
+  const mongo = env.MONGODB_URL && (await openMongodb(env.MONGODB_URL, log.child({ engine: 'mongodb' })))
   keepToLog(directory, eventLog.identity)
   const { db } = control
   const warehouse = connectWarehouse({ ...engine, maxConnections: limits.warehouse.maxConnections, log })
@@ -125,7 +128,7 @@ async function start(env: Env) {
       stores: {
         products: postgresStore(db, 'products'),
         items: postgresStore(db, 'items'),
-        documents: postgresStore(db, 'documents'),
+        documents: mongo === undefined ? postgresStore(db, 'documents') : mongoStore(mongo),
       },
       writeChanges: (workspace, into, changes): Promise<void> => domains.ingest.writeChanges(workspace, into, changes),
       budgets,
@@ -221,10 +224,11 @@ async function start(env: Env) {
     interceptors: [domains.audit.interceptor],
     metrics,
     async unready() {
-      const [stores, rows] = await Promise.all([control.ping(), warehouse.ping()])
+      const [stores, rows, documents] = await Promise.all([control.ping(), warehouse.ping(), mongo?.ping() ?? true])
       return [
         ...(stores ? [] : ['control']),
         ...(rows ? [] : ['warehouse']),
+        ...(documents ? [] : ['documents']),
         ...(eventLog.isReady() ? [] : ['event log']),
       ]
     },
@@ -278,7 +282,7 @@ async function start(env: Env) {
       await domains.audit.close()
       await stream.close()
       await warehouse.close()
-      await Promise.all([engine.close(), eventLog.close(), control.close()])
+      await Promise.all([engine.close(), eventLog.close(), control.close(), mongo?.close()])
       directory.release()
     },
   }
@@ -288,6 +292,12 @@ async function start(env: Env) {
 async function openKafka(options: KafkaOptions) {
   const { openKafkaLog } = await import('./storage/kafka/log.ts')
   return openKafkaLog(options)
+}
+
+/** Loaded only where it is used, as well. */
+async function openMongodb(url: MongoUrl, log: Logger) {
+  const { openMongo } = await import('./storage/mongodb/connect.ts')
+  return openMongo(url, mongoIndexes, log)
 }
 
 /** What may be begun again, whenever the warehouse's process goes away amid it. */

@@ -7,6 +7,7 @@ import { catalogService } from './rpc.ts'
 export { catalogLimits } from './limits.ts'
 export type { ResourceName } from './resources.ts'
 export type { CatalogStore, Change } from './store.ts'
+export { mongoIndexes, mongoStore } from './store.mongodb.ts'
 export { postgresStore } from './store.postgres.ts'
 
 export const migrations = { domain: 'catalog', folder: new URL('./migrations', import.meta.url) }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Collection, type Filter, MongoBulkWriteError } from 'mongodb'
+import type { Collection, Filter, MongoBulkWriteError } from 'mongodb'
 import { Failure } from '#mesh/errors.ts'
 import type { Mongo, MongoIndexes } from '../storage/mongodb/connect.ts'
 import { decide, type Kept } from './decide.ts'
@@ -168,8 +168,9 @@ async function insert(documents: Collection<Kind>, kinds: readonly Kind[]): Prom
     await documents.insertMany(kinds, { ordered: false })
     return new Set()
   } catch (error) {
-    if (!(error instanceof MongoBulkWriteError)) throw error
-    const errors = [error.writeErrors].flat()
+    // By its name: the driver is loaded where it is used only.
+    if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') throw error
+    const errors = [(error as MongoBulkWriteError).writeErrors].flat()
     if (errors.length === 0 || errors.some(({ code }) => code !== duplicate)) throw error
     return new Set(errors.map(({ index }) => index))
   }
