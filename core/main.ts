@@ -8,7 +8,7 @@ import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import { createAudit, migrations as audit } from './audit/index.ts'
 import { createBudgets } from './budgets.ts'
-import { createCatalog, migrations as catalog, postgresStore } from './catalog/index.ts'
+import { createCatalog, migrations as catalog, openMysqlItems, postgresStore } from './catalog/index.ts'
 import { version } from './cli/root.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
@@ -58,7 +58,7 @@ async function start(env: Env) {
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
   const migrations = [audit, catalog, config, identity, ingest, models, queries]
-  const [control, engine, eventLog] = await Promise.all([
+  const [control, engine, eventLog, items] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
       : openPostgres(env.DATABASE_URL, migrations, log.child({ engine: 'postgres' })),
@@ -80,6 +80,7 @@ async function start(env: Env) {
           },
         })
       : openKafka(env.KAFKA_URL),
+    env.MYSQL_URL && openMysqlItems(env.MYSQL_URL),
   ])
   keepToLog(directory, eventLog.identity)
   const { db } = control
@@ -124,7 +125,7 @@ async function start(env: Env) {
     catalog: createCatalog({
       stores: {
         products: postgresStore(db, 'products'),
-        items: postgresStore(db, 'items'),
+        items: items?.store ?? postgresStore(db, 'items'),
         documents: postgresStore(db, 'documents'),
       },
       writeChanges: (workspace, into, changes): Promise<void> => domains.ingest.writeChanges(workspace, into, changes),
@@ -221,10 +222,11 @@ async function start(env: Env) {
     interceptors: [domains.audit.interceptor],
     metrics,
     async unready() {
-      const [stores, rows] = await Promise.all([control.ping(), warehouse.ping()])
+      const [stores, rows, mysql] = await Promise.all([control.ping(), warehouse.ping(), items?.ping() ?? true])
       return [
         ...(stores ? [] : ['control']),
         ...(rows ? [] : ['warehouse']),
+        ...(mysql ? [] : ['items']),
         ...(eventLog.isReady() ? [] : ['event log']),
       ]
     },
@@ -259,6 +261,7 @@ async function start(env: Env) {
       data: directory.path,
       roles: env.ROLES,
       control: env.DATABASE_URL === undefined ? 'embedded' : env.DATABASE_URL.driver,
+      items: env.MYSQL_URL === undefined ? 'control' : 'mysql',
     },
     'core ready',
   )
@@ -278,7 +281,7 @@ async function start(env: Env) {
       await domains.audit.close()
       await stream.close()
       await warehouse.close()
-      await Promise.all([engine.close(), eventLog.close(), control.close()])
+      await Promise.all([engine.close(), eventLog.close(), control.close(), items?.close()])
       directory.release()
     },
   }
