@@ -3,6 +3,7 @@ import { parseServices } from './identity/services.ts'
 import { parseMasterKey } from './seal.ts'
 import { parseKafkaUrl } from './storage/kafka/url.ts'
 import { parseMongoUrl } from './storage/mongodb/url.ts'
+import { parseMysqlUrl } from './storage/mysql/url.ts'
 import { parseDatabaseUrl } from './storage/postgres/url.ts'
 
 const bytes = (value: number) => z.coerce.number().int().min(1).default(value)
@@ -22,6 +23,16 @@ const schema = z.object({
     .string()
     .transform((text, context) => {
       const url = parseDatabaseUrl(text)
+      if (typeof url !== 'string') return url
+      context.addIssue(url)
+      return z.NEVER
+    })
+    .optional(),
+  /** Items on a MySQL or a MariaDB; else they are in the control store. */
+  MYSQL_URL: z
+    .string()
+    .transform((text, context) => {
+      const url = parseMysqlUrl(text)
       if (typeof url !== 'string') return url
       context.addIssue(url)
       return z.NEVER

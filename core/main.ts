@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Logger } from 'pino'
 import { Failure } from '#mesh/errors.ts'
 import { pathOf } from '#mesh/rpc/mount.ts'
 import { createShedder } from '#mesh/rpc/shed.ts'
@@ -9,7 +8,13 @@ import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import { createAudit, migrations as audit } from './audit/index.ts'
 import { createBudgets } from './budgets.ts'
-import { createCatalog, migrations as catalog, mongoIndexes, mongoStore, postgresStore } from './catalog/index.ts'
+import {
+  createCatalog,
+  migrations as catalog,
+  openMongoDocuments,
+  openMysqlItems,
+  postgresStore,
+} from './catalog/index.ts'
 import { version } from './cli/root.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
@@ -31,7 +36,6 @@ import { connectWarehouse } from './storage/clickhouse/connect.ts'
 import { DirectoryError, keepToLog, openDataDirectory } from './storage/directory.ts'
 import { openJobs } from './storage/jobs.ts'
 import type { KafkaOptions } from './storage/kafka/url.ts'
-import type { MongoUrl } from './storage/mongodb/url.ts'
 import { openObjectFolder } from './storage/objects.ts'
 import { openPglite } from './storage/pglite/connect.ts'
 import { openPostgres } from './storage/postgres/connect.ts'
@@ -60,7 +64,7 @@ async function start(env: Env) {
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
   const migrations = [audit, catalog, config, identity, ingest, models, queries]
-  const [control, engine, eventLog] = await Promise.all([
+  const [control, engine, eventLog, items, documents] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
       : openPostgres(env.DATABASE_URL, migrations, log.child({ engine: 'postgres' })),
@@ -82,8 +86,9 @@ async function start(env: Env) {
           },
         })
       : openKafka(env.KAFKA_URL),
+    env.MYSQL_URL && openMysqlItems(env.MYSQL_URL),
+    env.MONGODB_URL && openMongoDocuments(env.MONGODB_URL, log.child({ engine: 'mongodb' })),
   ])
-  const mongo = env.MONGODB_URL && (await openMongodb(env.MONGODB_URL, log.child({ engine: 'mongodb' })))
   keepToLog(directory, eventLog.identity)
   const { db } = control
   const warehouse = connectWarehouse({ ...engine, maxConnections: limits.warehouse.maxConnections, log })
@@ -127,8 +132,8 @@ async function start(env: Env) {
     catalog: createCatalog({
       stores: {
         products: postgresStore(db, 'products'),
-        items: postgresStore(db, 'items'),
-        documents: mongo === undefined ? postgresStore(db, 'documents') : mongoStore(mongo),
+        items: items?.store ?? postgresStore(db, 'items'),
+        documents: documents?.store ?? postgresStore(db, 'documents'),
       },
       writeChanges: (workspace, into, changes): Promise<void> => domains.ingest.writeChanges(workspace, into, changes),
       budgets,
@@ -224,11 +229,17 @@ async function start(env: Env) {
     interceptors: [domains.audit.interceptor],
     metrics,
     async unready() {
-      const [stores, rows, documents] = await Promise.all([control.ping(), warehouse.ping(), mongo?.ping() ?? true])
+      const [stores, rows, mysql, mongo] = await Promise.all([
+        control.ping(),
+        warehouse.ping(),
+        items?.ping() ?? true,
+        documents?.ping() ?? true,
+      ])
       return [
         ...(stores ? [] : ['control']),
         ...(rows ? [] : ['warehouse']),
-        ...(documents ? [] : ['documents']),
+        ...(mysql ? [] : ['items']),
+        ...(mongo ? [] : ['documents']),
         ...(eventLog.isReady() ? [] : ['event log']),
       ]
     },
@@ -263,6 +274,7 @@ async function start(env: Env) {
       data: directory.path,
       roles: env.ROLES,
       control: env.DATABASE_URL === undefined ? 'embedded' : env.DATABASE_URL.driver,
+      items: env.MYSQL_URL === undefined ? 'control' : 'mysql',
     },
     'core ready',
   )
@@ -282,7 +294,7 @@ async function start(env: Env) {
       await domains.audit.close()
       await stream.close()
       await warehouse.close()
-      await Promise.all([engine.close(), eventLog.close(), control.close(), mongo?.close()])
+      await Promise.all([engine.close(), eventLog.close(), control.close(), items?.close(), documents?.close()])
       directory.release()
     },
   }
@@ -292,12 +304,6 @@ async function start(env: Env) {
 async function openKafka(options: KafkaOptions) {
   const { openKafkaLog } = await import('./storage/kafka/log.ts')
   return openKafkaLog(options)
-}
-
-/** Loaded only where it is used, as well. */
-async function openMongodb(url: MongoUrl, log: Logger) {
-  const { openMongo } = await import('./storage/mongodb/connect.ts')
-  return openMongo(url, mongoIndexes, log)
 }
 
 /** What may be begun again, whenever the warehouse's process goes away amid it. */

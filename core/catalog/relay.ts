@@ -14,7 +14,7 @@ export interface RelayDeps extends Pick<CatalogOptions, 'writeChanges' | 'limits
  * Takes changes from the outbox to their streams. One that was sent and not marked is sent again, by this process or another:
  * its event is the same then, and a repeat of an event is dropped on its way to the table.
  */
-export function createRelay(deps: RelayDeps, stores: Readonly<Record<ResourceName, CatalogStore>>) {
+export function createRelay(deps: RelayDeps, stores: Readonly<Partial<Record<ResourceName, CatalogStore>>>) {
   const { limits, logger } = deps
   const all = Object.values(stores)
   const running = new Map<CatalogStore, Promise<void>>()
@@ -66,7 +66,10 @@ export function createRelay(deps: RelayDeps, stores: Readonly<Record<ResourceNam
       timer = setInterval(() => all.forEach(wake), limits.pollMs)
       all.forEach(wake)
     },
-    wake: (resource: ResourceName): void => wake(stores[resource]),
+    wake(resource: ResourceName): void {
+      const store = stores[resource]
+      if (store !== undefined) wake(store)
+    },
     async close(): Promise<void> {
       stopped.abort()
       clearInterval(timer)

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Collection, Filter, MongoBulkWriteError } from 'mongodb'
+import { type Collection, type Filter, MongoBulkWriteError } from 'mongodb'
 import { Failure } from '#mesh/errors.ts'
 import type { Mongo, MongoIndexes } from '../storage/mongodb/connect.ts'
 import { decide, type Kept } from './decide.ts'
@@ -168,9 +168,8 @@ async function insert(documents: Collection<Kind>, kinds: readonly Kind[]): Prom
     await documents.insertMany(kinds, { ordered: false })
     return new Set()
   } catch (error) {
-    // By its name: the driver is loaded where it is used only.
-    if (!(error instanceof Error) || error.name !== 'MongoBulkWriteError') throw error
-    const errors = [(error as MongoBulkWriteError).writeErrors].flat()
+    if (!(error instanceof MongoBulkWriteError)) throw error
+    const errors = [error.writeErrors].flat()
     if (errors.length === 0 || errors.some(({ code }) => code !== duplicate)) throw error
     return new Set(errors.map(({ index }) => index))
   }
@@ -191,7 +190,7 @@ async function replace(documents: Collection<Kind>, kind: Kind): Promise<boolean
   return matchedCount === 1
 }
 
-/** Takes the oldest change of each of so many documents. `isAlone`: nobody else took one of them at the same time. */
+/** Takes so many changes, the oldest of each document. `isAlone`: nobody else took one of them at the same time. */
 async function take(documents: Collection<Kind>, limit: number, leaseMs: number) {
   const now = new Date()
   const free = await documents
@@ -207,8 +206,9 @@ async function take(documents: Collection<Kind>, limit: number, leaseMs: number)
     { ...mine, freeAt: { $lte: now } },
     { $set: { freeAt: new Date(now.getTime() + leaseMs), taker } },
   )
+  const ofEach = Math.floor(limit / free.length)
   const taken = await documents
-    .find({ ...mine, taker }, { projection: { workspace: 1, collection: 1, id: 1, outbox: { $slice: 1 } } })
+    .find({ ...mine, taker }, { projection: { workspace: 1, collection: 1, id: 1, outbox: { $slice: ofEach } } })
     .toArray()
   // Where two marked the last two at once, each took the other's for one that is left.
   if (taken.some(({ outbox }) => outbox.length === 0))
@@ -222,20 +222,19 @@ async function take(documents: Collection<Kind>, limit: number, leaseMs: number)
 /** With the last of them there is nothing to take any more; else the next may be taken. */
 async function forget(documents: Collection<Kind>, keys: readonly string[]): Promise<void> {
   const freeAt = new Date()
+  const sent = keys.map((key) => {
+    const slash = key.indexOf('/')
+    return { _id: key.slice(slash + 1), version: Number(key.slice(0, slash)) }
+  })
   await documents.bulkWrite(
-    keys.flatMap((key) => {
-      const slash = key.indexOf('/')
-      const version = Number(key.slice(0, slash))
-      const it = { _id: key.slice(slash + 1), 'outbox.version': version }
-      const pull = { $pull: { outbox: { version } } }
+    [...Map.groupBy(sent, ({ _id }) => _id)].flatMap(([_id, some]) => {
+      const versions = some.map(({ version }) => version)
+      const pull = { $pull: { outbox: { version: { $in: versions } } } }
+      const isAll = { _id, outbox: { $size: versions.length }, 'outbox.version': { $all: versions } }
+      const isSome = { _id, 'outbox.version': { $in: versions } }
       return [
-        {
-          updateOne: {
-            filter: { ...it, outbox: { $size: 1 } },
-            update: { ...pull, $unset: { freeAt: '', taker: '' } },
-          },
-        },
-        { updateOne: { filter: it, update: { ...pull, $set: { freeAt } } } },
+        { updateOne: { filter: isAll, update: { ...pull, $unset: { freeAt: '', taker: '' } } } },
+        { updateOne: { filter: isSome, update: { ...pull, $set: { freeAt } } } },
       ]
     }),
   )

@@ -13,7 +13,7 @@ export interface ChangeEvent {
 
 /** Changes as events of one of the system's own streams, in their order, which is there after this. */
 export async function writeChanges(
-  { log, streams }: Pick<Deps, 'log' | 'streams'>,
+  { log, streams }: Pick<Deps, 'log'> & { readonly streams: Pick<Deps['streams'], 'system'> },
   workspace: string,
   stream: SystemStream,
   changes: readonly ChangeEvent[],

@@ -4,10 +4,10 @@ import { expect, test } from 'vitest'
 import { mongoIndexes, mongoStore } from '../../core/catalog/store.mongodb.ts'
 import { createRandom } from '../../core/model/random.ts'
 import { openMongo } from '../../core/storage/mongodb/connect.ts'
-import { parseMongoUrl } from '../../core/storage/mongodb/url.ts'
 import { ask, must, rows } from '../e2e/ask.ts'
 import { startProduct } from '../support/product.ts'
 import { mongoLibraries, startMongo } from '../support/servers/mongodb.ts'
+import { mongoUrl } from '../support/mongodb.ts'
 
 interface Kept {
   readonly _id: string
@@ -27,8 +27,7 @@ test.skipIf(libraries === undefined)(
   async () => {
     const random = createRandom(seed)
     const server = await startMongo(libraries ?? '')
-    const url = parseMongoUrl(server.url('edgewise', 'serverSelectionTimeoutMS=300'))
-    if (typeof url === 'string') throw new Error(url)
+    const url = mongoUrl(server.url('edgewise', 'serverSelectionTimeoutMS=300'))
     const mongo = await openMongo(url, mongoIndexes, pino({ level: 'silent' }))
     const store = mongoStore(mongo)
     const place = { workspace: 'main', collection: 'notes' }

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { mongoIndexes, mongoStore } from '../../../core/catalog/store.mongodb.ts'
 import type { CatalogStore, Fields } from '../../../core/catalog/store.ts'
 import { type Mongo, openMongo } from '../../../core/storage/mongodb/connect.ts'
-import { parseMongoUrl } from '../../../core/storage/mongodb/url.ts'
 import { catalogStoreContract } from '../../contract/catalog-store.ts'
 import { type MongoServer, mongoLibraries, startMongo } from '../../support/servers/mongodb.ts'
+import { mongoUrl } from '../../support/mongodb.ts'
 
 const libraries = mongoLibraries()
 let server: MongoServer
@@ -17,8 +17,7 @@ beforeAll(async () => {
 afterAll(() => server?.stop())
 
 async function fresh(): Promise<{ mongo: Mongo; store: CatalogStore; close(): Promise<void> }> {
-  const url = parseMongoUrl(server.url(`test_${randomUUID().slice(0, 8)}`))
-  if (typeof url === 'string') throw new Error(url)
+  const url = mongoUrl(server.url(`test_${randomUUID().slice(0, 8)}`))
   const mongo = await openMongo(url, mongoIndexes, pino({ level: 'silent' }))
   const store = mongoStore(mongo)
   return {

@@ -3,9 +3,9 @@ import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { toFailure } from '#mesh/errors.ts'
 import { askMongo, type Mongo, openMongo } from '../../../../core/storage/mongodb/connect.ts'
-import { type MongoUrl, parseMongoUrl } from '../../../../core/storage/mongodb/url.ts'
 import { type MongoServer, mongoLibraries, startMongo } from '../../../support/servers/mongodb.ts'
 import { silentProxy } from '../../../support/servers/silent-proxy.ts'
+import { mongoUrl } from '../../../support/mongodb.ts'
 
 const libraries = mongoLibraries()
 const log = pino({ level: 'silent' })
@@ -22,12 +22,6 @@ afterAll(async () => {
   await guarded?.stop()
 })
 
-function parsed(text: string): MongoUrl {
-  const url = parseMongoUrl(text)
-  if (typeof url === 'string') throw new Error(url)
-  return url
-}
-
 interface Kept {
   readonly _id: string
   readonly n: number
@@ -40,7 +34,7 @@ const count = (mongo: Mongo, n: number) => mongo.use((db) => db.collection<Kept>
 
 /** Why it does not open. */
 async function refusal(text: string): Promise<{ readonly message: string; readonly exitCode: number }> {
-  const refused = await askMongo(parsed(text), 2_000).catch((error: unknown) => error)
+  const refused = await askMongo(mongoUrl(text), 2_000).catch((error: unknown) => error)
   expect(refused).toBeInstanceOf(Error)
   return refused as { message: string; exitCode: number }
 }
@@ -49,7 +43,7 @@ describe.skipIf(libraries === undefined)('a document store on MongoDB', () => {
   test('is opened over TLS by who knows its authority, and by nobody else', async () => {
     const tls = guarded.url('shop', `tls=true&tlsCAFile=${encodeURIComponent(guarded.ca)}`)
     const named = tls.replace('127.0.0.1', 'localhost')
-    const mongo = await openMongo(parsed(named), [], log)
+    const mongo = await openMongo(mongoUrl(named), [], log)
     expect(await mongo.ping()).toBe(true)
     await mongo.close()
     expect((await refusal(guarded.url('shop', 'tls=true').replace('127.0.0.1', 'localhost'))).message).toContain(
@@ -86,7 +80,7 @@ describe.skipIf(libraries === undefined)('a document store on MongoDB', () => {
 
   test('is waited for at a start while the server starts', async () => {
     await server.kill()
-    const opened = openMongo(parsed(server.url()), [], log)
+    const opened = openMongo(mongoUrl(server.url()), [], log)
     await server.restart()
     const mongo = await opened
     expect(await mongo.ping()).toBe(true)
@@ -94,7 +88,7 @@ describe.skipIf(libraries === undefined)('a document store on MongoDB', () => {
   })
 
   test('survives the end of the server: 503 meanwhile, then all is well by itself, and what was kept is there', async () => {
-    const mongo = await openMongo(parsed(server.url('shop', 'serverSelectionTimeoutMS=300')), [], log)
+    const mongo = await openMongo(mongoUrl(server.url('shop', 'serverSelectionTimeoutMS=300')), [], log)
     await Promise.all(Array.from({ length: 8 }, () => write(mongo, 1)))
     await server.kill()
     for (const lost of await Promise.allSettled(Array.from({ length: 8 }, () => write(mongo, 2)))) {
@@ -113,7 +107,7 @@ describe.skipIf(libraries === undefined)('a document store on MongoDB', () => {
   test('is given up for a while where it takes connections and answers nothing', async () => {
     const proxy = await silentProxy(server.port)
     const url = server.url('shop', 'timeoutMS=300&directConnection=true').replace(`:${server.port}/`, `:${proxy.port}/`)
-    const mongo = await openMongo(parsed(url), [], log)
+    const mongo = await openMongo(mongoUrl(url), [], log)
     await write(mongo, 4)
     proxy.fallSilent()
     for (const lost of await Promise.allSettled(Array.from({ length: 5 }, () => write(mongo, 5)))) {

@@ -1,11 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type MongoUrl, parseMongoUrl } from '../../../../core/storage/mongodb/url.ts'
-
-function parsed(text: string): MongoUrl {
-  const url = parseMongoUrl(text)
-  if (typeof url === 'string') throw new Error(url)
-  return url
-}
+import { parseMongoUrl } from '../../../../core/storage/mongodb/url.ts'
+import { mongoUrl } from '../../../support/mongodb.ts'
 
 describe('MONGODB_URL', () => {
   test.each([
@@ -15,22 +10,22 @@ describe('MONGODB_URL', () => {
     ['mongodb://localhost', 'localhost', 'edgewise'],
     ['mongodb://localhost/?appName=other', 'localhost', 'edgewise'],
   ])('%s names its hosts and its database, or takes ours', (text, hosts, database) => {
-    expect(parsed(text)).toMatchObject({ text, hosts, database })
+    expect(mongoUrl(text)).toMatchObject({ text, hosts, database })
   })
 
   test('has TLS over a network unless it says otherwise, and our bounds where it has none', () => {
-    expect(parsed('mongodb://db.example/shop').defaults).toMatchObject({
+    expect(mongoUrl('mongodb://db.example/shop').defaults).toMatchObject({
       tls: true,
       maxPoolSize: 20,
       timeoutMS: 10_000,
     })
-    expect(parsed('mongodb://db.example/shop?tls=false').defaults).not.toHaveProperty('tls')
-    expect(parsed('mongodb://localhost,db.example/shop').defaults).toHaveProperty('tls', true)
+    expect(mongoUrl('mongodb://db.example/shop?tls=false').defaults).not.toHaveProperty('tls')
+    expect(mongoUrl('mongodb://localhost,db.example/shop').defaults).toHaveProperty('tls', true)
     for (const near of ['localhost:1', '127.0.0.1', '[::1]:27017', '%2Ftmp%2Fmongodb-27017.sock'])
-      expect(parsed(`mongodb://${near}/shop`).defaults).not.toHaveProperty('tls')
+      expect(mongoUrl(`mongodb://${near}/shop`).defaults).not.toHaveProperty('tls')
     // It has it by itself.
-    expect(parsed('mongodb+srv://db.example/shop').defaults).not.toHaveProperty('tls')
-    expect(parsed('mongodb://localhost/?MAXPOOLSIZE=7&timeoutMS=50').defaults).toEqual(
+    expect(mongoUrl('mongodb+srv://db.example/shop').defaults).not.toHaveProperty('tls')
+    expect(mongoUrl('mongodb://localhost/?MAXPOOLSIZE=7&timeoutMS=50').defaults).toEqual(
       expect.not.objectContaining({ maxPoolSize: 20, timeoutMS: 10_000 }),
     )
   })
