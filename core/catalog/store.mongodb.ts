@@ -12,6 +12,7 @@ interface Waiting {
   readonly version: number
   readonly createdAt: Date
   readonly updatedAt: Date
+  readonly bytes: number
   /** As JSON, which BSON may make six times as large; null: it was deleted. */
   readonly fields: string | null
 }
@@ -37,16 +38,19 @@ interface Kind {
 }
 
 /** What of a document has to be known to write it. */
-type Before = Omit<Kind, 'words' | 'outbox' | 'taker'> & { readonly outbox: readonly Pick<Waiting, 'version'>[] }
+type Before = Omit<Kind, 'words' | 'outbox' | 'taker'> & { readonly outbox: readonly Pick<Waiting, 'bytes'>[] }
 
-/** With one of 1 MB, and as many that wait, a document stays below the 16 MB that MongoDB takes. */
-const maxWaiting = 8
+/** A document of 1 MB is up to 6 MB of BSON; with what waits it stays below the 16 MB that MongoDB takes. */
+const maxWaitingBytes = 8_000_000
+const maxWaiting = 100
 const maxAttempts = 8
 const longestPauseMs = 50
 /** Of a batch: in memory at once, each of up to 1 MB, and replaced at the same time. */
 const inMemory = 64
 const atOnce = 16
 const retryAfterMs = 1_000
+/** Of a page: a search may have to look at every document of its collection. */
+const maxTimeMS = 8_000
 const duplicate = 11_000
 
 type Ask = <T>(work: (documents: Collection<Kind>) => Promise<T>) => Promise<T>
@@ -115,7 +119,7 @@ function page(documents: Collection<Kind>, place: Place, { limit, after, search 
     deleted: false,
     ...(search.length > 0 && { $and: search.map((word) => ({ words: { $regex: literal(word) } })) }),
   }
-  return documents.find(filter, { projection: shown }).sort({ _id: 1 }).limit(limit).toArray()
+  return documents.find(filter, { projection: shown, maxTimeMS }).sort({ _id: 1 }).limit(limit).toArray()
 }
 
 /** A pattern that finds the text and nothing else. */
@@ -128,7 +132,9 @@ async function writeOnce(documents: Collection<Kind>, place: Place, writes: read
   const found = await documents
     .find<Before>(
       { _id: { $in: writes.map(({ id }) => keyOf(place, id)) } },
-      { projection: { words: 0, 'outbox.fields': 0, 'outbox.createdAt': 0, 'outbox.updatedAt': 0 } },
+      {
+        projection: { words: 0, 'outbox.fields': 0, 'outbox.createdAt': 0, 'outbox.updatedAt': 0, 'outbox.version': 0 },
+      },
     )
     .toArray()
   const before = new Map(found.map((one) => [one.id, one]))
@@ -139,11 +145,11 @@ async function writeOnce(documents: Collection<Kind>, place: Place, writes: read
   for (const write of writes) {
     const known = before.get(write.id)
     const { outcome, entry, next } = decide(known && keptOf(known), write, now)
-    const written = { outcome, entry }
+    const written = { outcome, entry: entry && shownOf(entry) }
     if (next === undefined) done.set(write.id, written)
     else {
-      if ((known?.outbox.length ?? 0) >= maxWaiting) throw full()
       const one = { id: write.id, kind: kindOf(place, next, next.deleted ? '' : write.words, now), written }
+      if (known !== undefined && !hasRoom(known, one.kind)) throw full()
       if (known === undefined) made.push(one)
       else changed.push(one)
     }
@@ -175,11 +181,17 @@ async function insert(documents: Collection<Kind>, kinds: readonly Kind[]): Prom
   }
 }
 
-/** Whether the version of before was there still, with room for another change. */
+/** That of before counts what waits: each change makes another version, and others only take from it. */
+function hasRoom({ outbox }: Before, next: Kind): boolean {
+  const bytes = [...outbox, ...next.outbox].reduce((sum, change) => sum + change.bytes, 0)
+  return bytes <= maxWaitingBytes && outbox.length < maxWaiting
+}
+
+/** Whether the version of before was there still. */
 async function replace(documents: Collection<Kind>, kind: Kind): Promise<boolean> {
   const { _id, version, deleted, createdAt, updatedAt, document, words, outbox, freeAt } = kind
   const { matchedCount } = await documents.updateOne(
-    { _id, version: version - 1, [`outbox.${maxWaiting - 1}`]: { $exists: false } },
+    { _id, version: version - 1 },
     {
       $set: { version, deleted, createdAt, updatedAt, document, words },
       $push: { outbox: outbox[0] as Waiting },
@@ -254,7 +266,7 @@ function kindOf({ workspace, collection }: Place, next: Kept, words: string, fre
     updatedAt,
     document: encodeKeys(fields['document'] ?? {}) as Fields,
     words,
-    outbox: [{ version, createdAt, updatedAt, fields: said }],
+    outbox: [{ version, createdAt, updatedAt, bytes: Buffer.byteLength(said ?? ''), fields: said }],
     freeAt,
   }
 }
@@ -264,12 +276,15 @@ function keptOf({ id, version, deleted, createdAt, updatedAt, document }: Omit<B
 }
 
 function entryOf(kind: Omit<Before, 'outbox'>): Entry {
-  const { deleted: _, ...entry } = keptOf(kind)
-  return entry
+  return shownOf(keptOf(kind))
+}
+
+function shownOf({ id, version, createdAt, updatedAt, fields }: Entry): Entry {
+  return { id, version, createdAt, updatedAt, fields }
 }
 
 function changeOf({ _id, workspace, collection, id, outbox }: Kind): readonly Change[] {
-  return outbox.map(({ fields, ...rest }) => ({
+  return outbox.map(({ fields, bytes: _, ...rest }) => ({
     key: `${rest.version}/${_id}`,
     workspace,
     collection,
@@ -280,6 +295,5 @@ function changeOf({ _id, workspace, collection, id, outbox }: Kind): readonly Ch
 }
 
 function full(): Failure {
-  const detail = `${maxWaiting} changes of a document wait to be told of already.`
-  return new Failure('limit.queue_full', detail, { retryAfterMs })
+  return new Failure('limit.queue_full', 'Too many changes of a document wait to be told of already.', { retryAfterMs })
 }

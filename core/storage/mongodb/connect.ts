@@ -10,6 +10,8 @@ const retryAfterMs = 1_000
 const pingMs = 2_000
 /** How long a server may keep who starts waiting: one that starts beside it may take a while. */
 const startsWithinMs = 10_000
+/** What an index may take that is made for what is there already. */
+const preparedWithinMs = 600_000
 
 /** What a domain needs; what is there already stays. */
 export interface MongoIndexes {
@@ -67,14 +69,17 @@ export async function openMongo(url: MongoUrl, needed: readonly MongoIndexes[], 
         pass.leave({ lost })
       }
     },
-    ping: () =>
-      client
-        .db('admin')
-        .command({ hello: 1 }, { timeoutMS: pingMs })
-        .then(
-          ({ isWritablePrimary }) => isWritablePrimary !== false,
+    ping() {
+      // A primary is chosen for it, where there is one.
+      const answered = client.db('admin').command({ ping: 1 })
+      return Promise.race([
+        answered.then(
+          () => true,
           () => false,
         ),
+        after(pingMs),
+      ])
+    },
     close: () => client.close(),
   }
 }
@@ -92,7 +97,9 @@ async function connect(url: MongoUrl, withinMs: number, prepare?: (db: Db) => Pr
   let first: MongoClient | undefined
   try {
     // By a client of its own, which may wait longer than those who ask later.
-    first = new MongoClient(url.text, { ...url.defaults, ...promises, serverSelectionTimeoutMS: withinMs })
+    const socketTimeoutMS = prepare === undefined ? withinMs : preparedWithinMs
+    const patient = { serverSelectionTimeoutMS: withinMs, connectTimeoutMS: withinMs, socketTimeoutMS }
+    first = new MongoClient(url.text, { ...url.defaults, ...promises, ...patient })
     const db = first.db(url.database)
     // Who may not read it is told now.
     await db.listCollections({}, { nameOnly: true, authorizedCollections: true }).toArray()
@@ -103,4 +110,8 @@ async function connect(url: MongoUrl, withinMs: number, prepare?: (db: Db) => Pr
   } finally {
     await first?.close()
   }
+}
+
+function after(ms: number): Promise<false> {
+  return new Promise((resolve) => setTimeout(resolve, ms, false).unref())
 }

@@ -21,8 +21,9 @@ const defaults = {
   heartbeatfrequencyms: ['heartbeatFrequencyMS', 5_000],
   // How long a request waits for a server that is gone, before it is answered 503; several can vote for another meanwhile.
   serverselectiontimeoutms: ['serverSelectionTimeoutMS', 2_000],
-  // Of one operation, with everything that it waits for.
-  timeoutms: ['timeoutMS', 10_000],
+  // For a connection where all are in use, and on one for anything to come.
+  waitqueuetimeoutms: ['waitQueueTimeoutMS', 10_000],
+  sockettimeoutms: ['socketTimeoutMS', 10_000],
 } as const
 
 /**

