@@ -6,13 +6,18 @@ export interface Kept extends Entry {
   readonly deleted: boolean
 }
 
+/** What of it is shown. */
+export function entryOf({ id, version, createdAt, updatedAt, fields }: Kept): Entry {
+  return { id, version, createdAt, updatedAt, fields }
+}
+
 /** What a write does to what is there. `next`: what is to be kept from now on, if anything. */
 export function decide(
   before: Kept | undefined,
   { id, fields, ifVersion }: Write,
   now: Date,
 ): Written & { readonly next?: Kept } {
-  const entry = before?.deleted === false ? before : undefined
+  const entry = before?.deleted === false ? entryOf(before) : undefined
   if (ifVersion !== undefined && ifVersion !== (entry?.version ?? 0)) return { outcome: 'conflict', entry }
   const version = (before?.version ?? 0) + 1
   if (fields === undefined) {
@@ -22,6 +27,6 @@ export function decide(
     return { outcome: 'written', entry: undefined, next }
   }
   if (entry !== undefined && canonical(entry.fields) === canonical(fields)) return { outcome: 'same', entry }
-  const next = { id, version, createdAt: entry?.createdAt ?? now, updatedAt: now, fields, deleted: false }
-  return { outcome: 'written', entry: next, next }
+  const said = { id, version, createdAt: entry?.createdAt ?? now, updatedAt: now, fields }
+  return { outcome: 'written', entry: said, next: { ...said, deleted: false } }
 }

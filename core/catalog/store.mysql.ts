@@ -2,9 +2,9 @@ import { and, asc, eq, gt, inArray, like, lt, sql } from 'drizzle-orm'
 import { Failure } from '#mesh/errors.ts'
 import { isCollision } from '../storage/mysql/collisions.ts'
 import type { MysqlDb, MysqlTx } from '../storage/mysql/connect.ts'
-import { decide, type Kept } from './decide.ts'
+import { decide, entryOf, type Kept } from './decide.ts'
 import { items, outbox } from './schema.mysql.ts'
-import type { CatalogStore, Change, Entry, Place, Write, Written } from './store.ts'
+import type { CatalogStore, Change, Place, Write, Written } from './store.ts'
 
 type Row = typeof items.$inferSelect
 
@@ -109,10 +109,6 @@ function within({ workspace }: Place) {
 function keptOf({ id, version, createdAt, updatedAt, deleted, ...row }: Row): Kept {
   const { title, tags, categories, attributes } = row
   return { id, version, createdAt, updatedAt, deleted, fields: { title, tags, categories, attributes } }
-}
-
-function entryOf({ id, version, createdAt, updatedAt, fields }: Kept): Entry {
-  return { id, version, createdAt, updatedAt, fields }
 }
 
 function rowOf({ workspace }: Place, { fields, ...kept }: Kept, words: string): Row {

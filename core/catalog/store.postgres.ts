@@ -1,10 +1,10 @@
 import { and, asc, eq, gt, inArray, like, lt, sql } from 'drizzle-orm'
 import { Failure } from '#mesh/errors.ts'
 import type { ControlDb, ControlTx } from '../storage/control.ts'
-import { decide, type Kept } from './decide.ts'
+import { decide, entryOf, type Kept } from './decide.ts'
 import type { ResourceName } from './resources.ts'
 import { documents, items, outbox, products } from './schema.ts'
-import type { CatalogStore, Change, Entry, Fields, Place, Write, Written } from './store.ts'
+import type { CatalogStore, Change, Fields, Place, Write, Written } from './store.ts'
 
 type ProductRow = typeof products.$inferSelect
 /** What the rows of each table have. */
@@ -167,10 +167,6 @@ export function postgresStore(db: ControlDb, resource: ResourceName): CatalogSto
 
 /** A row that was not there when it was looked for, and is there now. */
 class Collision extends Error {}
-
-function entryOf({ id, version, createdAt, updatedAt, fields }: Kept): Entry {
-  return { id, version, createdAt, updatedAt, fields }
-}
 
 function waiting(resource: ResourceName, place: Place, { deleted, ...entry }: Kept): typeof outbox.$inferInsert {
   const { id, version, createdAt, updatedAt, fields } = entry

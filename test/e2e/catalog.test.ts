@@ -150,12 +150,12 @@ describe('documents', () => {
     const found: string[] = []
     let pages = 0
     for (let cursor: string | null = ''; cursor !== null; pages++) {
-      const { json } = await must<{ data: { id: string }[]; next_cursor: string | null }>(
+      const answer: { json: { data: { id: string }[]; next_cursor: string | null } } = await must(
         product,
         `/v1/documents/large?limit=1000${cursor && `&cursor=${cursor}`}`,
       )
-      found.push(...json.data.map(({ id }) => id))
-      cursor = json.next_cursor
+      found.push(...answer.json.data.map(({ id }) => id))
+      cursor = answer.json.next_cursor
     }
     expect(found.toSorted()).toEqual(Array.from({ length: 12 }, (_, n) => `d${n}`).toSorted())
     expect(pages).toBeGreaterThan(1)
