@@ -4,6 +4,8 @@ import { parseServices } from './identity/services.ts'
 import { parseMasterKey } from './seal.ts'
 import { parseClickHouseUrl } from './storage/clickhouse/url.ts'
 import { parseKafkaUrl } from './storage/kafka/url.ts'
+import { parseMongoUrl } from './storage/mongodb/url.ts'
+import { parseMysqlUrl } from './storage/mysql/url.ts'
 import { parseDatabaseUrl } from './storage/postgres/url.ts'
 import { parseRedisUrl } from './storage/redis/url.ts'
 import { parseObjectsUrl } from './storage/s3/url.ts'
@@ -43,6 +45,16 @@ const variables = z.object({
     .string()
     .transform((text, context) => {
       const url = parseDatabaseUrl(text)
+      if (typeof url !== 'string') return url
+      context.addIssue(url)
+      return z.NEVER
+    })
+    .optional(),
+  /** Items on a MySQL or a MariaDB; else they are in the control store. */
+  MYSQL_URL: z
+    .string()
+    .transform((text, context) => {
+      const url = parseMysqlUrl(text)
       if (typeof url !== 'string') return url
       context.addIssue(url)
       return z.NEVER
@@ -109,6 +121,16 @@ const variables = z.object({
     .string()
     .transform((text, context) => {
       const url = parseClickHouseUrl(text)
+      if (typeof url !== 'string') return url
+      context.addIssue(url)
+      return z.NEVER
+    })
+    .optional(),
+  /** `mongodb://…` or `mongodb+srv://…`: documents are kept there then, else in the control store. */
+  MONGODB_URL: z
+    .string()
+    .transform((text, context) => {
+      const url = parseMongoUrl(text)
       if (typeof url !== 'string') return url
       context.addIssue(url)
       return z.NEVER

@@ -1,3 +1,4 @@
+import { catalogLimits } from './catalog/index.ts'
 import { ingestLimits } from './ingest/index.ts'
 import { kafkaLimits } from './kafka/index.ts'
 import { modelLimits } from './model/index.ts'
@@ -7,6 +8,7 @@ import { streamLimits } from './stream/index.ts'
 
 /** Every bound of the core, in one place; README lists them. At a bound there is an error that says so. */
 export const limits = {
+  catalog: catalogLimits,
   ingest: ingestLimits,
   kafka: kafkaLimits,
   model: modelLimits,

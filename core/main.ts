@@ -45,7 +45,7 @@ async function start(env: Env) {
   })
   const onStuck = (database: string): void => domains.query.holdBack(workspaceOf(database))
   const engines = await openEngines({ env, directory, migrations, log, onStuck })
-  const { control, warehouse, eventLog, objects, redis } = engines
+  const { control, warehouse, eventLog, objects, redis, items, documents } = engines
   const leases = openLeases({ control, roles: env.ROLES, holder: holderOf(directory), log })
   await standBy(env, leases)
 
@@ -85,11 +85,19 @@ async function start(env: Env) {
     interceptors: [owned(leases), audit.interceptor],
     metrics,
     async unready() {
-      const [stores, rows, files] = await Promise.all([control.ping(), warehouse.ping(), objects.ping()])
+      const [stores, rows, files, mysql, mongo] = await Promise.all([
+        control.ping(),
+        warehouse.ping(),
+        objects.ping(),
+        items?.ping() ?? true,
+        documents?.ping() ?? true,
+      ])
       const lost = singleRoles.filter((role) => env.ROLES.has(role) && !leases[role].isHeld())
       return [
         ...(stores ? [] : ['control']),
         ...(rows ? [] : ['warehouse']),
+        ...(mysql ? [] : ['items']),
+        ...(mongo ? [] : ['documents']),
         ...(eventLog.isReady() ? [] : ['event log']),
         ...(files ? [] : ['objects']),
         ...(redis.isReady() ? [] : ['redis']),
@@ -98,6 +106,7 @@ async function start(env: Env) {
     },
   })
   await model?.start()
+  if (env.ROLES.has('ingest')) domains.catalog.start()
   const endChores = startChores({ env, domains, eventLog, leases, log })
   log.info(
     {
@@ -108,6 +117,8 @@ async function start(env: Env) {
       control: env.DATABASE_URL === undefined ? 'embedded' : env.DATABASE_URL.driver,
       warehouse: env.CLICKHOUSE_URL?.url ?? 'embedded',
       objects: env.OBJECTS_URL === undefined ? 'embedded' : 's3',
+      items: env.MYSQL_URL === undefined ? 'control' : 'mysql',
+      documents: env.MONGODB_URL === undefined ? 'control' : 'mongodb',
     },
     'core ready',
   )
@@ -122,13 +133,14 @@ async function start(env: Env) {
       await server.close()
       await domains.jobs?.close()
       await model?.close()
+      await domains.catalog.close()
       domains.peer?.close()
       await audit.close()
       await domains.stream.close()
       await warehouse.close()
       await Promise.all(Object.values(leases).map((lease) => lease.release()))
       objects.close()
-      await Promise.all([eventLog.close(), redis.close(), control.close()])
+      await Promise.all([eventLog.close(), redis.close(), control.close(), items?.close(), documents?.close()])
       directory.release()
     },
   }

@@ -10,6 +10,7 @@ import { createShort } from './proxy/short.ts'
 import type { AppEnv } from './routes/context.ts'
 import { audit } from './routes/audit.ts'
 import { jsonBodies, maxJsonBytes } from './routes/body.ts'
+import { catalog } from './routes/catalog/catalog.ts'
 import { cards } from './routes/card/card.ts'
 import { cors } from './routes/cors.ts'
 import { docs } from './routes/docs.ts'
@@ -104,6 +105,7 @@ export function createApp(deps: Deps): App {
   kafka(app, deps)
   streams(app, deps)
   quarantine(app, deps)
+  catalog(app, deps)
   verifying(app, deps)
   keys(app, deps)
   workspaces(app, deps)

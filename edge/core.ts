@@ -4,6 +4,7 @@ import { type Breaker, createBreaker } from '#mesh/rpc/breaker.ts'
 import type { CallOptions, Client } from '#mesh/rpc/call.ts'
 import { connectWeb, type WebRequest } from '#mesh/rpc/web.ts'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
+import { CatalogService } from '#proto/edgewise/catalog/v1/catalog_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
@@ -21,6 +22,7 @@ export interface Core {
   readonly tokens: Client<typeof TokenService>
   readonly users: Client<typeof UserService>
   readonly audit: Client<typeof AuditService>
+  readonly catalog: Client<typeof CatalogService>
   readonly config: Client<typeof ConfigService>
   readonly gateway: Client<typeof GatewayService>
   readonly ingest: Client<typeof IngestService>
@@ -32,7 +34,7 @@ export interface Core {
   readonly breakers: Readonly<Record<ServiceName, Breaker>>
 }
 
-type ServiceName = 'identity' | 'tokens' | 'config' | 'ingest' | 'kafka' | 'query' | 'model' | 'redis'
+type ServiceName = 'identity' | 'tokens' | 'catalog' | 'config' | 'ingest' | 'kafka' | 'query' | 'model' | 'redis'
 
 interface CoreOptions {
   /** Where each role of the core is. */
@@ -50,6 +52,7 @@ export function connectCore({ urls, fetch, token, delayMs }: CoreOptions): Core 
     tokens: createBreaker(),
     users: createBreaker(),
     audit: createBreaker(),
+    catalog: createBreaker(Date.now, undefined, delayMs),
     config: createBreaker(),
     gateway: createBreaker(),
     ingest: createBreaker(Date.now, undefined, delayMs),
@@ -68,6 +71,7 @@ export function connectCore({ urls, fetch, token, delayMs }: CoreOptions): Core 
     tokens: connect(TokenService, breakers.tokens),
     users: connect(UserService, breakers.users),
     audit: connect(AuditService, breakers.audit),
+    catalog: connect(CatalogService, breakers.catalog),
     config: connect(ConfigService, breakers.config),
     gateway: connect(GatewayService, breakers.gateway),
     ingest: connect(IngestService, breakers.ingest),

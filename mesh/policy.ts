@@ -1,5 +1,6 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
+import { CatalogService } from '#proto/edgewise/catalog/v1/catalog_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
@@ -49,6 +50,17 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
     maxResponseBytes: 16 * MiB,
     idempotent: ['listAudit'],
     methods: { listAudit: { priority: 'batch' } },
+  }),
+  ...service(CatalogService, {
+    priority: 'interactive',
+    timeoutMs: 10_000,
+    maxTimeoutMs: 60_000,
+    maxRequestBytes: 2 * MiB,
+    // A page of the largest documents is more, and is refused.
+    maxResponseBytes: 16 * MiB,
+    // The same put again is no change; a deletion finds that there is nothing.
+    idempotent: ['getEntry', 'listEntries', 'importEntries'],
+    methods: { importEntries: { priority: 'batch', timeoutMs: 30_000, maxRequestBytes: 9 * MiB } },
   }),
   ...service(ConfigService, {
     priority: 'health',

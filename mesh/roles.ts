@@ -1,4 +1,5 @@
 import type { DescService } from '@bufbuild/protobuf'
+import { CatalogService } from '#proto/edgewise/catalog/v1/catalog_pb.ts'
 import { IngestService } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { KafkaService } from '#proto/edgewise/kafka/v1/kafka_pb.ts'
 import { ModelService } from '#proto/edgewise/model/v1/model_pb.ts'
@@ -14,6 +15,7 @@ export const roles = ['identity', 'ingest', 'query', 'model'] as const
 export type Role = (typeof roles)[number]
 
 const elsewhere: ReadonlyMap<string, Role> = new Map([
+  [CatalogService.typeName, 'ingest'],
   [IngestService.typeName, 'ingest'],
   [KafkaService.typeName, 'ingest'],
   [QueryService.typeName, 'query'],

@@ -21,6 +21,12 @@ export const scopes = {
   'models:read': 'see models, their versions and cards, and trainings',
   'models:write': 'train, drop and roll out models; may be narrowed to one',
   'models:predict': 'predict with a model; may be narrowed to one: models:predict:churn',
+  'products:read': 'see products',
+  'products:write': 'make, change and delete products',
+  'items:read': 'see items',
+  'items:write': 'make, change and delete items',
+  'documents:read': 'see documents as they are; may be narrowed to one collection',
+  'documents:write': 'make, change and delete documents; may be narrowed to one collection',
   'routes:call': 'call a workspace’s own services by its routes; may be narrowed to one route',
   'routes:admin': 'define routes to one’s own services',
   'limits:use': 'charge a limit by name, for one’s own services; may be narrowed to one limit',
@@ -50,7 +56,16 @@ const ownersOnly: ReadonlySet<Scope> = new Set(['audit:read', 'pii:read'])
 export const builtInRoles: Readonly<Record<string, readonly Scope[]>> = {
   owner: workspaceScopes,
   editor: workspaceScopes.filter((scope) => !scope.endsWith(':admin') && !ownersOnly.has(scope)),
-  viewer: ['streams:read', 'sql:read', 'queries:read', 'endpoints:read', 'models:read', 'models:predict'],
+  viewer: [
+    'streams:read',
+    'sql:read',
+    'queries:read',
+    'endpoints:read',
+    'models:read',
+    'models:predict',
+    'products:read',
+    'items:read',
+  ],
 }
 
 /** What the holder of these roles may do. A role that is gone gives nothing. */

@@ -12,9 +12,12 @@ import { createRoom } from './room.ts'
 import { produceRows } from './produce-rows.ts'
 import { ingestService } from './rpc.ts'
 import { createStreams } from './streams.ts'
+import type { SystemStream } from '../stream/index.ts'
 import { type AlarmEvent, writeAlarms } from './write-alarms.ts'
+import { type ChangeEvent, writeChanges } from './write-changes.ts'
 
 export type { AlarmEvent } from './write-alarms.ts'
+export type { ChangeEvent } from './write-changes.ts'
 export { ingestLimits } from './limits.ts'
 export { personalColumns } from './store.ts'
 export type { IngestOptions, StreamDomain } from './deps.ts'
@@ -34,6 +37,8 @@ export interface Ingest {
   maskStreams(): Promise<void>
   /** For whoever watches streams: each alarm is one event of `_alarms`, however often it is written. */
   writeAlarms(workspace: string, alarms: readonly AlarmEvent[]): Promise<void>
+  /** For whoever keeps what changes: each change is one event of that stream, however often it is written. */
+  writeChanges(workspace: string, stream: SystemStream, changes: readonly ChangeEvent[]): Promise<void>
   /** Forgets answers that no Idempotency-Key can ask for any more. Called on a schedule. */
   prune(now: number): Promise<void>
 }
@@ -54,6 +59,7 @@ export function createIngest(options: IngestOptions): Ingest {
     produceRows: (ctx, input) => produceRows(deps, ctx, input),
     maskStreams: () => maskStreams(options),
     writeAlarms: (workspace, alarms) => writeAlarms(deps, workspace, alarms),
+    writeChanges: (workspace, stream, changes) => writeChanges(deps, workspace, stream, changes),
     prune: deps.answers.prune,
   }
 }

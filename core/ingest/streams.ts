@@ -3,6 +3,7 @@ import { type Author, itself, record } from '../audit/index.ts'
 import { claimName, recordChange, releaseName } from '../config/index.ts'
 import type { ControlTx } from '../storage/control.ts'
 import { WarehouseError } from '../storage/warehouse.ts'
+import type { SystemStream } from '../stream/index.ts'
 import type { Definition } from './definition.ts'
 import type { IngestOptions } from './deps.ts'
 import { schemaMessage } from './message.ts'
@@ -30,10 +31,7 @@ export interface Streams {
   change(by: Author, stream: Stream, definition: Definition): Promise<Stream>
   remove(by: Author, stream: Stream): Promise<void>
   /** The topic of one of the system's own streams, with the workspace's database made where it is not there. */
-  system(
-    workspace: string,
-    name: '_quarantine' | '_requests' | '_predictions' | '_alarms',
-  ): Promise<{ readonly topic: string; readonly partitions: number }>
+  system(workspace: string, name: SystemStream): Promise<{ readonly topic: string; readonly partitions: number }>
 }
 
 export function createStreams({ db, log, stream: { tables }, limits, partitions }: IngestOptions): Streams {

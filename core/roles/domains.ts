@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { GrpcTls } from '#mesh/rpc/node/server.ts'
 import { type Audit, createAudit, migrations as audit } from '../audit/index.ts'
 import { createBudgets } from '../budgets.ts'
+import { type Catalog, createCatalog, migrations as catalogs, postgresStore } from '../catalog/index.ts'
 import { version } from '../cli/root.ts'
 import { type Config, createConfig, migrations as config } from '../config/index.ts'
 import type { Env } from '../env.ts'
@@ -30,7 +31,7 @@ import type { Engines } from './engines.ts'
 import type { Leases } from './leases.ts'
 import { connectModels } from './models.ts'
 
-export const migrations = [audit, config, identity, ingest, kafkas, models, queries]
+export const migrations = [audit, catalogs, config, identity, ingest, kafkas, models, queries]
 
 export interface DomainsOptions extends Engines {
   readonly env: Env
@@ -46,6 +47,7 @@ export interface DomainsOptions extends Engines {
 
 export interface Domains {
   readonly audit: Audit
+  readonly catalog: Catalog
   readonly config: Config
   readonly identity: Identity
   readonly stream: StreamDomain
@@ -76,6 +78,8 @@ export async function createDomains(options: DomainsOptions): Promise<Domains> {
     eventLog,
     objects,
     redis,
+    items,
+    documents,
     leases,
     tls,
     metrics,
@@ -160,6 +164,17 @@ export async function createDomains(options: DomainsOptions): Promise<Domains> {
     partitions: env.LOG_PARTITIONS,
     onUsed: identity.used,
   })
+  const catalog = createCatalog({
+    stores: {
+      products: postgresStore(db, 'products'),
+      items: items?.store ?? postgresStore(db, 'items'),
+      documents: documents?.store ?? postgresStore(db, 'documents'),
+    },
+    writeChanges: ingest.writeChanges,
+    budgets,
+    limits: limits.catalog,
+    logger: log.child({ domain: 'catalog' }),
+  })
   const kafka = createKafka({
     db,
     log: eventLog,
@@ -192,6 +207,7 @@ export async function createDomains(options: DomainsOptions): Promise<Domains> {
     })
   return {
     audit,
+    catalog,
     config: createConfig({ db, seal, upstreams: env.UPSTREAM_ALLOW }),
     identity,
     stream,

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import { openMongoDocuments, openMysqlItems } from '../catalog/index.ts'
 import type { Env } from '../env.ts'
 import { limits } from '../limits.ts'
 import { type EmbeddedWarehouseOptions, startEmbeddedWarehouse } from '../storage/chdb/spawn.ts'
@@ -26,6 +27,9 @@ export interface Engines {
   readonly eventLog: Log
   readonly objects: Objects
   readonly redis: Redis
+  /** Where they are not in the control store. */
+  readonly items: Awaited<ReturnType<typeof openMysqlItems>> | undefined
+  readonly documents: Awaited<ReturnType<typeof openMongoDocuments>> | undefined
 }
 
 export interface EnginesOptions {
@@ -40,7 +44,7 @@ export interface EnginesOptions {
 /** The engines that every role stands on: each where its URL says, else embedded in the data directory. */
 export async function openEngines({ env, directory, migrations, log, onStuck }: EnginesOptions): Promise<Engines> {
   const isFilled = keepToWarehouse(directory, env.CLICKHOUSE_URL === undefined ? 'embedded' : 'ClickHouse')
-  const [control, warehouse, eventLog, objects, redis] = await Promise.all([
+  const [control, warehouse, eventLog, objects, redis, items, documents] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
       : openPostgres(env.DATABASE_URL, migrations, log.child({ engine: 'postgres' })),
@@ -68,13 +72,15 @@ export async function openEngines({ env, directory, migrations, log, onStuck }: 
       ? openObjectFolder(directory.at('objects'))
       : openS3(env.OBJECTS_URL, log.child({ engine: 's3' })),
     env.REDIS_URL === undefined ? openEmbeddedRedis() : openRedisServer(env.REDIS_URL, log.child({ engine: 'redis' })),
+    env.MYSQL_URL && openMysqlItems(env.MYSQL_URL),
+    env.MONGODB_URL && openMongoDocuments(env.MONGODB_URL, log.child({ engine: 'mongodb' })),
   ])
   keepToLog(directory, eventLog.identity)
   if (env.CLICKHOUSE_URL !== undefined) {
     const embedded = env.KAFKA_URL === undefined ? ` of the installation ${installationOf(directory)}` : ''
     await claim(warehouse, `${eventLog.identity}${embedded}`, isFilled)
   }
-  return { control, warehouse, eventLog, objects, redis }
+  return { control, warehouse, eventLog, objects, redis, items, documents }
 }
 
 async function openEmbedded(options: EmbeddedWarehouseOptions): Promise<Warehouse> {

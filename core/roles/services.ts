@@ -1,6 +1,7 @@
 import { roleOf } from '#mesh/roles.ts'
 import { type Mounted, mount } from '#mesh/rpc/mount.ts'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
+import { CatalogService } from '#proto/edgewise/catalog/v1/catalog_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
@@ -16,12 +17,13 @@ import type { Domains } from './domains.ts'
 
 /** What a process of these roles answers. Where models are, SQL is answered too: that about them comes from the others. */
 export function servicesOf(roles: ReadonlySet<string>, domains: Domains): readonly Mounted[] {
-  const { identity, audit, config, ingest, kafka, queryService, redis, model } = domains
+  const { identity, audit, catalog, config, ingest, kafka, queryService, redis, model } = domains
   const all = [
     mount(IdentityService, identity.service),
     mount(TokenService, identity.tokens),
     mount(UserService, identity.users),
     mount(AuditService, audit.service),
+    mount(CatalogService, catalog.service),
     mount(ConfigService, config.service),
     mount(GatewayService, config.gateway),
     mount(IngestService, ingest.service),

@@ -8,7 +8,7 @@ import { createTables, type Tables } from './tables.ts'
 
 export { streamLimits } from './limits.ts'
 export { consumerGroups, maskedDatabase, workspaceOf } from './names.ts'
-export { systemPii } from './system.ts'
+export { systemPii, type SystemStream } from './system.ts'
 
 export interface StreamDomain {
   readonly tables: Tables

@@ -17,6 +17,7 @@ export function maskedViewSql(
   stream: string,
   columns: readonly MaskedColumn[],
   create: 'CREATE OR REPLACE VIEW' | 'CREATE VIEW IF NOT EXISTS' = 'CREATE OR REPLACE VIEW',
+  isTable = true,
 ): string {
   const values = columns.map(({ name, type, pii }) =>
     pii
@@ -25,7 +26,7 @@ export function maskedViewSql(
   )
   return [
     `${create} ${quoteName(maskedDatabase(workspace))}.${quoteName(stream)}`,
-    `(${[...columns.map(columnSql), hiddenSql].join(', ')})`,
-    `AS SELECT ${[...values, ...hiddenColumns].join(', ')} FROM ${quoteName(workspace)}.${quoteName(stream)}`,
+    `(${[...columns.map(columnSql), ...(isTable ? [hiddenSql] : [])].join(', ')})`,
+    `AS SELECT ${[...values, ...(isTable ? hiddenColumns : [])].join(', ')} FROM ${quoteName(workspace)}.${quoteName(stream)}`,
   ].join(' ')
 }

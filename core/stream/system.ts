@@ -1,16 +1,32 @@
+import { currentViewSql } from './current.ts'
 import { columnSql, hiddenSql, tableSettings } from './ddl.ts'
 import { type MaskedColumn, maskedViewSql } from './masked.ts'
 import { quoteName } from '../storage/quote.ts'
 
 /**
  * Columns of the system's own streams that may hold personal data: of a refused row nothing is known, and the reason may
- * quote it; of what a model is asked with and for whom neither; a series may be a person's.
+ * quote it; of what a model is asked with and for whom neither; a series may be a person's; a document may say anything.
  */
 export const systemPii: ReadonlyMap<string, readonly string[]> = new Map([
   ['_quarantine', ['reason', 'text']],
   ['_predictions', ['subject', 'features']],
   ['_alarms', ['series']],
+  ['_document_changes', ['document']],
+  ['_documents', ['document']],
 ])
+
+/** The system's own streams that are written as others are: the audit log is not. */
+export const systemStreams = [
+  '_quarantine',
+  '_requests',
+  '_predictions',
+  '_alarms',
+  '_product_changes',
+  '_item_changes',
+  '_document_changes',
+] as const
+
+export type SystemStream = (typeof systemStreams)[number]
 
 interface SystemTable {
   /** Types by name. */
@@ -18,7 +34,12 @@ interface SystemTable {
   /** Of the columns, those that tables made by earlier versions lack. */
   readonly later?: readonly string[]
   readonly engine: string
+  /** Its rows are versions of something: the view of what each of these is now. */
+  readonly current?: { readonly name: string; readonly key: readonly string[] }
 }
+
+/** What every change of the catalogue has, beside the entry's id and fields. */
+const changed = { version: 'UInt32', deleted: 'Bool', created_at: 'DateTime64(3)' }
 
 const systemTables: Readonly<Record<string, SystemTable>> = {
   /** Keeps the newest version of each row. */
@@ -97,6 +118,45 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
     engine:
       'MergeTree PARTITION BY toYYYYMM(noticed_at) ORDER BY (model, time) TTL toDateTime(noticed_at) + INTERVAL 365 DAY',
   },
+  /** For good: what each entry is now is made of them. */
+  _product_changes: {
+    columns: {
+      time: 'DateTime64(3)',
+      sku: 'String',
+      ...changed,
+      name: 'String',
+      price: 'Nullable(Decimal(18, 6))',
+      currency: 'LowCardinality(String)',
+      category: 'LowCardinality(String)',
+      attributes: 'Map(String, String)',
+    },
+    engine: 'MergeTree ORDER BY (sku, version)',
+    current: { name: '_products', key: ['sku'] },
+  },
+  _item_changes: {
+    columns: {
+      time: 'DateTime64(3)',
+      id: 'String',
+      ...changed,
+      title: 'String',
+      tags: 'Array(String)',
+      categories: 'Array(String)',
+      attributes: 'Map(String, String)',
+    },
+    engine: 'MergeTree ORDER BY (id, version)',
+    current: { name: '_items', key: ['id'] },
+  },
+  _document_changes: {
+    columns: {
+      time: 'DateTime64(3)',
+      collection: 'LowCardinality(String)',
+      id: 'String',
+      ...changed,
+      document: 'String',
+    },
+    engine: 'MergeTree ORDER BY (collection, id, version)',
+    current: { name: '_documents', key: ['collection', 'id'] },
+  },
   _audit: {
     columns: {
       time: 'DateTime64(3)',
@@ -116,7 +176,7 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
 
 /** The statements that make the system's own tables, each with its masked view. */
 export function systemTablesSql(workspace: string): readonly string[] {
-  return Object.entries(systemTables).flatMap(([name, { columns, later = [], engine }]) => {
+  return Object.entries(systemTables).flatMap(([name, { columns, later = [], engine, current }]) => {
     const list: MaskedColumn[] = Object.entries(columns).map(([column, type]) => ({
       name: column,
       type,
@@ -131,6 +191,7 @@ export function systemTablesSql(workspace: string): readonly string[] {
       ),
       // A view has the columns of the day that it was made.
       maskedViewSql(workspace, name, list, later.length > 0 ? 'CREATE OR REPLACE VIEW' : 'CREATE VIEW IF NOT EXISTS'),
+      ...(current === undefined ? [] : currentViewSql(workspace, name, list, current)),
     ]
   })
 }

@@ -7,7 +7,7 @@ import { columnSql, createTableSql } from './ddl.ts'
 import { type MaskedColumn, maskedViewSql } from './masked.ts'
 import { maskedDatabase, topicOf, workspaceOf } from './names.ts'
 import { quoteName } from '../storage/quote.ts'
-import { systemTablesSql } from './system.ts'
+import { systemStreams, systemTablesSql } from './system.ts'
 
 /** The tables and topics of streams: made, widened, emptied and dropped together. */
 export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
@@ -23,10 +23,7 @@ export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
         await warehouse.command(`CREATE DATABASE IF NOT EXISTS ${quoteName(database)}`)
       }
       for (const sql of systemTablesSql(workspace)) await warehouse.command(sql)
-      await topic(workspace, '_quarantine', limits.systemPartitions)
-      await topic(workspace, '_requests', limits.systemPartitions)
-      await topic(workspace, '_predictions', limits.systemPartitions)
-      await topic(workspace, '_alarms', limits.systemPartitions)
+      for (const stream of systemStreams) await topic(workspace, stream, limits.systemPartitions)
       // One, so that the entries come in their order.
       await topic(workspace, '_audit', 1)
     },

@@ -16,3 +16,12 @@ export function ifVersion(ifMatch: string | undefined): number {
   }
   return Number(match[1])
 }
+
+/** The version that there must be for a change to be made: 0 where there must be nothing, undefined where any will do. */
+export function onlyVersion(ifMatch: string | undefined, ifNoneMatch: string | undefined): number | undefined {
+  if (ifNoneMatch === undefined) return ifVersion(ifMatch) || undefined
+  if (ifNoneMatch.trim() === '*' && ifMatch === undefined) return 0
+  throw new Failure('request.invalid', 'If-None-Match is for making what is not there.', {
+    errors: [{ pointer: 'If-None-Match', reason: 'must be *, without If-Match' }],
+  })
+}

@@ -23,6 +23,7 @@ beforeAll(async () => {
   await must(product, '/v1/events/orders?wait=true', { body: row })
   const sql = 'SELECT count() AS n FROM orders'
   await must(product, '/v1/queries/how_many', { method: 'PUT', json: { sql, cache: { ttl_s: 60 } } })
+  for (const [path, json] of entries) await must(product, path, { method: 'PUT', json })
   const made = await must<{ key: { key: string } }>(product, '/v1/workspaces', { json: { name: 'stranger' } })
   stranger = made.json.key.key
 
@@ -47,6 +48,12 @@ beforeAll(async () => {
 })
 afterAll(() => product?.stop())
 
+const entries = [
+  ['/v1/products/tea', { name: 'Tea' }],
+  ['/v1/items/tea', { title: 'Tea' }],
+  ['/v1/documents/reviews/tea', { document: { stars: 5 } }],
+] as const
+
 /** A route's pattern with the names of what is there. */
 function filled(path: string): string {
   return path
@@ -58,6 +65,8 @@ function filled(path: string): string {
     .replace('/v1/sessions/{id}', '/v1/sessions/ses_1')
     .replace('/v1/roles/{name}', '/v1/roles/reader')
     .replace('{version}', '1')
+    .replace('{collection}', 'reviews')
+    .replace(/\{(sku|item|document)\}/, 'tea')
     .replace('/v1/jobs/{id}', `/v1/jobs/job_${'0'.repeat(32)}`)
     .replace(/\{name\}|\{stream\}/, 'orders')
     .replace('{id}', mine.id)
@@ -106,6 +115,9 @@ describe('every route of the API', () => {
         'workspaces',
         'issuers',
         'usage',
+        'products',
+        'items',
+        'documents',
         'openapi.json',
         // Of /redis itself, and below it.
         undefined,
@@ -179,6 +191,7 @@ describe('a key of another workspace', () => {
       ['POST', '/v1/endpoints/how_many.json'],
       ['GET', `/v1/keys/${mine.id}`],
       ['DELETE', `/v1/keys/${mine.id}`],
+      ...entries.flatMap(([path]) => [['GET', path] as const, ['DELETE', path] as const]),
     ] as const
     const found = await Promise.all(
       named.map(async ([method, path]) => [method, path, (await ask(product, path, { method, key: stranger })).status]),
@@ -193,7 +206,7 @@ describe('a key of another workspace', () => {
   })
 
   test('sees lists of its own, and cannot make workspaces', async () => {
-    for (const path of ['/v1/streams', '/v1/queries']) {
+    for (const path of ['/v1/streams', '/v1/queries', '/v1/products', '/v1/items', '/v1/documents/reviews']) {
       expect((await ask(product, path, { key: stranger })).json).toMatchObject({ data: [] })
     }
     const keys = await ask<{ data: { id: string }[] }>(product, '/v1/keys', { key: stranger })

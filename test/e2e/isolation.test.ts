@@ -3,6 +3,7 @@ import type { JsonObject } from '@bufbuild/protobuf'
 import { SignJWT, UnsecuredJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AuditService } from '#proto/edgewise/audit/v1/audit_pb.ts'
+import { CatalogService } from '#proto/edgewise/catalog/v1/catalog_pb.ts'
 import { ConfigService } from '#proto/edgewise/config/v1/config_pb.ts'
 import { GatewayService } from '#proto/edgewise/config/v1/gateway_pb.ts'
 import { IdentityService } from '#proto/edgewise/identity/v1/identity_pb.ts'
@@ -91,6 +92,12 @@ const bodies: Readonly<Record<string, { readonly json?: unknown; readonly body?:
   },
   'POST /redis/multi-exec': { json: [['SET', 'k', 'sneaked']] },
   'POST /redis/:command': { body: 'sneaked' },
+  'PUT /v1/products/:sku': { json: { name: 'Sneaked in' } },
+  'PUT /v1/items/:item': { json: { title: 'Sneaked in' } },
+  'PUT /v1/documents/:collection/:document': { json: { document: {} } },
+  'POST /v1/products/import': { body: '{"sku":"sneaked","name":"Sneaked in"}' },
+  'POST /v1/items/import': { body: '{"id":"sneaked","title":"Sneaked in"}' },
+  'POST /v1/documents/:collection/import': { body: '{"id":"sneaked","document":{}}' },
   'POST /v2/models/:name/infer': { json: { inputs: [{ name: 'n', datatype: 'FP32', shape: [1, 1], data: [1] }] } },
 }
 
@@ -105,6 +112,7 @@ const services = [
   TokenService,
   UserService,
   AuditService,
+  CatalogService,
   ConfigService,
   GatewayService,
   IngestService,
@@ -121,6 +129,7 @@ const healthRpcs = new Set(['ServerLive', 'ServerReady', 'ServerMetadata'])
 const requests: Readonly<Record<string, JsonObject>> = {
   Fetch: { offsets: [{ topic: 'letters' }] },
   Consume: { group: 'readers', instance: 'one', topics: ['letters'], sessionTimeoutMs: 1_000 },
+  GetEntry: { resource: 'RESOURCE_DOCUMENTS', collection: 'reviews', id: 'tea' },
   GetModel: { name: 'pays' },
   GetVersion: { name: 'pays' },
   Predict: { name: 'pays', rows: ['{"n":1}'] },
@@ -168,6 +177,9 @@ beforeAll(async () => {
   await must(product, '/redis/set/k/mine')
   await must(product, '/v1/limits/sends', { method: 'PUT', json: { requests: 1 } })
   await must(product, '/v1/roles/reader', { method: 'PUT', json: { scopes: ['sql:read'] } })
+  await must(product, '/v1/products/tea', { method: 'PUT', json: { name: 'Tea' } })
+  await must(product, '/v1/items/tea', { method: 'PUT', json: { title: 'Tea' } })
+  await must(product, '/v1/documents/reviews/tea', { method: 'PUT', json: { document: { secret: 'pays' } } })
   const user = await must<{ id: string }>(product, '/v1/users', { json: { email: 'a@example.com', roles: ['viewer'] } })
   const made = await must<{ key: { key: string } }>(product, '/v1/workspaces', { json: { name: 'stranger' } })
   stranger = made.json.key.key
@@ -233,6 +245,8 @@ function filled(path: string): string {
     .replace(/(queries|endpoints)\/:name/, '$1/how_many')
     .replace('/users/:id', `/users/${mine.user}`)
     .replace('/sessions/:id', '/sessions/ses_1')
+    .replace('/:collection', '/reviews')
+    .replace(/\/:(sku|item|document)$/, '/tea')
     .replace('/keys/:id', `/keys/${mine.key}`)
     .replace(/:(name|stream)(\{[^}]*\})?/, 'orders')
 }
@@ -282,7 +296,7 @@ describe('every HTTP route', () => {
   test('lets a viewer read, and change nothing', async () => {
     const { key } = await newKey(product, { scopes: builtInRoles['viewer'] ?? [] })
     const read =
-      /^(GET \/v1\/(streams|queries|endpoints|sql|models|jobs|sessions|openapi\.json|usage)|POST \/v1\/(sql|endpoints|models\/:name\/predict)|\w+ \/v2\/models)/
+      /^(GET \/v1\/(streams|queries|endpoints|sql|models|jobs|sessions|openapi\.json|usage|products|items)|POST \/v1\/(sql|endpoints|models\/:name\/predict)|\w+ \/v2\/models)/
     expect(answered(await statuses(key)).filter((name) => !read.test(name))).toEqual([])
   })
 
@@ -290,9 +304,10 @@ describe('every HTTP route', () => {
     const found = await statuses(stranger)
     // By names that are free in their own workspace they make and see things of their own.
     const own =
-      /^\w+ \/(redis|kafka\/|v1\/(streams|queries|endpoints|events|issuers|roles|routes|limits|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine|topics|models$))/
+      /^\w+ \/(redis|kafka\/|v1\/(streams|queries|endpoints|events|issuers|roles|routes|limits|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine|topics|models$|products|items|documents))/
     expect(answered(found).filter((name) => !own.test(name) || /:id/.test(name))).toEqual([])
     for (const path of [
+      '/v1/documents/reviews',
       '/v1/keys',
       '/v1/users',
       '/v1/issuers',
@@ -320,6 +335,10 @@ describe('every HTTP route', () => {
       json: { topic: 'letters', partition: 0, offset: 0, timeout: 0 },
     })
     expect(letters.status).toBe(200)
+    for (const path of ['/v1/products', '/v1/items', '/v1/documents/reviews']) {
+      const { json } = await ask<{ data: object[] }>(product, path)
+      expect(json.data, path).toMatchObject([{ version: 1 }])
+    }
     expect((await ask(product, '/v1/issuers/okta')).json).toMatchObject({ issuer: provider.issuer })
   })
 })

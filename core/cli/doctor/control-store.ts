@@ -5,9 +5,10 @@ const connectTimeoutMs = 3_000
 /** PostgreSQL or Neon. */
 export async function checkControlStore(text: string): Promise<Finding> {
   // Loaded by who asks: the driver is more than the rest of the command line.
-  const [{ isLocal, parseDatabaseUrl }, { askServer }] = await Promise.all([
+  const [{ parseDatabaseUrl }, { askServer }, { isLocal }] = await Promise.all([
     import('../../storage/postgres/url.ts'),
     import('../../storage/postgres/connect.ts'),
+    import('../../storage/parameters.ts'),
   ])
   const url = parseDatabaseUrl(text)
   if (typeof url === 'string')

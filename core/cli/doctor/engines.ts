@@ -1,6 +1,8 @@
 import type { Finding } from '../doctor.ts'
 import { checkControlStore } from './control-store.ts'
+import { checkDocuments } from './documents.ts'
 import { checkEventLog } from './event-log.ts'
+import { checkItems } from './items.ts'
 import { checkObjects } from './objects.ts'
 import { checkRedis } from './redis.ts'
 
@@ -52,12 +54,14 @@ const engines: readonly Engine[] = [
   {
     variable: 'MYSQL_URL',
     embedded: 'Items of the catalogue are in the control store',
-    instead: 'MySQL or MariaDB',
+    instead: 'MySQL or MariaDB; items that there are already stay where they are',
+    check: checkItems,
   },
   {
     variable: 'MONGODB_URL',
     embedded: 'Documents of the catalogue are in the control store',
-    instead: 'MongoDB',
+    instead: 'MongoDB; documents that there are already stay where they are',
+    check: checkDocuments,
   },
 ]
 

@@ -6,7 +6,7 @@ export async function checkEventLog(text: string, data: string): Promise<Finding
   const [{ parseKafkaUrl }, { askKafka }, { isLocal }] = await Promise.all([
     import('../../storage/kafka/url.ts'),
     import('../../storage/kafka/ask.ts'),
-    import('../../storage/postgres/url.ts'),
+    import('../../storage/parameters.ts'),
   ])
   const options = parseKafkaUrl(text)
   if (typeof options === 'string')

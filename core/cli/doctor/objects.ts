@@ -7,7 +7,7 @@ export async function checkObjects(text: string): Promise<Finding> {
   const [{ parseObjectsUrl }, { askBucket }, { isLocal }] = await Promise.all([
     import('../../storage/s3/url.ts'),
     import('../../storage/s3/start.ts'),
-    import('../../storage/postgres/url.ts'),
+    import('../../storage/parameters.ts'),
   ])
   const options = parseObjectsUrl(text)
   if (typeof options === 'string')

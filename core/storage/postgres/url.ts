@@ -1,4 +1,4 @@
-import { closest } from '#mesh/closest.ts'
+import { isLocal, oneOf, readParameters, wholeOf } from '../parameters.ts'
 
 /** How the certificate of the server is checked, as libpq names it; without TLS where it is `disable`. */
 export type TlsMode = 'disable' | 'require' | 'verify-ca' | 'verify-full'
@@ -59,15 +59,8 @@ export function parseDatabaseUrl(text: string): DatabaseUrl | string {
   if (!URL.canParse(text)) return 'must be like postgres://user:password@host:5432/database'
   const url = new URL(text)
   if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:') return 'must begin with postgres://'
-  const given = new Map<Name, string>()
-  for (const [name, value] of url.searchParams) {
-    if (!isName(name)) {
-      const near = closest(name, names)
-      return `has an unknown parameter ${name.slice(0, 40)}${near === undefined ? `; there are ${names.join(', ')}` : `; did you mean ${near}?`}`
-    }
-    if (given.has(name)) return `has ${name} twice`
-    given.set(name, value)
-  }
+  const given = readParameters(url, names)
+  if (typeof given === 'string') return given
   try {
     return read(url, given)
   } catch (thrown) {
@@ -130,34 +123,6 @@ function tlsOf(mode: string | undefined, isNear: boolean): TlsMode {
     throw new RangeError(`sslmode=${mode} is no protection: say disable, require or verify-full`)
   }
   return oneOf('sslmode', mode, tlsModes) ?? (isNear ? 'disable' : 'verify-full')
-}
-
-function oneOf<T extends string>(name: Name, value: string | undefined, allowed: readonly T[]): T | undefined {
-  if (value === undefined) return undefined
-  const found = allowed.find((one) => one === value)
-  if (found === undefined) throw new RangeError(`${name} must be one of ${allowed.join(', ')}`)
-  return found
-}
-
-function wholeOf(
-  name: Name,
-  given: ReadonlyMap<Name, string>,
-  { or, least, most }: { readonly or: number; readonly least: number; readonly most: number },
-): number {
-  const value = Number(given.get(name) ?? or)
-  if (!Number.isInteger(value) || value < least || value > most) {
-    throw new RangeError(`${name} must be a whole number from ${least} to ${most}`)
-  }
-  return value
-}
-
-function isName(name: string): name is Name {
-  return (names as readonly string[]).includes(name)
-}
-
-/** Where nothing goes over a network. */
-export function isLocal(host: string): boolean {
-  return host.startsWith('/') || ['localhost', '127.0.0.1', '::1'].includes(host)
 }
 
 function isNeon(host: string): boolean {
