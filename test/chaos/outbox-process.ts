@@ -4,6 +4,7 @@
  * It writes what the seed says, and tells each change that was acknowledged. With `finish` it writes nothing: it sends what
  * is left, takes it into the warehouse, and tells what is there, and what the store has.
  */
+import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import { toFailure } from '#mesh/errors.ts'
 import { migrations, openMongoDocuments, openMysqlItems, postgresStore } from '../../core/catalog/index.ts'
@@ -59,6 +60,7 @@ const place = { workspace: 'w', collection: resource.hasCollections ? 'c' : '' }
 const logger = pino({ level: 'error' }, pino.destination(2))
 const log = await openSqliteLog({ directory: `${task.directory}/log` })
 const { store, close } = await openStore()
+const numberSql = task.resource === 'documents' ? `JSONExtractString(document, 'n')` : `attributes['n']`
 let passed = 0
 
 const relay = createRelay(
@@ -105,6 +107,8 @@ async function writeForEver(): Promise<void> {
         if (outcome === 'written' && entry !== undefined) tell({ acknowledged: `${entry.id} ${entry.version}` })
       }
       relay.wake(task.resource)
+      // An embedded store never waits for anything, so nothing else would have its turn.
+      await setImmediate()
     }
   }
   await Promise.all([one(), one(), one()])
@@ -163,8 +167,6 @@ function fieldsOf(n: number): Fields {
 function numberOf(fields: Fields): string {
   return ((fields['document'] ?? fields['attributes']) as { readonly n: string }).n
 }
-
-const numberSql = task.resource === 'documents' ? `JSONExtractString(document, 'n')` : `attributes['n']`
 
 function tell(what: Told): void {
   process.send?.(what)

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { checkEngines } from '../../../../core/cli/doctor/engines.ts'
 import { temporaryDirectory } from '../../../support/directory.ts'
+import { findMariadb, password as secret, startMariadb } from '../../../support/servers/mariadb.ts'
 import { findPostgres, password, startPostgres } from '../../../support/servers/postgres.ts'
 import { findRedis, startRedis } from '../../../support/servers/redis.ts'
 import { findS3, secretKey, startS3 } from '../../../support/servers/s3.ts'
@@ -115,3 +116,23 @@ test.skipIf(redis === undefined)('a Redis is asked', { timeout: 60_000 }, async 
     await server.stop()
   }
 })
+
+const mariadb = findMariadb()
+test.skipIf(mariadb === undefined)(
+  'a MySQL is asked, and what is wrong with it said',
+  { timeout: 60_000 },
+  async () => {
+    const server = await startMariadb(mariadb ?? '')
+    try {
+      expect(await findingOf('MYSQL_URL', server.url())).toEqual({
+        level: 'ok',
+        what: `Items are on MySQL at localhost:${server.port}/main`,
+      })
+      const finding = await findingOf('MYSQL_URL', server.url('absent'))
+      expect(finding).toMatchObject({ level: 'broken', what: expect.stringContaining('Create the database') as string })
+      expect(JSON.stringify(finding)).not.toContain(secret)
+    } finally {
+      await server.stop()
+    }
+  },
+)
