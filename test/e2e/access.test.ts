@@ -33,7 +33,7 @@ beforeAll(async () => {
     { key: null },
   )
   const described = Object.entries(json.paths)
-    .filter(([path]) => /^\/(?:v1|redis|kafka)/.test(path))
+    .filter(([path]) => /^\/(?:v1|redis|kafka)\b/.test(path))
     .flatMap(([path, methods]) =>
       Object.entries(methods)
         .filter(([method]) => /^(get|put|post|patch|delete)$/.test(method))
