@@ -44,7 +44,7 @@ describe.skipIf(programs === undefined || libraries === undefined)('roles and en
 
   test(
     'it recovers by itself, has every acknowledged event once and every acknowledged key, and says nothing but "not now"',
-    { timeout: 600_000 },
+    { timeout: 1_200_000 },
     async () => {
       const done = new AbortController()
       const sent: number[] = []
