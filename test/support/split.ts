@@ -51,27 +51,40 @@ interface Kept {
 
 const startWithinMs = 90_000
 const pauseMs = 250
+const maxRestarts = 50
 
 /** As whatever runs containers does: one that ends is started again. */
 async function keep(data: string, env: Readonly<Record<string, string>>, port: number): Promise<Kept> {
   const stopped = new AbortController()
   let restarts = 0
   let complaints = ''
-  let core: RunningCore = await startCore(data, env)
+
+  /** Where what it stands on does not answer yet, it ends: so it is started until it stays. */
+  async function begin(): Promise<RunningCore | undefined> {
+    while (!stopped.signal.aborted) {
+      const core = await startCore(data, env).catch((error: unknown) => void (complaints = String(error)))
+      if (core !== undefined) return core
+      if (restarts++ > maxRestarts) throw new Error(complaints)
+      await sleep(pauseMs)
+    }
+    return undefined
+  }
+
+  const first = await begin()
+  if (first === undefined) throw new Error(complaints)
+  let core = first
   const { adminKey } = core
   const kept = (async () => {
     while (!stopped.signal.aborted) {
       await core.ended
-      while (!stopped.signal.aborted) {
-        await sleep(pauseMs)
-        restarts++
-        const next = await startCore(data, env).catch((error: unknown) => void (complaints = String(error)))
-        if (next === undefined) continue
-        core = next
-        break
-      }
+      if (stopped.signal.aborted) return
+      restarts++
+      await sleep(pauseMs)
+      core = (await begin()) ?? core
     }
   })()
+  // Told by whoever waits until it is ready.
+  kept.catch(() => undefined)
   return {
     http: `http://127.0.0.1:${port}`,
     adminKey: () => adminKey,
