@@ -10,6 +10,8 @@ import type { AppEnv } from './routes/context.ts'
 import { audit } from './routes/audit.ts'
 import { jsonBodies, maxJsonBytes } from './routes/body.ts'
 import { cards } from './routes/card/card.ts'
+import { clickHouse, clickHousePing } from './routes/clickhouse/clickhouse.ts'
+import { clickHouseCredential } from './routes/clickhouse/credential.ts'
 import { cors } from './routes/cors.ts'
 import { docs } from './routes/docs.ts'
 import { endpointDocs } from './routes/endpoint-docs.ts'
@@ -84,6 +86,8 @@ export function createApp(deps: Deps): App {
   providerSignIn(app, deps)
   accepting(app, deps)
   inferenceHealth(app, deps)
+  clickHousePing(app)
+  app.use('/clickhouse/*', authenticate(deps, clickHouseCredential), limit(), plainQuery())
   for (const guarded of ['/v1/*', '/v2/*']) app.use(guarded, authenticate(deps), limit(), plainQuery())
   for (const resource of described) app.use(`/v1/${resource}/*`, smallBody)
 
@@ -91,6 +95,7 @@ export function createApp(deps: Deps): App {
   events(app, deps)
   endpoints(app, deps)
   sql(app, deps)
+  clickHouse(app, deps)
   queries(app, deps)
   endpointDocs(app, deps)
   models(app, deps)
