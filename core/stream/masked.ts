@@ -16,6 +16,7 @@ export function maskedViewSql(
   workspace: string,
   stream: string,
   columns: readonly MaskedColumn[],
+  onCluster: string,
   create: 'CREATE OR REPLACE VIEW' | 'CREATE VIEW IF NOT EXISTS' = 'CREATE OR REPLACE VIEW',
 ): string {
   const values = columns.map(({ name, type, pii }) =>
@@ -24,7 +25,7 @@ export function maskedViewSql(
       : quoteName(name),
   )
   return [
-    `${create} ${quoteName(maskedDatabase(workspace))}.${quoteName(stream)}`,
+    `${create} ${quoteName(maskedDatabase(workspace))}.${quoteName(stream)}${onCluster}`,
     `(${[...columns.map(columnSql), hiddenSql].join(', ')})`,
     `AS SELECT ${[...values, ...hiddenColumns].join(', ')} FROM ${quoteName(workspace)}.${quoteName(stream)}`,
   ].join(' ')

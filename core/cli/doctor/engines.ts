@@ -4,7 +4,7 @@ const connectTimeoutMs = 3_000
 
 /** Which engines are embedded, and whether those that are not answer. */
 export async function checkEngines(env: Readonly<Record<string, string | undefined>>): Promise<readonly Finding[]> {
-  return [await controlStore(env['DATABASE_URL'] || undefined)]
+  return [await controlStore(env['DATABASE_URL'] || undefined), await warehouse(env['CLICKHOUSE_URL'] || undefined)]
 }
 
 async function controlStore(text: string | undefined): Promise<Finding> {
@@ -33,6 +33,33 @@ async function controlStore(text: string | undefined): Promise<Finding> {
       what: `${what}, and nobody checks that it is (sslmode=${url.tls})`,
       mend: 'Say sslmode=verify-full, with sslrootcert=FILE where its authority is not a public one.',
     }
+  } catch (error) {
+    return { level: 'broken', what: (error as Error).message, mend: 'The core does not start without it.' }
+  }
+}
+
+async function warehouse(text: string | undefined): Promise<Finding> {
+  if (text === undefined) {
+    return {
+      level: 'note',
+      what: 'The warehouse is embedded (chDB): one process on one machine has all rows.',
+      mend: 'Set CLICKHOUSE_URL, with a new data directory, for a ClickHouse server or cluster.',
+    }
+  }
+  const [{ parseClickHouseUrl }, { askClickHouse }] = await Promise.all([
+    import('../../storage/clickhouse/url.ts'),
+    import('../../storage/clickhouse/open.ts'),
+  ])
+  const url = parseClickHouseUrl(text)
+  if (typeof url === 'string')
+    return { level: 'broken', what: `CLICKHOUSE_URL ${url}.`, mend: 'Write it as the README says.' }
+  try {
+    const version = await askClickHouse({ ...url, patienceMs: 0 })
+    const { hostname } = new URL(url.url)
+    const what = `The warehouse is on ClickHouse ${version} at ${url.url}${url.cluster === undefined ? '' : `, cluster ${url.cluster}`}`
+    const isOpen = url.url.startsWith('http:') && !['localhost', '127.0.0.1', '[::1]'].includes(hostname)
+    if (!isOpen) return { level: 'ok', what }
+    return { level: 'warning', what: `${what}, and the password travels in the clear`, mend: 'Use https://.' }
   } catch (error) {
     return { level: 'broken', what: (error as Error).message, mend: 'The core does not start without it.' }
   }

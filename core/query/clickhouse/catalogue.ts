@@ -206,9 +206,7 @@ function sourceOf(name: Name, shown: Shown): string {
       const pairs = Object.entries(shown.settings).map((pair) => `(${pair.map(quoteText).join(',')})`)
       return `(SELECT arrayJoin([${pairs.join(',')}]) AS pair)`
     }
-    case 'system.databases':
-    case 'system.one':
-    case 'information_schema.schemata':
+    default:
       return 'system.one'
   }
 }

@@ -11,14 +11,20 @@ test('what is embedded is named, with what to set', async () => {
       what: expect.stringContaining('PGlite') as string,
       mend: expect.stringContaining('DATABASE_URL') as string,
     },
+    {
+      level: 'note',
+      what: expect.stringContaining('chDB') as string,
+      mend: expect.stringContaining('CLICKHOUSE_URL') as string,
+    },
   ])
 })
 
 test('a DATABASE_URL that does not hold is broken, and not shown', async () => {
   const findings = await checkEngines({ DATABASE_URL: 'postgres://u:s3cret@h/d?sslmod=require' })
-  expect(findings).toMatchObject([
-    { level: 'broken', what: expect.stringContaining('did you mean sslmode?') as string },
-  ])
+  expect(findings[0]).toMatchObject({
+    level: 'broken',
+    what: expect.stringContaining('did you mean sslmode?') as string,
+  })
   expect(JSON.stringify(findings)).not.toContain('s3cret')
 })
 
@@ -28,9 +34,11 @@ test.skipIf(programs === undefined)(
   async () => {
     const server = await startPostgres(programs ?? '')
     try {
-      expect(await checkEngines({ DATABASE_URL: server.url() })).toMatchObject([
-        { level: 'ok', what: `The control store is on PostgreSQL at localhost:${server.port}/postgres` },
-      ])
+      const [found] = await checkEngines({ DATABASE_URL: server.url() })
+      expect(found).toMatchObject({
+        level: 'ok',
+        what: `The control store is on PostgreSQL at localhost:${server.port}/postgres`,
+      })
       const [finding] = await checkEngines({ DATABASE_URL: server.url('absent') })
       expect(finding).toMatchObject({ level: 'broken', what: expect.stringContaining('Create the database') as string })
       expect(finding?.what).not.toContain(password)
@@ -39,3 +47,14 @@ test.skipIf(programs === undefined)(
     }
   },
 )
+
+test('a CLICKHOUSE_URL that does not hold, or where nobody answers, is broken, and no password is shown', async () => {
+  for (const [url, said] of [
+    ['http://u:s3cret@h:1/shop', 'has a path'],
+    ['http://u:s3cret@127.0.0.1:1', 'Start the server'],
+  ] as const) {
+    const [, finding] = await checkEngines({ CLICKHOUSE_URL: url })
+    expect(finding).toMatchObject({ level: 'broken', what: expect.stringContaining(said) as string })
+    expect(JSON.stringify(finding)).not.toContain('s3cret')
+  }
+})
