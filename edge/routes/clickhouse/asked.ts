@@ -90,7 +90,7 @@ async function bodyOf(request: Request): Promise<Body> {
     if (typeof value === 'string') return [name, value] as const
     throw new Failure('request.invalid', 'Tables cannot be sent with a query.', { hint: 'Write them in the query.' })
   })
-  return { text: form.has('query') ? String(form.get('query')) : '', fields }
+  return { text: fields.find(([name]) => name === 'query')?.[1] ?? '', fields }
 }
 
 function set(record: Record<string, string>, name: string, value: string): void {

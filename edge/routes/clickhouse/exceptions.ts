@@ -49,7 +49,7 @@ const statuses: ReadonlyMap<number, number> = new Map([
   [194, 401],
   [349, 413],
   [396, 500],
-  [516, 403],
+  [516, 401],
 ])
 
 const defaultRetryAfterMs = 1_000

@@ -20,7 +20,7 @@ export function respond(collected: Collected, asked: Asked, requestId: string, r
   headers.set('x-clickhouse-exception-tag', tag)
   const failing = untilFailure(collected.body, tag)
   if (!asked.gzip) return new Response(brokenAtEnd(failing.body, failing.hasFailed), { headers })
-  const zipped = failing.body.pipeThrough(new CompressionStream('gzip') as ReadableWritablePair<Uint8Array, Uint8Array>)
+  const zipped = failing.body.pipeThrough(new CompressionStream('gzip'))
   return compressedAlready(brokenAtEnd(zipped, failing.hasFailed), headers)
 }
 
@@ -97,10 +97,7 @@ function brokenAtEnd(body: ReadableStream<Uint8Array>, hasFailed: () => boolean)
 }
 
 function compressed(body: ReadableStream<Uint8Array>, headers: Headers): Response {
-  return compressedAlready(
-    body.pipeThrough(new CompressionStream('gzip') as ReadableWritablePair<Uint8Array, Uint8Array>),
-    headers,
-  )
+  return compressedAlready(body.pipeThrough(new CompressionStream('gzip')), headers)
 }
 
 /** The runtime would compress once more what says that it is. */
