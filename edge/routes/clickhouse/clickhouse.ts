@@ -49,13 +49,13 @@ export function clickHouse(app: OpenAPIHono<AppEnv>, deps: Deps): void {
   }
 }
 
-async function run(c: AppContext, { core, random }: Deps): Promise<Response> {
+async function run(c: AppContext, deps: Deps): Promise<Response> {
   const asked = await askedOf(c.req.raw)
   const { sql, params, format, settings, database } = asked
   const collected = await collect(
-    core.query.runSql({ sql, params, clickhouse: { format, settings, database } }, asCaller(callerOf(c))),
+    deps.core.query.runSql({ sql, params, clickhouse: { format, settings, database } }, asCaller(callerOf(c))),
   )
   report(c, collected.head.quotas)
   if (collected.whole) c.set('read', collected.read)
-  return respond(collected, asked, c.var.requestId, random)
+  return respond(deps, collected, asked, c.var.requestId)
 }

@@ -74,7 +74,9 @@ export function exceptionText(failure: Failure): string {
   const at = place === undefined ? '' : ` (line ${place.line}, col ${place.column ?? 1})`
   // The problem's own hint is about the public API.
   const hint = failure.hint === problems[failure.problem].hint ? '' : ` ${failure.hint}`
-  return `Code: ${number}. DB::Exception: ${failure.message}${at}${hint} (${name})\n`
+  // The first word in capitals and parentheses is taken for the name.
+  const said = `${failure.message}${at}${hint}`.replaceAll(/\(([A-Z0-9_]+)\)/g, '`$1`')
+  return `Code: ${number}. DB::Exception: ${said} (${name})\n`
 }
 
 export function exceptionResponse(failure: Failure): Response {

@@ -4,8 +4,22 @@ import type { Collected } from '../../cache/collect.ts'
 import type { Asked } from './asked.ts'
 import { exceptionText } from './exceptions.ts'
 
-/** A result as ClickHouse answers one. `random`: what no data can guess. */
-export function respond(collected: Collected, asked: Asked, requestId: string, random: () => string): Response {
+export interface RespondDeps {
+  /** What no data can guess. */
+  readonly random: () => string
+  readonly sleep: (ms: number) => Promise<void>
+}
+
+/** What was written must be on its way before the connection breaks, which would take it along. */
+const lingerMs = 100
+
+/** A result as ClickHouse answers one. */
+export function respond(
+  { random, sleep }: RespondDeps,
+  collected: Collected,
+  asked: Asked,
+  requestId: string,
+): Response {
   const headers = headersOf(collected.head, asked, requestId)
   if (collected.whole) {
     const summary = summaryOf(collected.tail, collected.body.byteLength)
@@ -19,9 +33,13 @@ export function respond(collected: Collected, asked: Asked, requestId: string, r
   const tag = random()
   headers.set('x-clickhouse-exception-tag', tag)
   const failing = untilFailure(collected.body, tag)
-  if (!asked.gzip) return new Response(brokenAtEnd(failing.body, failing.hasFailed), { headers })
+  const broken = async (): Promise<boolean> => {
+    if (failing.hasFailed()) await sleep(lingerMs)
+    return failing.hasFailed()
+  }
+  if (!asked.gzip) return new Response(brokenAtEnd(failing.body, broken), { headers })
   const zipped = failing.body.pipeThrough(new CompressionStream('gzip'))
-  return compressedAlready(brokenAtEnd(zipped, failing.hasFailed), headers)
+  return compressedAlready(brokenAtEnd(zipped, broken), headers)
 }
 
 function headersOf({ contentType, format }: ResultHead, asked: Asked, requestId: string): Headers {
@@ -80,14 +98,14 @@ function untilFailure(body: ReadableStream<Uint8Array>, tag: string) {
 }
 
 /** An answer that failed has no clean end, whoever reads it. */
-function brokenAtEnd(body: ReadableStream<Uint8Array>, hasFailed: () => boolean): ReadableStream<Uint8Array> {
+function brokenAtEnd(body: ReadableStream<Uint8Array>, hasFailed: () => Promise<boolean>): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
         const next = await reader.read()
         if (!next.done) return controller.enqueue(next.value)
-        if (hasFailed()) throw new Error('the answer broke off before it was whole')
+        if (await hasFailed()) throw new Error('the answer broke off before it was whole')
         controller.close()
       },
       cancel: (reason) => reader.cancel(reason),
