@@ -12,6 +12,8 @@ import { audit } from './routes/audit.ts'
 import { jsonBodies, maxJsonBytes } from './routes/body.ts'
 import { catalog } from './routes/catalog/catalog.ts'
 import { cards } from './routes/card/card.ts'
+import { clickHouse, clickHousePing } from './routes/clickhouse/clickhouse.ts'
+import { clickHouseCredential } from './routes/clickhouse/credential.ts'
 import { cors } from './routes/cors.ts'
 import { docs } from './routes/docs.ts'
 import { endpointDocs } from './routes/endpoint-docs.ts'
@@ -88,14 +90,17 @@ export function createApp(deps: Deps): App {
   providerSignIn(app, deps)
   accepting(app, deps)
   inferenceHealth(app, deps)
+  clickHousePing(app)
   for (const guarded of ['/v1/*', '/v2/*', '/redis/*']) app.use(guarded, authenticate(deps), limit(), plainQuery())
   app.use('/kafka/*', authenticate(deps, basicCredentialOf), limit(), plainQuery())
+  app.use('/clickhouse/*', authenticate(deps, clickHouseCredential), limit(), plainQuery())
   for (const resource of described) app.use(`/v1/${resource}/*`, smallBody)
 
   // What there is.
   events(app, deps)
   endpoints(app, deps)
   sql(app, deps)
+  clickHouse(app, deps)
   queries(app, deps)
   endpointDocs(app, deps)
   models(app, deps)

@@ -19,9 +19,9 @@ export async function streamStatistics(
   const [[size], quarantined, repeated, lag] = await Promise.all([
     warehouse.rows<{ rows: string; bytes: string }>({
       ...query,
-      sql: `SELECT sum(rows) AS rows, sum(bytes_on_disk) AS bytes FROM system.parts
-        WHERE active AND database = {workspace:String} AND table = {name:String}`,
-      params: { workspace, name },
+      sql: `SELECT sum(rows) AS rows, sum(bytes_on_disk) AS bytes FROM ${warehouse.layout.ofShards('parts')}
+        WHERE active AND database = {database:String} AND table = {name:String}`,
+      params: { database: warehouse.layout.rowsOf(workspace), name },
     }),
     countQuarantined(),
     stream.repeated(workspace, name),

@@ -21,6 +21,8 @@ export type Piece =
   | {
       readonly kind: 'head'
       readonly contentType: string
+      /** In the engine's name of it. */
+      readonly format: string
       readonly version: number
       /** What the caller's plan bounds, as it stood before this query. */
       readonly quotas: readonly Quota[]
@@ -85,7 +87,8 @@ export async function* execute(deps: ExecuteDeps, ctx: Context, execution: Execu
       deadline: ctx.deadline,
       signal: ctx.signal,
     })
-    yield { kind: 'head', contentType: format.contentType, version, quotas: charged?.quotas ?? [] }
+    const { contentType, engine } = format
+    yield { kind: 'head', contentType, format: engine, version, quotas: charged?.quotas ?? [] }
     for await (const bytes of result.body) yield { kind: 'body', bytes }
     summary = result.summary()
     yield {

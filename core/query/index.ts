@@ -5,6 +5,7 @@ import type { ControlDb } from '../storage/control.ts'
 import type { Context } from '../context.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
 import type { Budgets } from '../budgets.ts'
+import { createEngineVersion } from './clickhouse/dialect.ts'
 import { createPlaces } from './concurrency.ts'
 import type { QueryLimits } from './limits.ts'
 import { createPrices } from './price.ts'
@@ -58,7 +59,21 @@ export function createQuery({
   const published = createPublished({ warehouse, limits, served })
   const places = createPlaces(limits)
   const prices = createPrices({ warehouse, now })
-  const deps = { db, warehouse, log, limits, now, published, places, prices, budgets, statements, served }
+  const engineVersion = createEngineVersion(warehouse)
+  const deps = {
+    db,
+    warehouse,
+    log,
+    limits,
+    now,
+    published,
+    places,
+    prices,
+    budgets,
+    statements,
+    served,
+    engineVersion,
+  }
   return {
     describeSql: (ctx, sql) => describeSql(deps, ctx, sql),
     readRows: (ctx, input) => readRows(deps, ctx, input),

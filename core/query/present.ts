@@ -47,7 +47,8 @@ export async function* present(
     deadline: ctx.deadline,
     signal: ctx.signal,
   })
-  yield { kind: 'head', contentType: format.contentType, version: 0, quotas: [], accepted, model }
+  const { contentType, engine } = format
+  yield { kind: 'head', contentType, format: engine, version: 0, quotas: [], accepted, model }
   for await (const bytes of result.body) yield { kind: 'body', bytes }
   yield { kind: 'tail', summary: result.summary() }
 }

@@ -56,7 +56,7 @@ export function queryService(deps: CallQueryDeps & PutQueryDeps & RunSqlDeps): S
 function chunkOf(piece: Piece): ResultChunk {
   if (piece.kind === 'tail') return tailOf(piece.summary)
   if (piece.kind === 'body') return create(ResultChunkSchema, { piece: { case: 'body', value: piece.bytes } })
-  const { contentType, version: queryVersion, accepted = false, model = '' } = piece
+  const { contentType, format, version: queryVersion, accepted = false, model = '' } = piece
   const quotas = piece.quotas.map(({ unit, limit, windowMs, left, resetMs }) => ({
     name: unit,
     limit: BigInt(limit),
@@ -65,7 +65,7 @@ function chunkOf(piece: Piece): ResultChunk {
     resetMs,
   }))
   return create(ResultChunkSchema, {
-    piece: { case: 'head', value: { contentType, queryVersion, quotas, accepted, model } },
+    piece: { case: 'head', value: { contentType, queryVersion, quotas, accepted, model, format } },
   })
 }
 

@@ -1,7 +1,10 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Format } from '#proto/edgewise/query/v1/query_pb.ts'
 import { authorise, type Context } from '../context.ts'
+import { type ClickHouseOptions, clickHouseDialect, type Dialect } from './clickhouse/dialect.ts'
+import { withException } from './clickhouse/failures.ts'
 import { execute, type ExecuteDeps, type Piece } from './execute.ts'
+import { isFiltered } from './filters.ts'
 import { formatOf, type ResultFormat } from './formats.ts'
 import { checkSql, type Statement } from './gate/gate.ts'
 import { bindParameters } from './params.ts'
@@ -13,6 +16,8 @@ export interface RunSqlInput {
   readonly format: Format
   readonly timezone: string
   readonly int64AsString: boolean
+  /** Asked and answered as ClickHouse does. */
+  readonly clickhouse?: ClickHouseOptions | undefined
 }
 
 /** Answers SQL that is not the warehouse's: a table that is there, or rows that are yet to be written. Undefined: it is. */
@@ -30,11 +35,16 @@ interface Written {
 
 export interface RunSqlDeps extends ExecuteDeps {
   readonly statements: Statements | undefined
+  readonly engineVersion: () => Promise<string>
 }
 
 /** Checks and runs SQL of the caller's own. */
 export async function* runSql(deps: RunSqlDeps, ctx: Context, input: RunSqlInput): AsyncGenerator<Piece> {
   authoriseSql(ctx)
+  if (input.clickhouse !== undefined) {
+    yield* runClickHouse(deps, ctx, input, clickHouseDialect(deps, ctx, input.clickhouse))
+    return
+  }
   const answer = await deps.statements?.(ctx, input.sql, input.params)
   if (answer !== undefined) {
     const format = formatOf(answer.format, input.format)
@@ -52,10 +62,28 @@ export async function* runSql(deps: RunSqlDeps, ctx: Context, input: RunSqlInput
   })
 }
 
+/** Through the same gate, and run as all else; statements about models, which change something, are none of ClickHouse's. */
+async function* runClickHouse(
+  deps: RunSqlDeps,
+  ctx: Context,
+  { sql, params, timezone }: RunSqlInput,
+  dialect: Dialect,
+): AsyncGenerator<Piece> {
+  try {
+    const checkedOne = await checked({ ...deps, rewrite: dialect.rewrite }, ctx, sql)
+    const format = dialect.format(checkedOne.format)
+    const { settings } = dialect
+    const options = { timezone, int64AsString: false }
+    yield* execute(deps, ctx, { ...dialect.bind(checkedOne, params), format, options, version: 0, settings, sql })
+  } catch (thrown) {
+    throw withException(thrown, isFiltered(ctx.actor))
+  }
+}
+
 async function* written({ write }: Written, { engine, contentType }: ResultFormat): AsyncGenerator<Piece> {
   const started = performance.now()
   const { model, body } = await write(engine)
-  yield { kind: 'head', contentType, version: 0, quotas: [], model }
+  yield { kind: 'head', contentType, format: engine, version: 0, quotas: [], model }
   for await (const bytes of body) if (bytes.length > 0) yield { kind: 'body', bytes }
   const elapsedUs = Math.round((performance.now() - started) * 1000)
   yield { kind: 'tail', summary: { resultRows: 0, rowsRead: undefined, bytesRead: undefined, elapsedUs } }

@@ -58,7 +58,46 @@ export class WarehouseError extends Error {
   }
 }
 
+/** A table to be made. */
+export interface TableSql {
+  readonly database: string
+  readonly table: string
+  readonly ifNotExists: boolean
+  /** With their types, hidden ones included. */
+  readonly columns: string
+  /** Of the MergeTree family. */
+  readonly engine: string
+  /** PARTITION BY, ORDER BY, TTL. */
+  readonly clauses: string
+  /** More of them. */
+  readonly settings?: string
+  /** On a cluster: rows of the same number are on the same shard. */
+  readonly shardBy: string
+}
+
+/** How tables are laid out: on one server, or on a cluster's hosts. Each list is statements, to be run in their order. */
+export interface Layout {
+  /** After the name in any other DDL: empty, or ` ON CLUSTER …`. */
+  readonly onCluster: string
+  /** Of every request. */
+  readonly settings: Readonly<Record<string, string | number>>
+  /** The database that the rows of a database's tables are in, for mutations and what `system` says of tables. */
+  rowsOf(database: string): string
+  createDatabase(name: string): readonly string[]
+  createTable(table: TableSql): readonly string[]
+  alterTable(database: string, table: string, change: string): readonly string[]
+  dropTable(database: string, table: string): readonly string[]
+  killMutations(condition: string): string
+  /** A table of `system`, of every host. */
+  ofHosts(table: string): string
+  /** A table of `system`, of one host of each shard. */
+  ofShards(table: string): string
+  /** After these every host has what was inserted. */
+  caughtUp(database: string, table: string): readonly string[]
+}
+
 export interface Warehouse {
+  readonly layout: Layout
   /** Streams a result in a format. Errors: WarehouseError; Failure `warehouse.restarted` when its process went away. */
   stream(query: WarehouseQuery): Promise<WarehouseResult>
   /** Small results as objects (64-bit integers and decimals as strings). */

@@ -11,6 +11,7 @@ export function currentViewSql(
   changes: string,
   columns: readonly MaskedColumn[],
   { name, key }: { readonly name: string; readonly key: readonly string[] },
+  onCluster: string,
 ): readonly string[] {
   const shown = columns
     .filter((column) => column.name !== 'deleted')
@@ -21,11 +22,11 @@ export function currentViewSql(
   const groups = key.map((column) => `c.${quoteName(column)}`)
   return [
     [
-      `CREATE VIEW IF NOT EXISTS ${quoteName(workspace)}.${quoteName(name)} (${shown.map(columnSql).join(', ')})`,
+      `CREATE VIEW IF NOT EXISTS ${quoteName(workspace)}.${quoteName(name)}${onCluster} (${shown.map(columnSql).join(', ')})`,
       `AS SELECT ${values.join(', ')} FROM ${quoteName(workspace)}.${quoteName(changes)} AS c`,
       `GROUP BY ${groups.join(', ')} HAVING NOT argMax(c.deleted, c.version)`,
     ].join(' '),
-    maskedViewSql(workspace, name, shown, 'CREATE VIEW IF NOT EXISTS', false),
+    maskedViewSql(workspace, name, shown, onCluster, 'CREATE VIEW IF NOT EXISTS', false),
   ]
 }
 

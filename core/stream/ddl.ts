@@ -1,29 +1,27 @@
 import { Failure } from '#mesh/errors.ts'
 import type { Column, Schema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { quoteName } from '../storage/quote.ts'
+import type { TableSql } from '../storage/warehouse.ts'
 
 /** Columns that `SELECT *` does not show. */
 export const hiddenSql = '`_partition` UInt16 MATERIALIZED 0, `_offset` UInt64 MATERIALIZED 0'
 
-/**
- * Tokens of the last inserts are remembered, and a part is on the disk before its insert is answered: once the sink
- * has committed, nothing else has the rows for long.
- */
-export const tableSettings =
-  'SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1'
+/** On a cluster: as the log has them, many in a row on each shard, so that few shards get a part of each insert. */
+export const shardByPlace = '_partition + intDiv(_offset, 65536)'
 
-/** The statement that makes a stream's table. Types have been checked; names and expressions are quoted or checked here. */
-export function createTableSql(workspace: string, stream: string, schema: Schema): string {
-  const columns = [...schema.columns.map(columnSql), hiddenSql]
+/** A stream's table. Types have been checked; names and expressions are quoted or checked here. */
+export function tableOf(workspace: string, stream: string, schema: Schema): TableSql {
   const orderBy = schema.orderBy.length > 0 ? schema.orderBy : schema.time === '' ? [] : [schema.time]
-  return [
-    `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.${quoteName(stream)} (${columns.join(', ')})`,
-    'ENGINE = MergeTree',
-    ...partitionSql(schema),
-    `ORDER BY (${orderBy.map(quoteName).join(', ')})`,
-    ...ttlSql(schema),
-    `${tableSettings}, allow_nullable_key = 1`,
-  ].join(' ')
+  return {
+    database: workspace,
+    table: stream,
+    ifNotExists: true,
+    columns: [...schema.columns.map(columnSql), hiddenSql].join(', '),
+    engine: 'MergeTree',
+    clauses: [...partitionSql(schema), `ORDER BY (${orderBy.map(quoteName).join(', ')})`, ...ttlSql(schema)].join(' '),
+    settings: 'allow_nullable_key = 1',
+    shardBy: shardByPlace,
+  }
 }
 
 export function columnSql({ name, type }: Pick<Column, 'name' | 'type'>): string {

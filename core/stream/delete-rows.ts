@@ -32,12 +32,20 @@ export async function deleteRows(
   begin: (rows: number) => Promise<void>,
 ): Promise<number> {
   const { warehouse, logger, limits } = deps
-  const table = `${quoteName(workspace)}.${quoteName(stream)}`
-  const places = placesOf(workspace, stream)
+  const { layout } = warehouse
+  const table = `${quoteName(layout.rowsOf(workspace))}.${quoteName(stream)}${layout.onCluster}`
+  const places = `${quoteName(workspace)}.${quoteName(placesOf(stream))}`
   await clear(warehouse, workspace, stream)
-  await warehouse.command(
-    `CREATE TABLE ${places} (_partition UInt16, _offset UInt64) ENGINE = MergeTree ORDER BY (_partition, _offset)`,
-  )
+  const made = layout.createTable({
+    database: workspace,
+    table: placesOf(stream),
+    ifNotExists: false,
+    columns: '_partition UInt16, _offset UInt64',
+    engine: 'MergeTree',
+    clauses: 'ORDER BY (_partition, _offset)',
+    shardBy: '_offset',
+  })
+  for (const sql of made) await warehouse.command(sql)
   try {
     const { sql, ...bound } = selection
     await warehouse.command(`INSERT INTO ${places} SELECT * FROM (${sql}) LIMIT ${limits.deletedRows + 1}`, {
@@ -70,15 +78,16 @@ export async function deleteRows(
 }
 
 /** A table of the system's own. */
-export function placesOf(workspace: string, stream: string): string {
-  return `${quoteName(workspace)}.${quoteName(`_deleting_${stream}`)}`
+export function placesOf(stream: string): string {
+  return `_deleting_${stream}`
 }
 
 /** Ends what an earlier deletion has left to do, before the places that it reads go. Names have no quotes in them. */
 async function clear(warehouse: Warehouse, workspace: string, stream: string): Promise<void> {
-  const mine = `database = '${workspace}' AND table = '${stream}' AND NOT is_done`
-  await warehouse.command(`KILL MUTATION WHERE ${mine} SYNC`)
-  await warehouse.command(`DROP TABLE IF EXISTS ${placesOf(workspace, stream)} SYNC`)
+  const { layout } = warehouse
+  const mine = `database = '${layout.rowsOf(workspace)}' AND table = '${stream}' AND NOT is_done`
+  await warehouse.command(layout.killMutations(mine))
+  for (const sql of layout.dropTable(workspace, placesOf(stream))) await warehouse.command(sql)
 }
 
 /**
@@ -89,10 +98,10 @@ async function finished(warehouse: Warehouse, workspace: string, stream: string,
   for (let pauseMs = 5; ; pauseMs = Math.min(2 * pauseMs, longestPauseMs)) {
     if (until.signal.aborted) throw inPart(until)
     const [left] = await warehouse.rows<{ readonly reason: string }>({
-      sql: `SELECT latest_fail_reason AS reason FROM system.mutations
-            WHERE database = {workspace:String} AND table = {stream:String} AND NOT is_done`,
+      sql: `SELECT latest_fail_reason AS reason FROM ${warehouse.layout.ofHosts('mutations')}
+            WHERE database = {database:String} AND table = {stream:String} AND NOT is_done`,
       database: workspace,
-      params: { workspace, stream },
+      params: { database: warehouse.layout.rowsOf(workspace), stream },
       ...until,
     })
     if (left === undefined) return

@@ -113,8 +113,11 @@ async function findUnreadable(deps: DeliverDeps, batch: Batch): Promise<Unreadab
   const { workspace, stream } = streamOf(batch.topic)
   const probe = `_probe_${stream}_${batch.partition}`
   const name = `${quoteName(workspace)}.${quoteName(probe)}`
-  await deps.warehouse.command(`DROP TABLE IF EXISTS ${name} SYNC`)
-  await deps.warehouse.command(`CREATE TABLE ${name} AS ${quoteName(workspace)}.${quoteName(stream)} ENGINE = Null`)
+  const { onCluster } = deps.warehouse.layout
+  await deps.warehouse.command(`DROP TABLE IF EXISTS ${name}${onCluster} SYNC`)
+  await deps.warehouse.command(
+    `CREATE TABLE ${name}${onCluster} AS ${quoteName(workspace)}.${quoteName(stream)} ENGINE = Null`,
+  )
   const tryRows = async (records: readonly StoredRecord[]): Promise<Unreadable[]> => {
     const [record] = records
     if (record === undefined) return []
@@ -139,7 +142,7 @@ async function findUnreadable(deps: DeliverDeps, batch: Batch): Promise<Unreadab
   try {
     return await tryRows(batch.records)
   } finally {
-    await deps.warehouse.command(`DROP TABLE IF EXISTS ${name} SYNC`)
+    await deps.warehouse.command(`DROP TABLE IF EXISTS ${name}${onCluster} SYNC`)
   }
 }
 

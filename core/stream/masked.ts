@@ -16,6 +16,7 @@ export function maskedViewSql(
   workspace: string,
   stream: string,
   columns: readonly MaskedColumn[],
+  onCluster: string,
   create: 'CREATE OR REPLACE VIEW' | 'CREATE VIEW IF NOT EXISTS' = 'CREATE OR REPLACE VIEW',
   isTable = true,
 ): string {
@@ -25,7 +26,7 @@ export function maskedViewSql(
       : quoteName(name),
   )
   return [
-    `${create} ${quoteName(maskedDatabase(workspace))}.${quoteName(stream)}`,
+    `${create} ${quoteName(maskedDatabase(workspace))}.${quoteName(stream)}${onCluster}`,
     `(${[...columns.map(columnSql), ...(isTable ? [hiddenSql] : [])].join(', ')})`,
     `AS SELECT ${[...values, ...(isTable ? hiddenColumns : [])].join(', ')} FROM ${quoteName(workspace)}.${quoteName(stream)}`,
   ].join(' ')

@@ -14,7 +14,7 @@ export function maskedDatabase(workspace: string): string {
 
 /** Whose database it is. */
 export function workspaceOf(database: string): string {
-  return database.replace(/^_masked_/, '')
+  return database.replace(/^_(?:masked|local)_/, '')
 }
 
 /** A stream's topic. Neither part can hold a dot. */

@@ -13,6 +13,7 @@ const timeoutMs = 60_000
 export async function missingOf(warehouse: Warehouse, batch: Batch): Promise<StoredRecord[]> {
   const { workspace, stream } = streamOf(batch.topic)
   try {
+    for (const sql of warehouse.layout.caughtUp(workspace, stream)) await warehouse.command(sql)
     const there = await warehouse.rows<{ offset: string }>({
       sql: `SELECT _offset AS offset FROM ${quoteName(workspace)}.${quoteName(stream)}
             WHERE _partition = {partition:UInt16} AND _offset >= {from:UInt64} AND _offset < {to:UInt64}`,

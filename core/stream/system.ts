@@ -1,7 +1,8 @@
 import { currentViewSql } from './current.ts'
-import { columnSql, hiddenSql, tableSettings } from './ddl.ts'
+import { columnSql, hiddenSql, shardByPlace } from './ddl.ts'
 import { type MaskedColumn, maskedViewSql } from './masked.ts'
 import { quoteName } from '../storage/quote.ts'
+import type { Layout } from '../storage/warehouse.ts'
 
 /**
  * Columns of the system's own streams that may hold personal data: of a refused row nothing is known, and the reason may
@@ -34,6 +35,9 @@ interface SystemTable {
   /** Of the columns, those that tables made by earlier versions lack. */
   readonly later?: readonly string[]
   readonly engine: string
+  readonly clauses: string
+  /** As the log has them, where nothing is said. */
+  readonly shardBy?: string
   /** Its rows are versions of something: the view of what each of these is now. */
   readonly current?: { readonly name: string; readonly key: readonly string[] }
 }
@@ -54,7 +58,10 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       state: 'LowCardinality(String)',
       version: 'UInt64',
     },
-    engine: 'ReplacingMergeTree(version) ORDER BY (stream, id)',
+    engine: 'ReplacingMergeTree(version)',
+    clauses: 'ORDER BY (stream, id)',
+    // Versions of one row are told apart where it is.
+    shardBy: 'cityHash64(id)',
   },
   _requests: {
     columns: {
@@ -76,7 +83,8 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       version: 'UInt32',
     },
     later: ['rows_read', 'bytes_read', 'events', 'version'],
-    engine: 'MergeTree PARTITION BY toYYYYMM(time) ORDER BY time TTL toDateTime(time) + INTERVAL 90 DAY',
+    engine: 'MergeTree',
+    clauses: 'PARTITION BY toYYYYMM(time) ORDER BY time TTL toDateTime(time) + INTERVAL 90 DAY',
   },
   /** What models answered, with what they were asked, and what the shadow of a version says of the same. */
   _predictions: {
@@ -99,7 +107,8 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       live_us: 'Nullable(Float64)',
       shadow_error: 'LowCardinality(String)',
     },
-    engine: 'MergeTree PARTITION BY toYYYYMM(time) ORDER BY (model, time) TTL toDateTime(time) + INTERVAL 90 DAY',
+    engine: 'MergeTree',
+    clauses: 'PARTITION BY toYYYYMM(time) ORDER BY (model, time) TTL toDateTime(time) + INTERVAL 90 DAY',
   },
   /** By when it was noticed: the points themselves may be of any time. */
   _alarms: {
@@ -115,8 +124,8 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       score: 'Float64',
       noticed_at: 'DateTime64(3)',
     },
-    engine:
-      'MergeTree PARTITION BY toYYYYMM(noticed_at) ORDER BY (model, time) TTL toDateTime(noticed_at) + INTERVAL 365 DAY',
+    engine: 'MergeTree',
+    clauses: 'PARTITION BY toYYYYMM(noticed_at) ORDER BY (model, time) TTL toDateTime(noticed_at) + INTERVAL 365 DAY',
   },
   /** For good: what each entry is now is made of them. */
   _product_changes: {
@@ -130,7 +139,8 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       category: 'LowCardinality(String)',
       attributes: 'Map(String, String)',
     },
-    engine: 'MergeTree ORDER BY (sku, version)',
+    engine: 'MergeTree',
+    clauses: 'ORDER BY (sku, version)',
     current: { name: '_products', key: ['sku'] },
   },
   _item_changes: {
@@ -143,7 +153,8 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       categories: 'Array(String)',
       attributes: 'Map(String, String)',
     },
-    engine: 'MergeTree ORDER BY (id, version)',
+    engine: 'MergeTree',
+    clauses: 'ORDER BY (id, version)',
     current: { name: '_items', key: ['id'] },
   },
   _document_changes: {
@@ -154,7 +165,8 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       ...changed,
       document: 'String',
     },
-    engine: 'MergeTree ORDER BY (collection, id, version)',
+    engine: 'MergeTree',
+    clauses: 'ORDER BY (collection, id, version)',
     current: { name: '_documents', key: ['collection', 'id'] },
   },
   _audit: {
@@ -170,28 +182,42 @@ const systemTables: Readonly<Record<string, SystemTable>> = {
       request_id: 'String',
       hash: 'String',
     },
-    engine: 'MergeTree ORDER BY seq',
+    engine: 'MergeTree',
+    clauses: 'ORDER BY seq',
   },
 }
 
 /** The statements that make the system's own tables, each with its masked view. */
-export function systemTablesSql(workspace: string): readonly string[] {
-  return Object.entries(systemTables).flatMap(([name, { columns, later = [], engine, current }]) => {
+export function systemTablesSql(layout: Layout, workspace: string): readonly string[] {
+  return Object.entries(systemTables).flatMap(([name, made]) => {
+    const { columns, later = [], engine, clauses, shardBy = shardByPlace, current } = made
     const list: MaskedColumn[] = Object.entries(columns).map(([column, type]) => ({
       name: column,
       type,
       pii: systemPii.get(name)?.includes(column) ?? false,
     }))
     return [
-      `CREATE TABLE IF NOT EXISTS ${quoteName(workspace)}.${quoteName(name)} (${list.map(columnSql).join(', ')},
-       ${hiddenSql}) ENGINE = ${engine} ${tableSettings}`,
-      ...later.map(
-        (column) =>
-          `ALTER TABLE ${quoteName(workspace)}.${quoteName(name)} ADD COLUMN IF NOT EXISTS ${quoteName(column)} ${columns[column]}`,
+      ...layout.createTable({
+        database: workspace,
+        table: name,
+        ifNotExists: true,
+        columns: [...list.map(columnSql), hiddenSql].join(', '),
+        engine,
+        clauses,
+        shardBy,
+      }),
+      ...later.flatMap((column) =>
+        layout.alterTable(workspace, name, `ADD COLUMN IF NOT EXISTS ${quoteName(column)} ${columns[column]}`),
       ),
       // A view has the columns of the day that it was made.
-      maskedViewSql(workspace, name, list, later.length > 0 ? 'CREATE OR REPLACE VIEW' : 'CREATE VIEW IF NOT EXISTS'),
-      ...(current === undefined ? [] : currentViewSql(workspace, name, list, current)),
+      maskedViewSql(
+        workspace,
+        name,
+        list,
+        layout.onCluster,
+        later.length > 0 ? 'CREATE OR REPLACE VIEW' : 'CREATE VIEW IF NOT EXISTS',
+      ),
+      ...(current === undefined ? [] : currentViewSql(workspace, name, list, current, layout.onCluster)),
     ]
   })
 }

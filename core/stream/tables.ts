@@ -3,7 +3,7 @@ import type { Context } from '../context.ts'
 import type { Log } from '../storage/log.ts'
 import type { Selection } from '../storage/warehouse.ts'
 import { deleteRows, type DeleteRowsDeps, placesOf } from './delete-rows.ts'
-import { columnSql, createTableSql } from './ddl.ts'
+import { columnSql, tableOf } from './ddl.ts'
 import { type MaskedColumn, maskedViewSql } from './masked.ts'
 import { maskedDatabase, topicOf, workspaceOf } from './names.ts'
 import { quoteName } from '../storage/quote.ts'
@@ -14,22 +14,25 @@ export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
   const { log, warehouse, limits } = deps
   const topic = (workspace: string, stream: string, partitions: number) =>
     log.createTopic(topicOf(workspace, stream), { partitions })
+  const { layout } = warehouse
   const nameOf = (workspace: string, stream: string) => `${quoteName(workspace)}.${quoteName(stream)}`
+  const run = async (statements: readonly string[]): Promise<void> => {
+    for (const sql of statements) await warehouse.command(sql)
+  }
 
   return {
     /** The database of a workspace, with its system streams. Repeating it changes nothing. */
     async createDatabase(workspace: string): Promise<void> {
-      for (const database of [workspace, maskedDatabase(workspace)]) {
-        await warehouse.command(`CREATE DATABASE IF NOT EXISTS ${quoteName(database)}`)
-      }
-      for (const sql of systemTablesSql(workspace)) await warehouse.command(sql)
+      await run(layout.createDatabase(workspace))
+      await run([`CREATE DATABASE IF NOT EXISTS ${quoteName(maskedDatabase(workspace))}${layout.onCluster}`])
+      await run(systemTablesSql(layout, workspace))
       for (const stream of systemStreams) await topic(workspace, stream, limits.systemPartitions)
       // One, so that the entries come in their order.
       await topic(workspace, '_audit', 1)
     },
     /** The table first: nothing may be in the log that has nowhere to go. */
     async create(workspace: string, stream: string, schema: Schema, partitions: number): Promise<void> {
-      await warehouse.command(createTableSql(workspace, stream, schema))
+      await run(layout.createTable(tableOf(workspace, stream, schema)))
       await topic(workspace, stream, partitions)
     },
     async addColumns(
@@ -39,11 +42,11 @@ export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
     ): Promise<void> {
       if (columns.length === 0) return
       const added = columns.map((column) => `ADD COLUMN IF NOT EXISTS ${columnSql(column)}`)
-      await warehouse.command(`ALTER TABLE ${nameOf(workspace, stream)} ${added.join(', ')}`)
+      await run(layout.alterTable(workspace, stream, added.join(', ')))
     },
     /** Makes the stream's masked view what its columns say now. The table must have them. */
     async mask(workspace: string, stream: string, columns: readonly MaskedColumn[]): Promise<void> {
-      await warehouse.command(maskedViewSql(workspace, stream, columns))
+      await run([maskedViewSql(workspace, stream, columns, layout.onCluster)])
     },
     /** Topics of the streams that have a mask. */
     async masked(): Promise<ReadonlySet<string>> {
@@ -59,12 +62,14 @@ export function createTables(deps: DeleteRowsDeps & { readonly log: Log }) {
     /** The log first: what the sink still finds there has nowhere to go. */
     async drop(workspace: string, stream: string): Promise<void> {
       await log.deleteTopic(topicOf(workspace, stream))
-      await warehouse.command(`DROP VIEW IF EXISTS ${nameOf(maskedDatabase(workspace), stream)} SYNC`)
-      await warehouse.command(`DROP TABLE IF EXISTS ${nameOf(workspace, stream)} SYNC`)
-      await warehouse.command(`DROP TABLE IF EXISTS ${placesOf(workspace, stream)} SYNC`)
+      await run([
+        `DROP VIEW IF EXISTS ${nameOf(maskedDatabase(workspace), stream)}${layout.onCluster} SYNC`,
+        ...layout.dropTable(workspace, stream),
+        ...layout.dropTable(workspace, placesOf(stream)),
+      ])
     },
     async truncate(workspace: string, stream: string): Promise<void> {
-      await warehouse.command(`TRUNCATE TABLE ${nameOf(workspace, stream)}`)
+      await run([`TRUNCATE TABLE ${nameOf(layout.rowsOf(workspace), stream)}${layout.onCluster}`])
     },
     deleteRows: (
       workspace: string,

@@ -6,14 +6,17 @@ import { isSession, refuseForgery } from './cookie.ts'
 import { credentialOf } from './credential.ts'
 import { comesFromAnywhere, refuseElsewhere } from './place.ts'
 
-/** Who is asking. Without the core a credential that is known here may go on, to cached answers only. */
+/**
+ * Who is asking. Without the core a credential that is known here may go on, to cached answers only. `read`: where clients
+ * of another protocol put it.
+ */
 export function authenticate(
   { sessions, feed, settings, metrics }: Deps,
-  credentialIn = credentialOf,
+  read: (headers: Headers) => string | Failure = credentialOf,
 ): MiddlewareHandler<AppEnv> {
   return async function authenticate(c, next) {
     const background = backgroundOf(c)
-    const credential = credentialIn(c.req.raw.headers)
+    const credential = read(c.req.raw.headers)
     if (credential instanceof Failure) {
       metrics.count('strangers')
       throw credential

@@ -1,5 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
-import type { ResultChunk, ResultHead } from '#proto/edgewise/query/v1/query_pb.ts'
+import type { ResultChunk, ResultHead, ResultTail } from '#proto/edgewise/query/v1/query_pb.ts'
 
 /** Held back so that a failure before it still has its status; what is larger is streamed, not shared and not cached. */
 export const heldBytes = 1 << 20
@@ -16,6 +16,7 @@ export type Collected =
       readonly head: ResultHead
       readonly body: Uint8Array<ArrayBuffer>
       readonly read: Read | undefined
+      readonly tail: ResultTail
     }
   | { readonly whole: false; readonly head: ResultHead; readonly body: ReadableStream<Uint8Array> }
 
@@ -38,7 +39,7 @@ export async function collect(chunks: AsyncIterable<ResultChunk>): Promise<Colle
         await end(iterator)
         const { rowsRead, bytesRead } = piece.value
         const read = rowsRead === undefined ? undefined : { rows: rowsRead, bytes: bytesRead ?? 0n }
-        return { whole: true, head, body: joined(held, bytes), read }
+        return { whole: true, head, body: joined(held, bytes), read, tail: piece.value }
       }
     }
     if (head === undefined) throw brokenOff()

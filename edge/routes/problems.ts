@@ -5,6 +5,7 @@ import { toProblemJson } from '#mesh/rpc/problem.ts'
 import { unknownParameters } from '../cache/question.ts'
 import type { Deps } from '../deps.ts'
 import { routePattern } from '../observe/route-pattern.ts'
+import { exceptionResponse, isClickHouse } from './clickhouse/exceptions.ts'
 import { type AppEnv, backgroundOf } from './context.ts'
 import { html, page } from './page.ts'
 
@@ -28,11 +29,14 @@ export function answerFailure(
   more?: object,
 ) {
   const failure = toFailure(thrown)
-  if (failure.problem === 'internal.error') {
-    metrics.count('bugs')
-    log({ request_id: requestId, error: describe(failure.cause) }, 'a request failed')
-  }
+  noteBug({ log, metrics }, failure, requestId)
   return problemResponse(failure, requestId, more)
+}
+
+function noteBug({ log, metrics }: Pick<Deps, 'log' | 'metrics'>, failure: Failure, requestId: string): void {
+  if (failure.problem !== 'internal.error') return
+  metrics.count('bugs')
+  log({ request_id: requestId, error: describe(failure.cause) }, 'a request failed')
 }
 
 export function onError(deps: Deps) {
@@ -46,6 +50,10 @@ export function onError(deps: Deps) {
       const action = `${c.req.method} ${routePattern(c)}`
       const { problem: code, message: reason } = failure
       deps.refusals.record({ workspace, actor, action, resource, code, reason, requestId, address }, backgroundOf(c))
+    }
+    if (isClickHouse(c.req.path)) {
+      noteBug(deps, failure, c.var.requestId)
+      return exceptionResponse(failure)
     }
     // Clients of the Open Inference Protocol and of Upstash look there for what is wrong.
     const [, first = ''] = c.req.path.split('/')

@@ -5,6 +5,7 @@ import { checkEventLog } from './event-log.ts'
 import { checkItems } from './items.ts'
 import { checkObjects } from './objects.ts'
 import { checkRedis } from './redis.ts'
+import { checkWarehouse } from './warehouse.ts'
 
 /** Where a URL puts something that is embedded without it. */
 interface Engine {
@@ -35,7 +36,8 @@ const engines: readonly Engine[] = [
   {
     variable: 'CLICKHOUSE_URL',
     embedded: 'The warehouse is embedded (chDB): it survives a crash and a power cut, on this disk and for one core',
-    instead: 'a ClickHouse server or cluster',
+    instead: 'a ClickHouse server or cluster, for a new data directory',
+    check: checkWarehouse,
   },
   {
     variable: 'REDIS_URL',

@@ -53,7 +53,7 @@ export interface ParameterPlace extends StatementParameter {
 export async function checkSql(deps: GateDeps, ctx: Context, sql: string): Promise<Statement> {
   const { limits } = deps
   refuseText(sql, limits)
-  const printed = await withServed(deps, ctx, await print(deps, ctx, sql))
+  const printed = await withServed(deps, ctx, await meant(deps, ctx, await print(deps, ctx, sql)))
   const tokens = tokensOf(printed)
   if (tokens === undefined) throw notAllowed('This text cannot be checked: write it more plainly.')
   refuseOddNames(tokens)
@@ -87,6 +87,11 @@ export async function checkSql(deps: GateDeps, ctx: Context, sql: string): Promi
     reads,
     prewhere: inner.some((token) => token.kind === 'word' && token.text === 'PREWHERE'),
   }
+}
+
+async function meant(deps: GateDeps, ctx: Context, printed: string): Promise<string> {
+  const text = (await deps.rewrite?.(printed)) ?? printed
+  return text === printed ? printed : print(deps, ctx, text)
 }
 
 /** What the engine's parser is never given. */

@@ -14,6 +14,8 @@ export interface GateDeps {
   readonly warehouse: Warehouse
   readonly limits: QueryLimits
   readonly served?: Served | undefined
+  /** What a printed text is meant to be; the gate judges what comes of it. */
+  readonly rewrite?: (printed: string) => Promise<string>
 }
 
 /** The one statement of the text as the engine prints it: on one line, without comments, names quoted where odd. */

@@ -69,7 +69,11 @@ export async function launch(
     child.kill('SIGKILL')
     throw new Error(`The embedded warehouse did not start in ${options.directory}: ${first}`)
   }
+  let tickedAt = performance.now()
   const heartbeat = setInterval(() => {
+    // While this process itself did not run it could not hear anything.
+    if (performance.now() - tickedAt > silenceMs / 2) heardAt = performance.now()
+    tickedAt = performance.now()
     if (hasCrashed(child.pid)) reason = 'it crashed'
     else if (performance.now() - heardAt > silenceMs) reason = 'it stopped responding'
     else return tell(child, { kind: 'ping' })

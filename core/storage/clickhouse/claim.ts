@@ -8,10 +8,17 @@ const timeoutMs = 60_000
  * the same places would be taken for what is there already. `isFilled`: whoever asks has filled one before.
  */
 export async function claim(warehouse: Warehouse, log: string, isFilled: boolean): Promise<void> {
-  await warehouse.command('CREATE DATABASE IF NOT EXISTS _edgewise')
-  await warehouse.command(
-    'CREATE TABLE IF NOT EXISTS _edgewise.claim (log String) ENGINE = MergeTree ORDER BY log SETTINGS fsync_after_insert = 1',
-  )
+  const { layout } = warehouse
+  const made = layout.createTable({
+    database: '_edgewise',
+    table: 'claim',
+    ifNotExists: true,
+    columns: 'log String',
+    engine: 'MergeTree',
+    clauses: 'ORDER BY log',
+    shardBy: '0',
+  })
+  for (const sql of [...layout.createDatabase('_edgewise'), ...made]) await warehouse.command(sql)
   const [found] = await warehouse.rows<{ readonly log: string }>({
     sql: 'SELECT log FROM claim ORDER BY log LIMIT 1',
     database: '_edgewise',

@@ -10,6 +10,7 @@ import { Failure } from '#mesh/errors.ts'
 import { WarehouseError, type Insert, type Summary, type Warehouse, type WarehouseQuery } from '../warehouse.ts'
 import { untilException } from './body.ts'
 import { restarted, toRefusal } from './exceptions.ts'
+import { layoutOf } from './layout.ts'
 import { untilConnected } from './patience.ts'
 import { quoteName } from '../quote.ts'
 
@@ -21,9 +22,11 @@ export interface ConnectOptions {
   readonly maxConnections: number
   /** How long a connection that is refused is tried again: nothing was sent yet. */
   readonly patienceMs?: number
+  /** See layout.ts. */
+  readonly cluster?: string | undefined
   /** In PEM. */
   readonly tls?: { readonly ca: Buffer; readonly cert?: Buffer; readonly key?: Buffer }
-  readonly log: Logger
+  readonly log?: Logger
 }
 
 /** So that every engine behaves alike, whatever its profile says. */
@@ -77,7 +80,8 @@ const maxOptionBytes = 300_000
 const maxRowsBytes = 64 * 1024 * 1024
 
 export function connectWarehouse(options: ConnectOptions): Warehouse {
-  const { url, username, password, maxConnections, patienceMs = 0, tls, log } = options
+  const { url, username, password, maxConnections, patienceMs = 0, cluster, tls, log } = options
+  const layout = layoutOf(cluster)
   const client = createClient({
     url,
     username,
@@ -123,7 +127,12 @@ export function connectWarehouse(options: ConnectOptions): Warehouse {
         client.exec({
           query: sql,
           ...(rows === undefined ? {} : { values: Readable.from([Buffer.from(rows)]) }),
-          clickhouse_settings: { ...everywhere, max_execution_time: Math.max(0.001, leftMs / 1000), ...settings },
+          clickhouse_settings: {
+            ...everywhere,
+            ...layout.settings,
+            max_execution_time: Math.max(0.001, leftMs / 1000),
+            ...settings,
+          },
           abort_signal: stop.signal,
           decompress_response_stream: false,
           ignore_error_response: true,
@@ -167,6 +176,7 @@ export function connectWarehouse(options: ConnectOptions): Warehouse {
   }
 
   return {
+    layout,
     stream,
     async rows<Row>(query: Omit<WarehouseQuery, 'format'>): Promise<Row[]> {
       const result = await stream({
@@ -204,7 +214,7 @@ export function connectWarehouse(options: ConnectOptions): Warehouse {
     },
     async ping() {
       const { success } = await client.ping({ select: false, abort_signal: AbortSignal.timeout(pingMs) })
-      if (!success) log.debug('the warehouse does not answer')
+      if (!success) log?.debug('the warehouse does not answer')
       return success
     },
     close: () => client.close(),

@@ -3,6 +3,7 @@ import { DatabaseError } from '../postgres/start.ts'
 import { type Warehouse, WarehouseError } from '../warehouse.ts'
 import { connectWarehouse } from './connect.ts'
 import { codeOf } from './patience.ts'
+import { prove } from './prove.ts'
 import type { ClickHouseUrl } from './url.ts'
 
 /** The first that marks a failure in the middle of an answer so that no data can be taken for it. */
@@ -31,13 +32,8 @@ const ways: readonly (readonly [pattern: RegExp, way: string])[] = [
 export async function openClickHouse(url: ClickHouseUrl, log: Logger): Promise<Warehouse> {
   const warehouse = connectWarehouse({ ...url, log })
   try {
-    const [found] = await warehouse.rows<{ readonly version: string }>({
-      sql: 'SELECT version() AS version',
-      database: 'system',
-      deadline: Date.now() + timeoutMs,
-      signal: AbortSignal.timeout(timeoutMs),
-    })
-    checkVersion(found?.version ?? '')
+    await versionOf(warehouse)
+    await prove(warehouse)
     return warehouse
   } catch (error) {
     await warehouse.close()
@@ -45,14 +41,34 @@ export async function openClickHouse(url: ClickHouseUrl, log: Logger): Promise<W
   }
 }
 
-function checkVersion(version: string): void {
+/** The version of the server. Fails, as opening it would, where it cannot be used; changes nothing. */
+export async function askClickHouse(url: ClickHouseUrl): Promise<string> {
+  const warehouse = connectWarehouse({ ...url })
+  try {
+    return await versionOf(warehouse)
+  } catch (error) {
+    throw cannotOpen(url, error)
+  } finally {
+    await warehouse.close()
+  }
+}
+
+async function versionOf(warehouse: Warehouse): Promise<string> {
+  const [found] = await warehouse.rows<{ readonly version: string }>({
+    sql: 'SELECT version() AS version',
+    database: 'system',
+    deadline: Date.now() + timeoutMs,
+    signal: AbortSignal.timeout(timeoutMs),
+  })
+  const version = found?.version.slice(0, 40) ?? ''
   const [year = 0, month = 0] = version.split('.').map(Number)
-  if (year > oldestVersion[0] || (year === oldestVersion[0] && month >= oldestVersion[1])) return
-  throw new Error(`it is ClickHouse ${version.slice(0, 40)}; ${oldestVersion.join('.')} or newer is needed`)
+  if (year > oldestVersion[0] || (year === oldestVersion[0] && month >= oldestVersion[1])) return version
+  throw new Error(`it is ClickHouse ${version}; ${oldestVersion.join('.')} or newer is needed`)
 }
 
 /** Says which server it is, why, and the way out: nothing of the URL that is secret. */
 function cannotOpen({ url }: ClickHouseUrl, error: unknown): DatabaseError {
+  if (error instanceof DatabaseError) return error
   let cause = error
   // What wraps it was said by us.
   while (cause instanceof Error && !(cause instanceof WarehouseError) && cause.cause !== undefined) cause = cause.cause

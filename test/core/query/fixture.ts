@@ -11,7 +11,7 @@ import { startEmbeddedWarehouse } from '../../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../../core/storage/clickhouse/connect.ts'
 import type { Warehouse } from '../../../core/storage/warehouse.ts'
 import { Failure } from '../../../mesh/errors.ts'
-import { Format } from '../../../proto/gen/edgewise/query/v1/query_pb.ts'
+import { type ClickHouse, Format } from '../../../proto/gen/edgewise/query/v1/query_pb.ts'
 import { callBy } from '../../support/call.ts'
 import { freshControl } from '../../support/control.ts'
 import { temporaryDirectory } from '../../support/directory.ts'
@@ -66,7 +66,7 @@ export async function declare(
   columns: readonly MaskedColumn[],
 ): Promise<void> {
   await warehouse.command(`CREATE DATABASE IF NOT EXISTS ${maskedDatabase(workspace)}`)
-  await warehouse.command(maskedViewSql(workspace, name, columns))
+  await warehouse.command(maskedViewSql(workspace, name, columns, warehouse.layout.onCluster))
   const rest = { orderBy: [], partitionBy: '', ttl: '', id: '', time: '', jsonSchema: '', version: 1 }
   await insertStream(db, { workspace, name, columns: [...columns], ...rest, onUnknown: 'add', state: 'ready' })
 }
@@ -124,6 +124,7 @@ interface Request {
   readonly timezone?: string
   readonly int64AsString?: boolean
   readonly timeoutMs?: number
+  readonly clickhouse?: ClickHouse
 }
 
 type Service = Fixture['service']

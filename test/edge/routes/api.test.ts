@@ -187,6 +187,9 @@ describe('the description of the API', () => {
       'GET /.well-known/jwks.json',
       'GET /.well-known/oauth-authorization-server',
       'GET /.well-known/openid-configuration',
+      // As `/clickhouse`.
+      'GET /clickhouse/',
+      'GET /clickhouse/ping',
       'GET /docs',
       'GET /health/live',
       'GET /health/ready',
@@ -197,6 +200,7 @@ describe('the description of the API', () => {
       'GET /v2',
       'GET /v2/health/live',
       'GET /v2/health/ready',
+      'POST /clickhouse/',
     ])
   })
 
@@ -204,6 +208,7 @@ describe('the description of the API', () => {
     const document: { openapi: string; paths: Record<string, object> } = await (await edge.get('/openapi.json')).json()
     expect(document.openapi).toBe('3.1.0')
     expect(Object.keys(document.paths).sort()).toEqual([
+      '/clickhouse',
       '/kafka/commit/{group}/{instance}',
       '/kafka/committed/{group}/{instance}',
       '/kafka/consume/{group}/{instance}',

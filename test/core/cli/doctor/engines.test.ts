@@ -43,6 +43,8 @@ describe.each([
   ['DATABASE_URL', 'postgres://u:s3cret@h/d?sslmod=require', 'did you mean sslmode?'],
   ['KAFKA_URL', 'kafka://u:s3cret@h:1?tsl=true', 'has no parameter `tsl`'],
   ['KAFKA_URL', 'kafka://u:s3cret@127.0.0.1:1', 'Check KAFKA_URL'],
+  ['CLICKHOUSE_URL', 'http://u:s3cret@h:1/shop', 'has a path'],
+  ['CLICKHOUSE_URL', 'http://u:s3cret@127.0.0.1:1', 'Start the server'],
   ['MYSQL_URL', 'mysql://u:s3cret@127.0.0.1:1/d', 'Start the server'],
   ['MONGODB_URL', 'mongodb://u:s3cret@h/d?w=0', 'has w=0'],
   ['MONGODB_URL', 'mongodb://u:s3cret@127.0.0.1:1/d', 'Start the server'],

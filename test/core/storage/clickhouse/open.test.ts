@@ -70,15 +70,15 @@ test.each([
 
 test('a connection that was refused is made when the server is there', async () => {
   const server = createServer((request, response) => {
-    request.resume().on('end', () => response.end('{"version":"26.1.1"}\n'))
+    request.resume().on('end', () => response.end('{"version":"24.1.1"}\n'))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   server.close()
   await once(server, 'close')
-  const opened = openClickHouse(urlOf(`http://127.0.0.1:${port}?patience_ms=20000`), log)
+  const refused = errorOf(openClickHouse(urlOf(`http://127.0.0.1:${port}?patience_ms=20000`), log))
   setTimeout(() => server.listen(port, '127.0.0.1'), 300)
-  await (await opened).close()
+  expect(await refused).toMatchObject({ message: expect.stringContaining('it is ClickHouse 24.1.1') as string })
   server.closeAllConnections()
   server.close()
 })

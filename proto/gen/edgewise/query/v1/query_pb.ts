@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edgewise/query/v1/query.proto.
  */
 export const file_edgewise_query_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("Ch1lZGdld2lzZS9xdWVyeS92MS9xdWVyeS5wcm90bxIRZWRnZXdpc2UucXVlcnkudjEi3wEKDVJ1blNxbFJlcXVlc3QSCwoDc3FsGAEgASgJEjwKBnBhcmFtcxgCIAMoCzIsLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJ1blNxbFJlcXVlc3QuUGFyYW1zRW50cnkSKQoGZm9ybWF0GAMgASgOMhkuZWRnZXdpc2UucXVlcnkudjEuRm9ybWF0EhAKCHRpbWV6b25lGAQgASgJEhcKD2ludDY0X2FzX3N0cmluZxgFIAEoCBotCgtQYXJhbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIvcBChBDYWxsUXVlcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDRI/CgZwYXJhbXMYAyADKAsyLy5lZGdld2lzZS5xdWVyeS52MS5DYWxsUXVlcnlSZXF1ZXN0LlBhcmFtc0VudHJ5EikKBmZvcm1hdBgEIAEoDjIZLmVkZ2V3aXNlLnF1ZXJ5LnYxLkZvcm1hdBIQCgh0aW1lem9uZRgFIAEoCRIXCg9pbnQ2NF9hc19zdHJpbmcYBiABKAgaLQoLUGFyYW1zRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASKEAQoLUmVzdWx0Q2h1bmsSLQoEaGVhZBgBIAEoCzIdLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJlc3VsdEhlYWRIABIOCgRib2R5GAIgASgMSAASLQoEdGFpbBgDIAEoCzIdLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJlc3VsdFRhaWxIAEIHCgVwaWVjZSKEAQoKUmVzdWx0SGVhZBIUCgxjb250ZW50X3R5cGUYASABKAkSFQoNcXVlcnlfdmVyc2lvbhgCIAEoDRIoCgZxdW90YXMYAyADKAsyGC5lZGdld2lzZS5xdWVyeS52MS5RdW90YRIQCghhY2NlcHRlZBgEIAEoCBINCgVtb2RlbBgFIAEoCSJhCgVRdW90YRIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgEEhYKDndpbmRvd19zZWNvbmRzGAMgASgNEhEKCXJlbWFpbmluZxgEIAEoBBIQCghyZXNldF9tcxgFIAEoDSJ8CgpSZXN1bHRUYWlsEgwKBHJvd3MYASABKAQSFgoJcm93c19yZWFkGAIgASgESACIAQESFwoKYnl0ZXNfcmVhZBgDIAEoBEgBiAEBEhIKCmVsYXBzZWRfdXMYBCABKARCDAoKX3Jvd3NfcmVhZEINCgtfYnl0ZXNfcmVhZCKRAQoJUGFyYW1ldGVyEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIaCg1kZWZhdWx0X3ZhbHVlGAMgASgJSACIAQESEAoIcmVxdWlyZWQYBCABKAgSEwoLZW51bV92YWx1ZXMYBSADKAkSEwoLZGVzY3JpcHRpb24YBiABKAlCEAoOX2RlZmF1bHRfdmFsdWUiagoLQ2FjaGVQb2xpY3kSEwoLdHRsX3NlY29uZHMYASABKA0SJgoec3RhbGVfd2hpbGVfcmV2YWxpZGF0ZV9zZWNvbmRzGAIgASgNEh4KFnN0YWxlX2lmX2Vycm9yX3NlY29uZHMYAyABKA0iPwoFTGltaXQSEAoIcmVxdWVzdHMYASABKA0SFgoOd2luZG93X3NlY29uZHMYAiABKA0SDAoEY29zdBgDIAEoDSIqCgxSZXN1bHRDb2x1bW4SDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJIsICCgVRdWVyeRIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SCwoDc3FsGAMgASgJEjAKCnBhcmFtZXRlcnMYBCADKAsyHC5lZGdld2lzZS5xdWVyeS52MS5QYXJhbWV0ZXISLQoFY2FjaGUYBSABKAsyHi5lZGdld2lzZS5xdWVyeS52MS5DYWNoZVBvbGljeRInCgVsaW1pdBgGIAEoCzIYLmVkZ2V3aXNlLnF1ZXJ5LnYxLkxpbWl0EhMKC2Rlc2NyaXB0aW9uGAcgASgJEjAKB2NvbHVtbnMYCCADKAsyHy5lZGdld2lzZS5xdWVyeS52MS5SZXN1bHRDb2x1bW4SLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEbGl2ZRgKIAEoCCLwAQoPUHV0UXVlcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSCwoDc3FsGAIgASgJEjAKCnBhcmFtZXRlcnMYAyADKAsyHC5lZGdld2lzZS5xdWVyeS52MS5QYXJhbWV0ZXISLQoFY2FjaGUYBCABKAsyHi5lZGdld2lzZS5xdWVyeS52MS5DYWNoZVBvbGljeRInCgVsaW1pdBgFIAEoCzIYLmVkZ2V3aXNlLnF1ZXJ5LnYxLkxpbWl0EhMKC2Rlc2NyaXB0aW9uGAYgASgJEhIKCmlmX3ZlcnNpb24YByABKA0SDwoHZHJ5X3J1bhgIIAEoCCJMChBQdXRRdWVyeVJlc3BvbnNlEicKBXF1ZXJ5GAEgASgLMhguZWRnZXdpc2UucXVlcnkudjEuUXVlcnkSDwoHY2hhbmdlZBgCIAEoCCI1ChREZXNjcmliZVF1ZXJ5UmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0iMwoSTGlzdFF1ZXJpZXNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJHChhMaXN0UXVlcnlWZXJzaW9uc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVsaW1pdBgCIAEoDRIOCgZjdXJzb3IYAyABKAkiVQoTTGlzdFF1ZXJpZXNSZXNwb25zZRIpCgdxdWVyaWVzGAEgAygLMhguZWRnZXdpc2UucXVlcnkudjEuUXVlcnkSEwoLbmV4dF9jdXJzb3IYAiABKAkiIgoSRGVsZXRlUXVlcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkiFQoTRGVsZXRlUXVlcnlSZXNwb25zZSp6CgZGb3JtYXQSFgoSRk9STUFUX1VOU1BFQ0lGSUVEEAASDwoLRk9STUFUX0pTT04QARIRCg1GT1JNQVRfTkRKU09OEAISDgoKRk9STUFUX0NTVhADEhIKDkZPUk1BVF9QQVJRVUVUEAQSEAoMRk9STUFUX0FSUk9XEAUy/wQKDFF1ZXJ5U2VydmljZRJMCgZSdW5TcWwSIC5lZGdld2lzZS5xdWVyeS52MS5SdW5TcWxSZXF1ZXN0Gh4uZWRnZXdpc2UucXVlcnkudjEuUmVzdWx0Q2h1bmswARJSCglDYWxsUXVlcnkSIy5lZGdld2lzZS5xdWVyeS52MS5DYWxsUXVlcnlSZXF1ZXN0Gh4uZWRnZXdpc2UucXVlcnkudjEuUmVzdWx0Q2h1bmswARJSCg1EZXNjcmliZVF1ZXJ5EicuZWRnZXdpc2UucXVlcnkudjEuRGVzY3JpYmVRdWVyeVJlcXVlc3QaGC5lZGdld2lzZS5xdWVyeS52MS5RdWVyeRJTCghQdXRRdWVyeRIiLmVkZ2V3aXNlLnF1ZXJ5LnYxLlB1dFF1ZXJ5UmVxdWVzdBojLmVkZ2V3aXNlLnF1ZXJ5LnYxLlB1dFF1ZXJ5UmVzcG9uc2USXAoLTGlzdFF1ZXJpZXMSJS5lZGdld2lzZS5xdWVyeS52MS5MaXN0UXVlcmllc1JlcXVlc3QaJi5lZGdld2lzZS5xdWVyeS52MS5MaXN0UXVlcmllc1Jlc3BvbnNlEmgKEUxpc3RRdWVyeVZlcnNpb25zEisuZWRnZXdpc2UucXVlcnkudjEuTGlzdFF1ZXJ5VmVyc2lvbnNSZXF1ZXN0GiYuZWRnZXdpc2UucXVlcnkudjEuTGlzdFF1ZXJpZXNSZXNwb25zZRJcCgtEZWxldGVRdWVyeRIlLmVkZ2V3aXNlLnF1ZXJ5LnYxLkRlbGV0ZVF1ZXJ5UmVxdWVzdBomLmVkZ2V3aXNlLnF1ZXJ5LnYxLkRlbGV0ZVF1ZXJ5UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch1lZGdld2lzZS9xdWVyeS92MS9xdWVyeS5wcm90bxIRZWRnZXdpc2UucXVlcnkudjEikgIKDVJ1blNxbFJlcXVlc3QSCwoDc3FsGAEgASgJEjwKBnBhcmFtcxgCIAMoCzIsLmVkZ2V3aXNlLnF1ZXJ5LnYxLlJ1blNxbFJlcXVlc3QuUGFyYW1zRW50cnkSKQoGZm9ybWF0GAMgASgOMhkuZWRnZXdpc2UucXVlcnkudjEuRm9ybWF0EhAKCHRpbWV6b25lGAQgASgJEhcKD2ludDY0X2FzX3N0cmluZxgFIAEoCBIxCgpjbGlja2hvdXNlGAYgASgLMh0uZWRnZXdpc2UucXVlcnkudjEuQ2xpY2tIb3VzZRotCgtQYXJhbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIp4BCgpDbGlja0hvdXNlEg4KBmZvcm1hdBgBIAEoCRI9CghzZXR0aW5ncxgCIAMoCzIrLmVkZ2V3aXNlLnF1ZXJ5LnYxLkNsaWNrSG91c2UuU2V0dGluZ3NFbnRyeRIQCghkYXRhYmFzZRgDIAEoCRovCg1TZXR0aW5nc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEi9wEKEENhbGxRdWVyeVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIPCgd2ZXJzaW9uGAIgASgNEj8KBnBhcmFtcxgDIAMoCzIvLmVkZ2V3aXNlLnF1ZXJ5LnYxLkNhbGxRdWVyeVJlcXVlc3QuUGFyYW1zRW50cnkSKQoGZm9ybWF0GAQgASgOMhkuZWRnZXdpc2UucXVlcnkudjEuRm9ybWF0EhAKCHRpbWV6b25lGAUgASgJEhcKD2ludDY0X2FzX3N0cmluZxgGIAEoCBotCgtQYXJhbXNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIoQBCgtSZXN1bHRDaHVuaxItCgRoZWFkGAEgASgLMh0uZWRnZXdpc2UucXVlcnkudjEuUmVzdWx0SGVhZEgAEg4KBGJvZHkYAiABKAxIABItCgR0YWlsGAMgASgLMh0uZWRnZXdpc2UucXVlcnkudjEuUmVzdWx0VGFpbEgAQgcKBXBpZWNlIpQBCgpSZXN1bHRIZWFkEhQKDGNvbnRlbnRfdHlwZRgBIAEoCRIVCg1xdWVyeV92ZXJzaW9uGAIgASgNEigKBnF1b3RhcxgDIAMoCzIYLmVkZ2V3aXNlLnF1ZXJ5LnYxLlF1b3RhEhAKCGFjY2VwdGVkGAQgASgIEg0KBW1vZGVsGAUgASgJEg4KBmZvcm1hdBgGIAEoCSJhCgVRdW90YRIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgEEhYKDndpbmRvd19zZWNvbmRzGAMgASgNEhEKCXJlbWFpbmluZxgEIAEoBBIQCghyZXNldF9tcxgFIAEoDSJ8CgpSZXN1bHRUYWlsEgwKBHJvd3MYASABKAQSFgoJcm93c19yZWFkGAIgASgESACIAQESFwoKYnl0ZXNfcmVhZBgDIAEoBEgBiAEBEhIKCmVsYXBzZWRfdXMYBCABKARCDAoKX3Jvd3NfcmVhZEINCgtfYnl0ZXNfcmVhZCKRAQoJUGFyYW1ldGVyEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIaCg1kZWZhdWx0X3ZhbHVlGAMgASgJSACIAQESEAoIcmVxdWlyZWQYBCABKAgSEwoLZW51bV92YWx1ZXMYBSADKAkSEwoLZGVzY3JpcHRpb24YBiABKAlCEAoOX2RlZmF1bHRfdmFsdWUiagoLQ2FjaGVQb2xpY3kSEwoLdHRsX3NlY29uZHMYASABKA0SJgoec3RhbGVfd2hpbGVfcmV2YWxpZGF0ZV9zZWNvbmRzGAIgASgNEh4KFnN0YWxlX2lmX2Vycm9yX3NlY29uZHMYAyABKA0iPwoFTGltaXQSEAoIcmVxdWVzdHMYASABKA0SFgoOd2luZG93X3NlY29uZHMYAiABKA0SDAoEY29zdBgDIAEoDSIqCgxSZXN1bHRDb2x1bW4SDAoEbmFtZRgBIAEoCRIMCgR0eXBlGAIgASgJIsICCgVRdWVyeRIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0SCwoDc3FsGAMgASgJEjAKCnBhcmFtZXRlcnMYBCADKAsyHC5lZGdld2lzZS5xdWVyeS52MS5QYXJhbWV0ZXISLQoFY2FjaGUYBSABKAsyHi5lZGdld2lzZS5xdWVyeS52MS5DYWNoZVBvbGljeRInCgVsaW1pdBgGIAEoCzIYLmVkZ2V3aXNlLnF1ZXJ5LnYxLkxpbWl0EhMKC2Rlc2NyaXB0aW9uGAcgASgJEjAKB2NvbHVtbnMYCCADKAsyHy5lZGdld2lzZS5xdWVyeS52MS5SZXN1bHRDb2x1bW4SLgoKY3JlYXRlZF9hdBgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDAoEbGl2ZRgKIAEoCCLwAQoPUHV0UXVlcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkSCwoDc3FsGAIgASgJEjAKCnBhcmFtZXRlcnMYAyADKAsyHC5lZGdld2lzZS5xdWVyeS52MS5QYXJhbWV0ZXISLQoFY2FjaGUYBCABKAsyHi5lZGdld2lzZS5xdWVyeS52MS5DYWNoZVBvbGljeRInCgVsaW1pdBgFIAEoCzIYLmVkZ2V3aXNlLnF1ZXJ5LnYxLkxpbWl0EhMKC2Rlc2NyaXB0aW9uGAYgASgJEhIKCmlmX3ZlcnNpb24YByABKA0SDwoHZHJ5X3J1bhgIIAEoCCJMChBQdXRRdWVyeVJlc3BvbnNlEicKBXF1ZXJ5GAEgASgLMhguZWRnZXdpc2UucXVlcnkudjEuUXVlcnkSDwoHY2hhbmdlZBgCIAEoCCI1ChREZXNjcmliZVF1ZXJ5UmVxdWVzdBIMCgRuYW1lGAEgASgJEg8KB3ZlcnNpb24YAiABKA0iMwoSTGlzdFF1ZXJpZXNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJHChhMaXN0UXVlcnlWZXJzaW9uc1JlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVsaW1pdBgCIAEoDRIOCgZjdXJzb3IYAyABKAkiVQoTTGlzdFF1ZXJpZXNSZXNwb25zZRIpCgdxdWVyaWVzGAEgAygLMhguZWRnZXdpc2UucXVlcnkudjEuUXVlcnkSEwoLbmV4dF9jdXJzb3IYAiABKAkiIgoSRGVsZXRlUXVlcnlSZXF1ZXN0EgwKBG5hbWUYASABKAkiFQoTRGVsZXRlUXVlcnlSZXNwb25zZSp6CgZGb3JtYXQSFgoSRk9STUFUX1VOU1BFQ0lGSUVEEAASDwoLRk9STUFUX0pTT04QARIRCg1GT1JNQVRfTkRKU09OEAISDgoKRk9STUFUX0NTVhADEhIKDkZPUk1BVF9QQVJRVUVUEAQSEAoMRk9STUFUX0FSUk9XEAUy/wQKDFF1ZXJ5U2VydmljZRJMCgZSdW5TcWwSIC5lZGdld2lzZS5xdWVyeS52MS5SdW5TcWxSZXF1ZXN0Gh4uZWRnZXdpc2UucXVlcnkudjEuUmVzdWx0Q2h1bmswARJSCglDYWxsUXVlcnkSIy5lZGdld2lzZS5xdWVyeS52MS5DYWxsUXVlcnlSZXF1ZXN0Gh4uZWRnZXdpc2UucXVlcnkudjEuUmVzdWx0Q2h1bmswARJSCg1EZXNjcmliZVF1ZXJ5EicuZWRnZXdpc2UucXVlcnkudjEuRGVzY3JpYmVRdWVyeVJlcXVlc3QaGC5lZGdld2lzZS5xdWVyeS52MS5RdWVyeRJTCghQdXRRdWVyeRIiLmVkZ2V3aXNlLnF1ZXJ5LnYxLlB1dFF1ZXJ5UmVxdWVzdBojLmVkZ2V3aXNlLnF1ZXJ5LnYxLlB1dFF1ZXJ5UmVzcG9uc2USXAoLTGlzdFF1ZXJpZXMSJS5lZGdld2lzZS5xdWVyeS52MS5MaXN0UXVlcmllc1JlcXVlc3QaJi5lZGdld2lzZS5xdWVyeS52MS5MaXN0UXVlcmllc1Jlc3BvbnNlEmgKEUxpc3RRdWVyeVZlcnNpb25zEisuZWRnZXdpc2UucXVlcnkudjEuTGlzdFF1ZXJ5VmVyc2lvbnNSZXF1ZXN0GiYuZWRnZXdpc2UucXVlcnkudjEuTGlzdFF1ZXJpZXNSZXNwb25zZRJcCgtEZWxldGVRdWVyeRIlLmVkZ2V3aXNlLnF1ZXJ5LnYxLkRlbGV0ZVF1ZXJ5UmVxdWVzdBomLmVkZ2V3aXNlLnF1ZXJ5LnYxLkRlbGV0ZVF1ZXJ5UmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
 
 /**
  * RunSqlRequest is a query in the caller's words.
@@ -54,6 +54,13 @@ export type RunSqlRequest = Message<"edgewise.query.v1.RunSqlRequest"> & {
    * @generated from field: bool int64_as_string = 5;
    */
   int64AsString: boolean;
+
+  /**
+   * Where set, it is asked and answered as ClickHouse does: parameters are in its escaping, and `format` does not count.
+   *
+   * @generated from field: edgewise.query.v1.ClickHouse clickhouse = 6;
+   */
+  clickhouse?: ClickHouse | undefined;
 };
 
 /**
@@ -62,6 +69,41 @@ export type RunSqlRequest = Message<"edgewise.query.v1.RunSqlRequest"> & {
  */
 export const RunSqlRequestSchema: GenMessage<RunSqlRequest> = /*@__PURE__*/
   messageDesc(file_edgewise_query_v1_query, 0);
+
+/**
+ * ClickHouse is what a client of its HTTP interface says beside the text.
+ *
+ * @generated from message edgewise.query.v1.ClickHouse
+ */
+export type ClickHouse = Message<"edgewise.query.v1.ClickHouse"> & {
+  /**
+   * A name of ClickHouse's, where the text has no FORMAT. Empty means TabSeparated.
+   *
+   * @generated from field: string format = 1;
+   */
+  format: string;
+
+  /**
+   * By name. Those that change neither how values are written nor bounds are ignored or refused.
+   *
+   * @generated from field: map<string, string> settings = 2;
+   */
+  settings: { [key: string]: string };
+
+  /**
+   * Empty, `default` or the workspace.
+   *
+   * @generated from field: string database = 3;
+   */
+  database: string;
+};
+
+/**
+ * Describes the message edgewise.query.v1.ClickHouse.
+ * Use `create(ClickHouseSchema)` to create a new message.
+ */
+export const ClickHouseSchema: GenMessage<ClickHouse> = /*@__PURE__*/
+  messageDesc(file_edgewise_query_v1_query, 1);
 
 /**
  * CallQueryRequest names a published query.
@@ -117,7 +159,7 @@ export type CallQueryRequest = Message<"edgewise.query.v1.CallQueryRequest"> & {
  * Use `create(CallQueryRequestSchema)` to create a new message.
  */
 export const CallQueryRequestSchema: GenMessage<CallQueryRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 1);
+  messageDesc(file_edgewise_query_v1_query, 2);
 
 /**
  * ResultChunk is a piece of a streamed result: one head, then bytes, then one tail. Without a tail the result is not whole.
@@ -162,7 +204,7 @@ export type ResultChunk = Message<"edgewise.query.v1.ResultChunk"> & {
  * Use `create(ResultChunkSchema)` to create a new message.
  */
 export const ResultChunkSchema: GenMessage<ResultChunk> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 2);
+  messageDesc(file_edgewise_query_v1_query, 3);
 
 /**
  * ResultHead is what is known before the first row.
@@ -204,6 +246,13 @@ export type ResultHead = Message<"edgewise.query.v1.ResultHead"> & {
    * @generated from field: string model = 5;
    */
   model: string;
+
+  /**
+   * ClickHouse's name of the format.
+   *
+   * @generated from field: string format = 6;
+   */
+  format: string;
 };
 
 /**
@@ -211,7 +260,7 @@ export type ResultHead = Message<"edgewise.query.v1.ResultHead"> & {
  * Use `create(ResultHeadSchema)` to create a new message.
  */
 export const ResultHeadSchema: GenMessage<ResultHead> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 3);
+  messageDesc(file_edgewise_query_v1_query, 4);
 
 /**
  * Quota is one bound of a plan.
@@ -260,7 +309,7 @@ export type Quota = Message<"edgewise.query.v1.Quota"> & {
  * Use `create(QuotaSchema)` to create a new message.
  */
 export const QuotaSchema: GenMessage<Quota> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 4);
+  messageDesc(file_edgewise_query_v1_query, 5);
 
 /**
  * ResultTail is what is known after the last row.
@@ -303,7 +352,7 @@ export type ResultTail = Message<"edgewise.query.v1.ResultTail"> & {
  * Use `create(ResultTailSchema)` to create a new message.
  */
 export const ResultTailSchema: GenMessage<ResultTail> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 5);
+  messageDesc(file_edgewise_query_v1_query, 6);
 
 /**
  * Parameter of a published query.
@@ -359,7 +408,7 @@ export type Parameter = Message<"edgewise.query.v1.Parameter"> & {
  * Use `create(ParameterSchema)` to create a new message.
  */
 export const ParameterSchema: GenMessage<Parameter> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 6);
+  messageDesc(file_edgewise_query_v1_query, 7);
 
 /**
  * CachePolicy of a published query, in seconds.
@@ -394,7 +443,7 @@ export type CachePolicy = Message<"edgewise.query.v1.CachePolicy"> & {
  * Use `create(CachePolicySchema)` to create a new message.
  */
 export const CachePolicySchema: GenMessage<CachePolicy> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 7);
+  messageDesc(file_edgewise_query_v1_query, 8);
 
 /**
  * Limit of a published query, for each caller, beside the caller's own plan.
@@ -429,7 +478,7 @@ export type Limit = Message<"edgewise.query.v1.Limit"> & {
  * Use `create(LimitSchema)` to create a new message.
  */
 export const LimitSchema: GenMessage<Limit> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 8);
+  messageDesc(file_edgewise_query_v1_query, 9);
 
 /**
  * ResultColumn is a column of a query's result.
@@ -457,7 +506,7 @@ export type ResultColumn = Message<"edgewise.query.v1.ResultColumn"> & {
  * Use `create(ResultColumnSchema)` to create a new message.
  */
 export const ResultColumnSchema: GenMessage<ResultColumn> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 9);
+  messageDesc(file_edgewise_query_v1_query, 10);
 
 /**
  * Query is a published query, at one version.
@@ -541,7 +590,7 @@ export type Query = Message<"edgewise.query.v1.Query"> & {
  * Use `create(QuerySchema)` to create a new message.
  */
 export const QuerySchema: GenMessage<Query> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 10);
+  messageDesc(file_edgewise_query_v1_query, 11);
 
 /**
  * PutQueryRequest publishes.
@@ -611,7 +660,7 @@ export type PutQueryRequest = Message<"edgewise.query.v1.PutQueryRequest"> & {
  * Use `create(PutQueryRequestSchema)` to create a new message.
  */
 export const PutQueryRequestSchema: GenMessage<PutQueryRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 11);
+  messageDesc(file_edgewise_query_v1_query, 12);
 
 /**
  * PutQueryResponse is the query as published.
@@ -639,7 +688,7 @@ export type PutQueryResponse = Message<"edgewise.query.v1.PutQueryResponse"> & {
  * Use `create(PutQueryResponseSchema)` to create a new message.
  */
 export const PutQueryResponseSchema: GenMessage<PutQueryResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 12);
+  messageDesc(file_edgewise_query_v1_query, 13);
 
 /**
  * DescribeQueryRequest names a query.
@@ -667,7 +716,7 @@ export type DescribeQueryRequest = Message<"edgewise.query.v1.DescribeQueryReque
  * Use `create(DescribeQueryRequestSchema)` to create a new message.
  */
 export const DescribeQueryRequestSchema: GenMessage<DescribeQueryRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 13);
+  messageDesc(file_edgewise_query_v1_query, 14);
 
 /**
  * ListQueriesRequest pages.
@@ -695,7 +744,7 @@ export type ListQueriesRequest = Message<"edgewise.query.v1.ListQueriesRequest">
  * Use `create(ListQueriesRequestSchema)` to create a new message.
  */
 export const ListQueriesRequestSchema: GenMessage<ListQueriesRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 14);
+  messageDesc(file_edgewise_query_v1_query, 15);
 
 /**
  * ListQueryVersionsRequest pages.
@@ -730,7 +779,7 @@ export type ListQueryVersionsRequest = Message<"edgewise.query.v1.ListQueryVersi
  * Use `create(ListQueryVersionsRequestSchema)` to create a new message.
  */
 export const ListQueryVersionsRequestSchema: GenMessage<ListQueryVersionsRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 15);
+  messageDesc(file_edgewise_query_v1_query, 16);
 
 /**
  * ListQueriesResponse is a page.
@@ -758,7 +807,7 @@ export type ListQueriesResponse = Message<"edgewise.query.v1.ListQueriesResponse
  * Use `create(ListQueriesResponseSchema)` to create a new message.
  */
 export const ListQueriesResponseSchema: GenMessage<ListQueriesResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 16);
+  messageDesc(file_edgewise_query_v1_query, 17);
 
 /**
  * DeleteQueryRequest names a query.
@@ -779,7 +828,7 @@ export type DeleteQueryRequest = Message<"edgewise.query.v1.DeleteQueryRequest">
  * Use `create(DeleteQueryRequestSchema)` to create a new message.
  */
 export const DeleteQueryRequestSchema: GenMessage<DeleteQueryRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 17);
+  messageDesc(file_edgewise_query_v1_query, 18);
 
 /**
  * DeleteQueryResponse is empty.
@@ -794,7 +843,7 @@ export type DeleteQueryResponse = Message<"edgewise.query.v1.DeleteQueryResponse
  * Use `create(DeleteQueryResponseSchema)` to create a new message.
  */
 export const DeleteQueryResponseSchema: GenMessage<DeleteQueryResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_query_v1_query, 18);
+  messageDesc(file_edgewise_query_v1_query, 19);
 
 /**
  * Format is the shape of a result.
