@@ -30,7 +30,7 @@ const engines: readonly Engine[] = [
   {
     variable: 'KAFKA_URL',
     embedded: 'The event log is embedded (SQLite): it survives a crash and a power cut, but not the loss of this disk',
-    instead: 'Apache Kafka, with replicas on other machines, for a new data directory',
+    instead: 'Apache Kafka with replicas on other machines, and begin a new data directory',
     check: checkEventLog,
   },
   {
@@ -75,7 +75,7 @@ export async function checkEngines(
   return Promise.all(
     engines.map(async ({ variable, embedded, instead, check }): Promise<Finding> => {
       const url = env[variable] || undefined
-      if (url === undefined) return { level: 'note', what: embedded, mend: `${variable} puts it on ${instead}.` }
+      if (url === undefined) return { level: 'note', what: embedded, mend: `Set ${variable}, for ${instead}.` }
       return check === undefined ? { level: 'ok', what: `${variable} is set` } : check(url, data)
     }),
   )

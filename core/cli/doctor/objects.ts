@@ -18,7 +18,7 @@ export async function checkObjects(text: string): Promise<Finding> {
     return { level: 'broken', what: (error as Error).message, mend: 'The core does not start without it.' }
   }
   const { bucket, prefix, endpoint } = options
-  const what = `The files of models are in the bucket ${bucket}${prefix && `/${prefix}`} at ${endpoint ?? 'Amazon S3'}`
+  const what = `The files of models are in the bucket ${`${bucket}/${prefix}`.replace(/\/$/, '')} at ${endpoint ?? 'Amazon S3'}`
   const { protocol, hostname } = new URL(endpoint ?? 'https://s3.amazonaws.com')
   if (protocol === 'https:' || isLocal(hostname.replace(/^\[(.*)\]$/, '$1'))) return { level: 'ok', what }
   return {

@@ -3,32 +3,32 @@ import {
   CreateMultipartUploadCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  type S3Client,
 } from '@aws-sdk/client-s3'
 import { DatabaseError } from '../postgres/start.ts'
 import { connectS3 } from './client.ts'
-import { codeOf, isAway, wordsOf } from './failures.ts'
+import { codeOf, isAway, patiently, wordsOf } from './failures.ts'
 import type { S3Options } from './url.ts'
 
-/** A wrong URL should be told soon. */
-const startsWithinMs = 15_000
-
-/** Fails where the bucket cannot be used, with a DatabaseError; leaves nothing in it. */
+/** Fails where the bucket cannot be used, with a DatabaseError; leaves nothing in it. A server that starts is waited for. */
 export async function askBucket(options: S3Options): Promise<void> {
-  const { bucket: Bucket, prefix } = options
   const client = connectS3(options)
-  const within = { abortSignal: AbortSignal.timeout(startsWithinMs) }
   try {
-    await client.send(new ListObjectsV2Command({ Bucket, Prefix: prefix, MaxKeys: 1 }), within)
-    await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: prefix, MaxUploads: 1 }), within)
-    // Whoever may begin an upload may write, and one that is given up leaves not even a version.
-    const probe = { Bucket, Key: `${prefix}probe` }
-    const { UploadId } = await client.send(new CreateMultipartUploadCommand(probe), within)
-    await client.send(new AbortMultipartUploadCommand({ ...probe, UploadId }), within)
+    await patiently(() => ask(client, options), options.timeoutMs)
   } catch (error) {
     throw cannotOpen(options, error)
   } finally {
     client.destroy()
   }
+}
+
+async function ask(client: S3Client, { bucket: Bucket, prefix }: S3Options): Promise<void> {
+  await client.send(new ListObjectsV2Command({ Bucket, Prefix: prefix, MaxKeys: 1 }))
+  await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: prefix, MaxUploads: 1 }))
+  // Whoever may begin an upload may write, and one that is given up leaves not even a version.
+  const probe = { Bucket, Key: `${prefix}probe` }
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand(probe))
+  await client.send(new AbortMultipartUploadCommand({ ...probe, UploadId }))
 }
 
 const ways: readonly (readonly [pattern: RegExp, way: string])[] = [
@@ -46,7 +46,7 @@ const ways: readonly (readonly [pattern: RegExp, way: string])[] = [
   [/Region is missing/, 'Say region=… in OBJECTS_URL, or set AWS_REGION.'],
   [/^(?:ENOTFOUND|EAI_AGAIN)$/, 'Check endpoint and region of OBJECTS_URL; most servers need path_style=true.'],
   [/CERT|SELF_SIGNED|VERIFY|ISSUER/, 'Name its authority by ca=FILE, and the server as its certificate does.'],
-  [/^(?:E[A-Z]+|TimeoutError|AbortError)$/, 'Start the server, or check endpoint of OBJECTS_URL.'],
+  [/^(?:E[A-Z]+|TimeoutError)$/, 'Start the server, or check endpoint of OBJECTS_URL.'],
 ]
 
 /** Says which bucket it is, why, and the way out: nothing of the URL that is secret. */

@@ -30,7 +30,9 @@ async function findingOf(variable: (typeof urls)[number], url: string, directory
 
 test('what is embedded is named, with the URL that replaces it', async () => {
   const findings = await checkEngines({}, data.path)
-  expect(findings.map(({ level, mend }) => [level, mend?.split(' ')[0]])).toEqual(urls.map((url) => ['note', url]))
+  expect(findings.map(({ level, mend }) => [level, /^Set (\w+), for /.exec(mend ?? '')?.[1]])).toEqual(
+    urls.map((url) => ['note', url]),
+  )
 })
 
 test('the README lists every one of them where it says what production is', () => {
