@@ -2,6 +2,7 @@ import type { Service } from '#mesh/rpc/call.ts'
 import type { RedisService } from '#proto/edgewise/redis/v1/redis_pb.ts'
 import type { Redis as RedisStore } from '../storage/redis.ts'
 import type { RedisLimits } from './limits.ts'
+import { workspaceOf } from './names.ts'
 import { createRoom } from './room.ts'
 import { redisService } from './rpc.ts'
 
@@ -20,9 +21,10 @@ export interface RedisOptions {
 }
 
 export function createRedis({ redis, limits, workspaceBytes, now }: RedisOptions): Redis {
-  const rooms = [{ room: createRoom(redis, workspaceBytes, now), ownerOf: (prefix: string) => prefix }]
+  const rooms = [createRoom({ redis, maxBytes: workspaceBytes, ownerOf: workspaceOf, now })]
   if (redis.isEmbedded) {
-    rooms.push({ room: createRoom(redis, limits.maxEmbeddedBytes, now), ownerOf: () => `${redis.prefix}:` })
+    const all = `${redis.prefix}:`
+    rooms.push(createRoom({ redis, maxBytes: limits.maxEmbeddedBytes, ownerOf: () => all, now }))
   }
   return { service: redisService({ redis, limits, rooms, texts: new Map() }) }
 }

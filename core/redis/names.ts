@@ -5,6 +5,11 @@ export function prefixOf(installation: string, workspace: string): string {
   return `${installation}:${workspace}:`
 }
 
+/** The prefix of a key, or of what begins as one. */
+export function workspaceOf(key: string): string {
+  return key.slice(0, key.indexOf(':', key.indexOf(':') + 1) + 1)
+}
+
 /** The same name as its workspace knows it. */
 export function ownName(key: Buffer, prefix: string): Buffer {
   return key.subarray(0, prefix.length).equals(Buffer.from(prefix)) ? key.subarray(prefix.length) : key

@@ -14,7 +14,7 @@ export interface RedisDeps {
   readonly redis: Redis
   readonly limits: RedisLimits
   /** Of each workspace; and of all together, where they share this process. */
-  readonly rooms: readonly { readonly room: Room; readonly ownerOf: (prefix: string) => string }[]
+  readonly rooms: readonly Room[]
   readonly texts: Texts
 }
 
@@ -47,7 +47,8 @@ export async function runCommands(deps: RedisDeps, ctx: Context, input: RunComma
   if (readOnly && accesses.has('write')) {
     throw new Failure('request.method', 'A command that changes something is sent by POST.')
   }
-  const planned = await plan(deps, ctx, prefix, steps)
+  // What edges count is no workspace's, and small.
+  const planned = await plan(isEdge ? { ...deps, rooms: [] } : deps, ctx, prefix, steps)
   return atomic ? transact(deps, prefix, planned) : oneByOne(deps, ctx, prefix, planned)
 }
 
@@ -79,8 +80,8 @@ async function plan(deps: RedisDeps, ctx: Context, prefix: string, steps: readon
     return step
   })
   if (added === 0) return planned
-  for (const { room, ownerOf } of rooms) {
-    if (await room.take(ctx, ownerOf(prefix), added)) continue
+  for (const room of rooms) {
+    if (await room.take(ctx, prefix, added)) continue
     return planned.map((step) => (step.kind === 'send' && adds(step) ? refuse(noRoom) : step))
   }
   return planned

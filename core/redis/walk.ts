@@ -75,7 +75,8 @@ export async function* pages(
     signal.throwIfAborted()
     if (Date.now() > deadline) throw new Failure('limit.deadline', 'The keys could not be gone through in time.')
     const [reply] = await redis.send([['SCAN', cursor, 'MATCH', match, 'COUNT', String(pageOfKeys)]])
-    const [next, keys] = reply as unknown as readonly [Buffer, readonly Buffer[]]
+    if (!Array.isArray(reply)) throw new Failure('redis.unavailable', 'The keys cannot be gone through now.')
+    const [next, keys] = reply as [Buffer, readonly Buffer[]]
     cursor = next.toString()
     if (keys.length > 0) yield keys
   } while (cursor !== '0')

@@ -1,6 +1,7 @@
 import { Command, Redis as Client, type RedisOptions } from 'ioredis'
 import type { Logger } from 'pino'
 import { Failure } from '#mesh/errors.ts'
+import { guardMemory } from './guard.ts'
 import { isRefusal, type Redis, type RedisCommand, type RedisReply } from '../redis.ts'
 import { checkServer, unreachable } from './start.ts'
 import type { RedisUrl } from './url.ts'
@@ -11,6 +12,8 @@ const patienceMs = 1_000
 const startsWithinMs = 10_000
 const longestPauseMs = 1_000
 const retryAfterMs = 1_000
+/** Of answers that came and were not given yet. */
+const maxHeldBytes = 256 * 1024 ** 2
 
 /** What every client is made with, whatever it leads to. */
 export const clientOptions: RedisOptions = {
@@ -86,6 +89,8 @@ function reasonOf(error: unknown): string {
 
 /** The port over a client, wherever that leads. */
 export function redisOf(client: Client, { prefix, isEmbedded }: Pick<Redis, 'prefix' | 'isEmbedded'>): Redis {
+  const given = guardMemory(client, maxHeldBytes)
+
   /** In one go, so that nothing comes in between. */
   async function ask(commands: readonly RedisCommand[]): Promise<readonly RedisReply[]> {
     if (!(await readyWithin(client, patienceMs))) throw away()
@@ -95,6 +100,7 @@ export function redisOf(client: Client, { prefix, isEmbedded }: Pick<Redis, 'pre
       return command.promise.then(replyOf, refusalOf)
     })
     const came = await Promise.allSettled(asked)
+    given(came.map((one) => (one.status === 'fulfilled' ? one.value : null)))
     return came.map((one) => {
       if (one.status === 'rejected') throw one.reason
       return one.value

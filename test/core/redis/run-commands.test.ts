@@ -326,6 +326,9 @@ describe.each(engines)('commands on $engine', ({ engine, isAbsent }) => {
       expect(await run([['DEL', 'a', 'b']])).toEqual([2n])
       now += 10_000
       expect(await run([['SET', 'c', part]])).toEqual(['OK'])
+      // Another process finds what there is.
+      const later = world.domain({ workspaceBytes: 800_000 })
+      expect(await later.run([['SET', 'x', part]])).toEqual([error('OOM')])
     })
 
     test('a request is bounded', async () => {
