@@ -47,11 +47,14 @@ export function onError(deps: Deps) {
       const { problem: code, message: reason } = failure
       deps.refusals.record({ workspace, actor, action, resource, code, reason, requestId, address }, backgroundOf(c))
     }
-    // Clients of the Open Inference Protocol look there for what is wrong, and those of Upstash's Kafka.
-    const isKafka = c.req.path.startsWith('/kafka/')
-    const error = isKafka || c.req.path.startsWith('/v2/') ? { error: failure.message } : {}
-    return answerFailure(deps, failure, c.var.requestId, { ...error, ...(isKafka && { result: 'Error' }) })
+    return answerFailure(deps, failure, c.var.requestId, elsewhere(c.req.path, failure))
   }
+}
+
+/** Where clients of the Open Inference Protocol, and those of Upstash's Kafka, look for what is wrong. */
+function elsewhere(path: string, { message: error }: Failure): object {
+  if (path.startsWith('/kafka/')) return { error, result: 'Error' }
+  return path.startsWith('/v2/') ? { error } : {}
 }
 
 /** What a route schema did not accept, by place. */
@@ -88,7 +91,7 @@ export function notFound(methodsOf: (path: string) => readonly string[]): NotFou
     const methods = methodsOf(c.req.path)
     if (methods.length === 0) throw new Failure('request.route', `There is nothing at ${c.req.path.slice(0, 200)}.`)
     const failure = new Failure('request.method', `${c.req.path.slice(0, 200)} takes ${methods.join(', ')}.`)
-    const response = problemResponse(failure, c.var.requestId)
+    const response = problemResponse(failure, c.var.requestId, elsewhere(c.req.path, failure))
     response.headers.set('allow', methods.join(', '))
     return response
   }
