@@ -51,7 +51,7 @@ export async function consume(deps: KafkaDeps, ctx: Context, input: Consume): Pr
   checkSession(deps, input)
   return charged(deps, ctx, async () => {
     const from = await changeGroup(deps, workspace, group, (members) => join(deps, workspace, input, members))
-    if (from.length === 0) return []
+    // One that has no partition waits as others do, and has perhaps one when it asks again.
     const messages = await readFrom(deps, ctx, from, timeoutMs)
     if (messages.length === 0) return []
     // Of partitions that are another's by now nothing was read; and of two calls at once only one.

@@ -55,11 +55,14 @@ export function onError(deps: Deps) {
       noteBug(deps, failure, c.var.requestId)
       return exceptionResponse(failure)
     }
-    // Clients of the Open Inference Protocol and of Upstash look there for what is wrong.
-    const [, first = ''] = c.req.path.split('/')
-    const more = ['v2', 'redis', 'kafka'].includes(first) ? { error: failure.message } : {}
-    return answerFailure(deps, failure, c.var.requestId, { ...more, ...(first === 'kafka' && { result: 'Error' }) })
+    return answerFailure(deps, failure, c.var.requestId, elsewhere(c.req.path, failure))
   }
+}
+
+/** Where clients of the Open Inference Protocol, and those of Upstash's Kafka, look for what is wrong. */
+function elsewhere(path: string, { message: error }: Failure): object {
+  if (path.startsWith('/kafka/')) return { error, result: 'Error' }
+  return /^\/(?:v2|redis)(?:\/|$)/.test(path) ? { error } : {}
 }
 
 /** What a route schema did not accept, by place. */
@@ -96,7 +99,7 @@ export function notFound(methodsOf: (path: string) => readonly string[]): NotFou
     const methods = methodsOf(c.req.path)
     if (methods.length === 0) throw new Failure('request.route', `There is nothing at ${c.req.path.slice(0, 200)}.`)
     const failure = new Failure('request.method', `${c.req.path.slice(0, 200)} takes ${methods.join(', ')}.`)
-    const response = problemResponse(failure, c.var.requestId)
+    const response = problemResponse(failure, c.var.requestId, elsewhere(c.req.path, failure))
     response.headers.set('allow', methods.join(', '))
     return response
   }

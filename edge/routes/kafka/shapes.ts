@@ -77,7 +77,7 @@ export function offsetsShape({ offsets }: OffsetsResponse): z.input<typeof Found
   return offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset: Number(offset) }))
 }
 
-/** One or several of something. */
+/** One or several of something: what is wrong is said of the one, as of the first of several. */
 export function oneOrMore<T extends z.ZodType>(item: T) {
-  return z.union([z.array(item), item.transform((one) => [one])])
+  return z.preprocess((given) => (Array.isArray(given) ? given : [given]), z.array(item))
 }
