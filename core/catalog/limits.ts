@@ -10,8 +10,8 @@ export const catalogLimits = {
   maxImportEntries: 1_000,
   maxImportBytes: 8 * 1024 * 1024,
   /** A page that has so many bytes ends, and they are read from the store so many at a time. */
-  maxPageBytes: 8_000_000,
-  maxChunkBytes: 8_000_000,
+  maxPageBytes: 4_000_000,
+  maxChunkBytes: 4_000_000,
   /** Of what a search looks in, of each entry; what is further is not found. */
   maxWordsLength: 8_192,
   maxSearchLength: 200,
@@ -19,7 +19,7 @@ export const catalogLimits = {
   /** Changes that are sent at once. */
   outboxBatch: 64,
   /** How long whoever sends them has, before another does. */
-  leaseMs: 30_000,
+  leaseMs: 5_000,
   /** How often the outbox is looked into where nobody says that there is something. */
   pollMs: 1_000,
 } as const

@@ -21,7 +21,7 @@ interface Entry {
 }
 
 const put = (path: string, json: unknown, headers = {}, key = product.key) =>
-  ask<Entry & { code: string; errors: { pointer: string; reason: string }[] }>(product, path, {
+  ask<Entry & { code: string; errors: { pointer?: string; reason: string }[] }>(product, path, {
     method: 'PUT',
     json,
     headers,
@@ -54,22 +54,22 @@ describe('a product', () => {
   })
 
   test.each([
-    [{}, '/name'],
-    [{ name: '' }, '/name'],
-    [{ name: 'x', colour: 'green' }, ''],
-    [{ name: 'x', price: '1,5', currency: 'EUR' }, '/price'],
-    [{ name: 'x', price: '1.5' }, '/currency'],
-    [{ name: 'x', price: -1, currency: 'EUR' }, '/price'],
-    [{ name: 'x', currency: 'Euro' }, '/currency'],
-    [{ name: 'x\0' }, '/name'],
-    [{ name: 'x', attributes: { deep: nested(40) } }, '/attributes/deep'],
-    [{ name: 'x', attributes: { long: 'x'.repeat(70_000) } }, ''],
-    [{ name: 'x', attributes: { n: 2 ** 60 } }, '/attributes/n'],
-    [[], ''],
-  ])('%j is refused, and where', async (json, pointer) => {
+    ['without a name', {}, '/name'],
+    ['with an empty name', { name: '' }, '/name'],
+    ['with a field that there is not', { name: 'x', colour: 'green' }, '/colour'],
+    ['with a price that is none', { name: 'x', price: '1,5', currency: 'EUR' }, '/price'],
+    ['with a price of what nobody knows', { name: 'x', price: '1.5' }, '/currency'],
+    ['with a price below nothing', { name: 'x', price: -1, currency: 'EUR' }, '/price'],
+    ['with a currency that is none', { name: 'x', currency: 'Euro' }, '/currency'],
+    ['with a NUL', { name: 'x\0' }, '/name'],
+    ['that is deep', { name: 'x', attributes: { deep: nested(40) } }, '/attributes/deep'],
+    ['that is long', { name: 'x', attributes: { long: 'x'.repeat(70_000) } }, ''],
+    ['with a number that would lose digits', { name: 'x', attributes: { n: 2 ** 60 } }, '/attributes/n'],
+    ['that is a list', [], ''],
+  ])('%s is refused, and where', async (_, json, pointer) => {
     const { status, json: problem } = await put('/v1/products/bad', json)
     expect([status, problem.code]).toEqual([400, 'request.invalid'])
-    expect(problem.errors[0]?.pointer.startsWith(pointer)).toBe(true)
+    expect((problem.errors[0]?.pointer ?? '').startsWith(pointer)).toBe(true)
   })
 
   test.each(['/v1/products/a%20b', '/v1/products/-a', `/v1/products/${'a'.repeat(129)}`, '/v1/products/%2e%2e'])(
@@ -185,15 +185,15 @@ describe('SQL', () => {
 
   test('joins streams with what products are now, and reads what they were', async () => {
     await sees('SELECT sku, count * price AS paid, category FROM orders JOIN _products USING (sku) ORDER BY sku', [
-      { sku: 'mug', paid: '10.5', category: 'kitchen' },
+      { sku: 'mug', paid: '10.500000', category: 'kitchen' },
       // Without a price now, although it had one.
       { sku: 'pot', paid: null, category: 'garden' },
     ])
     expect(
       await rows(product, `SELECT version, price, deleted FROM _product_changes WHERE sku = 'mug' ORDER BY version`),
     ).toEqual([
-      { version: 1, price: '4.5', deleted: false },
-      { version: 2, price: '5.25', deleted: false },
+      { version: 1, price: '4.500000', deleted: false },
+      { version: 2, price: '5.250000', deleted: false },
     ])
     expect(
       await rows(
@@ -255,9 +255,11 @@ test('a scope may be for one collection', async () => {
   expect((await ask(product, '/v1/products', { key })).status).toBe(403)
 })
 
-test('what was acknowledged is there after a kill, and its event too', async () => {
+test('what was acknowledged is there after a kill, and its event too', { timeout: 60_000 }, async () => {
   await must(product, '/v1/items/last', { method: 'PUT', json: { title: 'The last before' } })
   await product.killCore()
   await expect.poll(() => ask(product, '/v1/items/last').then(({ status }) => status), { timeout: 20_000 }).toBe(200)
-  await sees(`SELECT title, version FROM _items WHERE id = 'last'`, [{ title: 'The last before', version: 1 }])
+  // It may be lent to the one that died.
+  const query = `SELECT title, version FROM _items WHERE id = 'last'`
+  await expect.poll(() => rows(product, query), { timeout: 30_000 }).toEqual([{ title: 'The last before', version: 1 }])
 })

@@ -20,12 +20,12 @@ const conditions = {
 }
 
 function describe(kind: Kind) {
-  const { one, many, path, id, fields } = kind
+  const { one, many, path, id, param, fields } = kind
   const tags = ['catalogue']
   const shape = entrySchema(kind)
   const place = many === 'documents' ? { collection: Collection } : {}
-  const params = z.object({ ...place, [one]: Id })
-  const entry = `${path}/{${one}}`
+  const params = z.object({ ...place, [param]: Id })
+  const entry = `${path}/{${param}}`
   return {
     list: createRoute({
       tags,
@@ -90,13 +90,13 @@ function describe(kind: Kind) {
 }
 
 function entries(app: OpenAPIHono<AppEnv>, { core }: Deps, kind: Kind): void {
-  const { resource, one, many } = kind
+  const { resource, param, many } = kind
   const { list, get, put, putBody, remove, load, loadBody } = describe(kind)
   const place = (c: AppContext) => ({ resource, collection: c.req.param('collection') ?? '' })
   /** Noted as what was asked for: the collection, or all of them. */
   const named = (c: AppContext) => {
     c.set('resource', c.req.param('collection') ?? many)
-    return { ...place(c), id: c.req.param(one) ?? '' }
+    return { ...place(c), id: c.req.param(param) ?? '' }
   }
   app.openapi(list, async (c) => {
     const { search = '', ...asked } = c.req.valid('query')

@@ -10,6 +10,8 @@ export interface Kind {
   readonly many: 'products' | 'items' | 'documents'
   readonly path: string
   readonly id: 'sku' | 'id'
+  /** What its id is called in a path. */
+  readonly param: 'sku' | 'item' | 'document'
   readonly fields: z.ZodObject
 }
 
@@ -26,6 +28,7 @@ export const kinds: readonly Kind[] = [
     many: 'products',
     path: '/v1/products',
     id: 'sku',
+    param: 'sku',
     fields: z.strictObject({
       name: z.string().min(1).max(500).openapi({ example: 'Green tea' }),
       price: z.union([z.string(), z.number()]).nullable().optional().openapi({
@@ -43,6 +46,7 @@ export const kinds: readonly Kind[] = [
     many: 'items',
     path: '/v1/items',
     id: 'id',
+    param: 'item',
     fields: z.strictObject({
       title: z.string().min(1).max(500).openapi({ example: 'How to brew' }),
       tags: labels,
@@ -56,6 +60,7 @@ export const kinds: readonly Kind[] = [
     many: 'documents',
     path: '/v1/documents/{collection}',
     id: 'id',
+    param: 'document',
     fields: z.strictObject({
       document: z
         .record(z.string(), z.unknown())
