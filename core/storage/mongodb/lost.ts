@@ -30,7 +30,8 @@ const codes = new Set<unknown>([6, 7, 64, 89, 91, 189, 262, 9001, 10107, 11600, 
 export function isLost(error: unknown): boolean {
   if (isSlow(error)) return false
   if (away.some((kind) => error instanceof kind)) return true
-  if (error instanceof MongoServerError) return codes.has(error.code)
+  // Of a bulk write the connection's own error is within.
+  if (error instanceof MongoServerError) return codes.has(error.code) || isLost(error.errorResponse)
   return error instanceof MongoError && error.name === 'MongoWaitQueueTimeoutError'
 }
 
