@@ -59,7 +59,7 @@ export function onError(deps: Deps) {
   }
 }
 
-/** Where clients of the Open Inference Protocol, and those of Upstash's Kafka, look for what is wrong. */
+/** Where clients of the Open Inference Protocol, and those of Upstash, look for what is wrong. */
 function elsewhere(path: string, { message: error }: Failure): object {
   if (path.startsWith('/kafka/')) return { error, result: 'Error' }
   return /^\/(?:v2|redis)(?:\/|$)/.test(path) ? { error } : {}
