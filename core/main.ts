@@ -78,7 +78,7 @@ async function start(env: Env) {
             process.exit(70)
           },
         })
-      : openKafka(env.KAFKA_URL),
+      : openKafka(env.KAFKA_URL, directory.id),
   ])
   keepToLog(directory, eventLog.identity)
   const { db } = control
@@ -181,6 +181,7 @@ async function start(env: Env) {
 
   const shedder = createShedder({ delayMs: loopDelay.ms })
   metrics.gauge('edgewise_loop_delay_seconds', 'How long what is ready to run waits.', () => loopDelay.ms() / 1000)
+  metrics.gauges('edgewise_log_lag_records', 'Records a group has still to read.', ['group', 'partition'], stream.lags)
   metrics.gauge('edgewise_rpc_calls_running', 'Calls under way.', () => shedder.running)
   const server = await startServer({
     host: env.CORE_HOST,
@@ -270,9 +271,9 @@ async function start(env: Env) {
 }
 
 /** Loaded only where it is used: its client takes half a second and 60 MB. */
-async function openKafka(options: KafkaOptions) {
+async function openKafka(options: KafkaOptions, member: string) {
   const { openKafkaLog } = await import('./storage/kafka/log.ts')
-  return openKafkaLog(options)
+  return openKafkaLog(options, member)
 }
 
 /** What may be begun again, whenever the warehouse's process goes away amid it. */

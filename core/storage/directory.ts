@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -23,6 +24,8 @@ export class DirectoryError extends Error {
 
 export interface DataDirectory {
   readonly path: string
+  /** Which of all directories it is. */
+  readonly id: string
   /** The path of something inside. */
   at(name: string): string
   release(): void
@@ -59,7 +62,7 @@ export function openDataDirectory(path: string): DataDirectory {
   }
   checkFormat(join(path, 'format'))
   writeFileSync(pidFile, `${process.pid}\n`)
-  return { path, at: (name) => join(path, name), release: () => lock.close() }
+  return { path, id: idOf(join(path, 'id')), at: (name) => join(path, name), release: () => lock.close() }
 }
 
 /**
@@ -83,6 +86,11 @@ export function logOf(path: string): string | undefined {
   if (existsSync(file)) return readFileSync(file, 'utf8').trim()
   // A directory of before has its own.
   return existsSync(join(path, 'log')) ? embeddedLog : undefined
+}
+
+function idOf(file: string): string {
+  if (!existsSync(file)) writeFileSync(file, `${randomUUID()}\n`)
+  return readFileSync(file, 'utf8').trim()
 }
 
 function checkFormat(file: string): void {

@@ -52,6 +52,30 @@ export interface Retention {
   readonly groups: readonly string[]
 }
 
+/** Partitions as one member of a group has them: no two have the same at a time. */
+export interface Membership {
+  /** Undefined where the partition is not this member's now. */
+  claim(topic: string, partition: number): Claim | undefined
+  /** Lets go of all of them. */
+  leave(): Promise<void>
+}
+
+export interface Claim {
+  /** False as soon as another member may have it. */
+  isHeld(): boolean
+  /** As the log's own, for this group; fails once another member has the partition, however late that is found out. */
+  commit(commit: Commit): Promise<void>
+}
+
+export interface GroupListener {
+  /** Partitions have come. */
+  onAssigned(): void
+  /** Partitions are gone, or go to another member when this has resolved. */
+  onRevoked(goes: (topic: string, partition: number) => boolean): Promise<void>
+  /** Another process has joined under this one's name: this one has nothing from now on. */
+  onOusted(): void
+}
+
 export interface Log {
   /** Which log this is: in another one an offset means something else. */
   readonly identity: string
@@ -74,9 +98,15 @@ export interface Log {
     bounds: { maxRecords: number; maxBytes: number },
   ): Promise<readonly StoredRecord[]>
   ranges(topic: string): Promise<readonly PartitionRange[]>
-  /** What the group has committed; a partition it never committed is absent. */
-  committed(group: string, topic: string): Promise<readonly Commit[]>
-  /** Durable, all or nothing. */
+  /** Where the first record is that is not from before a time, in each partition; its end where all are older. */
+  offsetsAt(topic: string, timestamp: number): Promise<readonly Omit<Position, 'topic'>[]>
+  /** What the group has committed, for a topic or for all; a partition it never committed is absent. */
+  committed(group: string, topic?: string): Promise<readonly Commit[]>
+  /** How many records the group has still to read, by the number of the partition, of all topics together. */
+  lag(group: string): Promise<ReadonlyMap<number, number>>
+  /** Shares the partitions of all topics with whoever else joins the group. */
+  join(group: string, listener: GroupListener): Membership
+  /** Durable, all or nothing. Of a group that has members, they alone may. */
   commit(group: string, commits: readonly Commit[]): Promise<void>
   /** Calls the listener after appends to a partition, whoever appended; answers how to stop that. */
   onAppend(listener: (topic: string, partition: number) => void): () => void

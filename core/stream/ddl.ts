@@ -6,11 +6,12 @@ import { quoteName } from '../storage/quote.ts'
 export const hiddenSql = '`_partition` UInt16 MATERIALIZED 0, `_offset` UInt64 MATERIALIZED 0'
 
 /**
- * Tokens of the last inserts are remembered, and a part is on the disk before its insert is answered: once the sink
- * has committed, nothing else has the rows for long.
+ * Tokens of the last inserts are remembered, for longer than a process that has lost a partition while it slept can have
+ * an insert under way; and a part is on the disk before its insert is answered: once the sink has committed, nothing else
+ * has the rows for long.
  */
 export const tableSettings =
-  'SETTINGS non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1'
+  'SETTINGS non_replicated_deduplication_window = 10000, fsync_after_insert = 1, fsync_part_directory = 1'
 
 /** The statement that makes a stream's table. Types have been checked; names and expressions are quoted or checked here. */
 export function createTableSql(workspace: string, stream: string, schema: Schema): string {

@@ -110,6 +110,45 @@ export function logContract(open: (directory: string) => Promise<Log>, newDirect
         expect(await again.committed('other', 'w.s')).toEqual([])
       }))
 
+    test('knows what a group has committed of all topics, and how far it is behind in them', () =>
+      withLog(async (log) => {
+        await log.createTopic('w.t', { partitions: 2 })
+        await log.append([
+          { topic: 'w.s', partition: 0, records: records(5) },
+          { topic: 'w.s', partition: 2, records: records(1) },
+          { topic: 'w.t', partition: 0, records: records(3) },
+        ])
+        const commits = [
+          { topic: 'w.s', partition: 0, offset: 4, metadata: '' },
+          { topic: 'w.t', partition: 0, offset: 1, metadata: 'm' },
+        ]
+        await log.commit('g', commits)
+        expect((await log.committed('g')).toSorted((a, b) => (a.topic < b.topic ? -1 : 1))).toEqual(commits)
+        const behind = [...(await log.lag('g'))].toSorted(([a], [b]) => a - b)
+        expect(behind).toEqual([
+          [0, 3],
+          [1, 0],
+          [2, 1],
+        ])
+        await log.deleteTopic('w.t')
+        expect(await log.committed('g')).toEqual(commits.slice(0, 1))
+      }))
+
+    test('finds where the records of a time begin', () =>
+      withLog(async (log) => {
+        for (const timestamp of [1_000, 2_000, 3_000]) {
+          await log.append([{ topic: 'w.s', partition: 0, records: records(4, { timestamp }) }])
+        }
+        const mixed = [...records(2, { timestamp: 1_000 }), ...records(2, { timestamp: 2_000 })]
+        await log.append([{ topic: 'w.s', partition: 1, records: mixed }])
+        const offsets = async (timestamp: number) => (await log.offsetsAt('w.s', timestamp)).map(({ offset }) => offset)
+        expect(await offsets(0)).toEqual([0, 0, 0])
+        expect(await offsets(1_500)).toEqual([4, 2, 0])
+        expect(await offsets(2_000)).toEqual([4, 2, 0])
+        expect(await offsets(2_001)).toEqual([8, 4, 0])
+        expect(await offsets(3_001)).toEqual([12, 4, 0])
+      }))
+
     test('keeps everything over a restart', () =>
       withLog(async (log, reopen) => {
         await log.append([{ topic: 'w.s', partition: 0, records: records(100) }])

@@ -84,6 +84,17 @@ export async function rangesOf(admin: Admin, name: string): Promise<readonly Par
   })
 }
 
+/** Where each partition's first record is that is not from before a time; its end where all are older. */
+export async function offsetsFrom(admin: Admin, name: string, timestamp: number) {
+  const ranges = await rangesOf(admin, name)
+  const found = await offsetsAt(admin, [{ name, partitions: ranges.length }], BigInt(timestamp))
+  return ranges.map(({ partition, end }) => {
+    const offset = found.get(`${name}/${partition}`) ?? -1
+    // -1 says that nothing is as young as that.
+    return { partition, offset: offset < 0 ? end : offset }
+  })
+}
+
 /** Where the partitions of topics end, by `name/partition`. */
 export async function endsOf(admin: Admin, topics: readonly KafkaTopic[]): Promise<ReadonlyMap<string, number>> {
   return topics.length === 0 ? new Map() : offsetsAt(admin, topics, latest)

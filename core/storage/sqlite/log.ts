@@ -90,7 +90,27 @@ export async function openSqliteLog({ directory, onFatal }: SqliteLogOptions): P
       return records.filter((record) => record.offset >= from).slice(0, bounds.maxRecords)
     },
     ranges: (topic) => ask<PartitionRange[]>({ kind: 'ranges', topic }),
+    async offsetsAt(topic, timestamp) {
+      const ranges = await ask<PartitionRange[]>({ kind: 'ranges', topic })
+      return Promise.all(
+        ranges.map(async ({ partition, end }) => {
+          const chunk = await ask<EncodedChunk | undefined>({ kind: 'chunkAt', topic, partition, timestamp })
+          const records = chunk === undefined ? [] : decodeChunk(chunk.bytes, chunk.start)
+          return { partition, offset: records.find((record) => record.timestamp >= timestamp)?.offset ?? end }
+        }),
+      )
+    },
     committed: (group, topic) => ask<Commit[]>({ kind: 'committed', group, topic }),
+    async lag(group) {
+      const found = await ask<{ partition: number; records: number }[]>({ kind: 'lag', group })
+      return new Map(found.map(({ partition, records }) => [partition, records]))
+    },
+    // It serves one process, which has everything.
+    join: (group, { onAssigned }) => {
+      const claim = { isHeld: () => true, commit: (commit: Commit) => log.commit(group, [commit]) }
+      queueMicrotask(onAssigned)
+      return { claim: () => claim, leave: async () => undefined }
+    },
     commit: (group, commits) => ask({ kind: 'commit', group, commits }),
     onAppend(listener) {
       listeners.add(listener)

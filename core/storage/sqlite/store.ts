@@ -17,7 +17,9 @@ export type Step =
       readonly maxBytes: number
     }
   | { readonly kind: 'ranges'; readonly topic: string }
-  | { readonly kind: 'committed'; readonly group: string; readonly topic: string }
+  | { readonly kind: 'chunkAt'; readonly topic: string; readonly partition: number; readonly timestamp: number }
+  | { readonly kind: 'committed'; readonly group: string; readonly topic: string | undefined }
+  | { readonly kind: 'lag'; readonly group: string }
   | { readonly kind: 'commit'; readonly group: string; readonly commits: readonly Commit[] }
   | ({ readonly kind: 'expire' } & Retention)
 
@@ -155,12 +157,31 @@ export function openStore(directory: string) {
         topic,
       )
     },
+    /** The first one that has a record from then on. */
+    chunkAt({ topic, partition, timestamp }: Step & { kind: 'chunkAt' }): EncodedChunk | undefined {
+      return get(
+        `SELECT c.start, c.bytes FROM chunks c JOIN topics t ON t.id = c.topic
+         WHERE t.name = ? AND c.partition = ? AND c.timestamp >= ? ORDER BY c.start LIMIT 1`,
+        topic,
+        partition,
+        timestamp,
+      )
+    },
     committed({ group, topic }: Step & { kind: 'committed' }): Commit[] {
       return all(
         `SELECT t.name AS topic, c.partition, c.committed AS offset, c.metadata
-         FROM commits c JOIN topics t ON t.id = c.topic WHERE c.consumer = ? AND t.name = ? ORDER BY c.partition`,
+         FROM commits c JOIN topics t ON t.id = c.topic
+         WHERE c.consumer = ?1 AND (?2 IS NULL OR t.name = ?2) ORDER BY t.id, c.partition`,
         group,
-        topic,
+        topic ?? null,
+      )
+    },
+    lag({ group }: Step & { kind: 'lag' }): { partition: number; records: number }[] {
+      return all(
+        `SELECT e.partition, sum(e.end - coalesce(c.committed, 0)) AS records
+         FROM ends e LEFT JOIN commits c ON c.topic = e.topic AND c.consumer = ? AND c.partition = e.partition
+         GROUP BY e.partition`,
+        group,
       )
     },
     commit({ group, commits }: Step & { kind: 'commit' }): void {
