@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { controlEnv } from './control.ts'
 import { temporaryDirectory } from './directory.ts'
+import { logEnv } from './log.ts'
 
 const program = fileURLToPath(new URL('../../core/cli/main.ts', import.meta.url))
 
@@ -62,6 +63,7 @@ export async function startProduct({ env = {}, data, port = 0 }: ProductOptions 
       CORE_GRPC_PORT: '0',
       DEFAULT_PLAN_REQUESTS: '100000000',
       ...(await controlEnv(directory)),
+      ...logEnv(directory),
       ...env,
     },
     // The channel: it stops when this process is gone, however it went.
