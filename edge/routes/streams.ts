@@ -175,8 +175,9 @@ const deletion = createRoute({
   summary: 'Delete rows by condition',
   description: [
     'Deletes the rows that a condition holds for. `{name:Type}` in it are parameters: their values are further query',
-    'parameters. It needs the scopes streams:write and sql:read, and cannot be undone. A deleted event that is sent',
-    'again is a repeat as before, and the event log keeps what it has until its retention.',
+    'parameters. It needs the scopes streams:write and sql:read. A deleted event that is sent again is a repeat as before.',
+    'The event log keeps what it has until its retention: until then reading it again brings the rows back, and after',
+    'that nothing does.',
   ].join(' '),
   method: 'delete',
   path: '/v1/streams/{name}/rows',

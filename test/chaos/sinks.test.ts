@@ -66,7 +66,7 @@ function start(task: MemberTask): Member {
 }
 
 const all = Array.from({ length: partitions }, (_, partition) => partition)
-const soon = { timeout: 40_000, interval: 50 }
+const soon = { timeout: 120_000, interval: 50 }
 
 /** Appends numbers to all partitions until it is told to end; answers how many. */
 async function load(log: Log, topic: string, over: AbortSignal): Promise<number> {
@@ -157,7 +157,7 @@ async function storm(moment: Moment, tokens = true) {
 describe.skipIf(libraries === undefined)('two sinks on Apache Kafka, one killed and one asleep for too long', () => {
   test.each(['after-plan', 'during-insert', 'sent', 'before-commit'] as const)(
     '%s: every row is there once',
-    { timeout: 180_000 },
+    { timeout: 400_000 },
     async (moment) => {
       const { sent, ...found } = await storm(moment)
       expect(sent).toBeGreaterThan(1_000)
@@ -165,7 +165,7 @@ describe.skipIf(libraries === undefined)('two sinks on Apache Kafka, one killed 
     },
   )
 
-  test('… and would not be if the warehouse did not know an insert again', { timeout: 180_000 }, async () => {
+  test('… and would not be if the warehouse did not know an insert again', { timeout: 400_000 }, async () => {
     const { sent, rows, different } = await storm('sent', false)
     expect(different).toBe(sent)
     expect(rows).toBeGreaterThan(sent)
