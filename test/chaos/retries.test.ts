@@ -67,7 +67,7 @@ interface Totals {
   readonly shop: string
   readonly hour: number
   readonly count: number
-  readonly cents: number
+  readonly total: number
   readonly least: number
   readonly most: number
 }
@@ -78,11 +78,11 @@ function oracle(all: readonly Event[]): Totals[] {
   for (const { shop, at, cents } of all) {
     const hour = Number(at.slice(11, 13))
     const key = `${shop}/${String(hour).padStart(2, '0')}`
-    const had = totals.get(key) ?? { shop, hour, count: 0, cents: 0, least: Infinity, most: -Infinity }
+    const had = totals.get(key) ?? { shop, hour, count: 0, total: 0, least: Infinity, most: -Infinity }
     totals.set(key, {
       ...had,
       count: had.count + 1,
-      cents: had.cents + cents,
+      total: had.total + cents,
       least: Math.min(had.least, cents),
       most: Math.max(had.most, cents),
     })
@@ -91,7 +91,7 @@ function oracle(all: readonly Event[]): Totals[] {
 }
 
 const totalsSql = (stream: string) =>
-  `SELECT shop, toHour(at) AS hour, count() AS count, sum(cents) AS cents, min(cents) AS least, max(cents) AS most
+  `SELECT shop, toHour(at) AS hour, count() AS count, sum(cents) AS total, min(cents) AS least, max(cents) AS most
    FROM ${stream} GROUP BY shop, hour ORDER BY shop, hour`
 
 /** Sends all batches, each until it is acknowledged; the core is killed on the way. Answers how many were unlucky. */
