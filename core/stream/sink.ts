@@ -152,7 +152,10 @@ export function startSink(deps: DeliverDeps) {
     } catch (error) {
       entry.failures++
       entry.dirty = true
-      if (entry.failures % deletedAfter === 0 && (await isDeleted(entry.topic))) return void letGo(entry)
+      if (entry.failures % deletedAfter === 0 && (await isDeleted(entry.topic))) {
+        letGo(entry)
+        return
+      }
       const { topic, partition, failures } = entry
       logger.error(
         { err: error, topic, partition, failures },

@@ -124,7 +124,7 @@ function restarted(log: Log, kafka: Kafka) {
       const records = Array.from({ length: perCall }, () => {
         const n = sent++
         const value = `{"time":"2026-10-11T10:00:00.000Z","user":"u","path":"/","method":"GET","status":200,"bytes":${n},"country":"DE"}`
-        return { key: hash('md5', String(n), 'buffer') as Uint8Array, value, timestamp: Date.now() }
+        return { key: hash('md5', String(n), 'buffer'), value, timestamp: Date.now() }
       })
       for (;;) {
         const isDone = await log.append([{ topic, partition, records }]).then(
@@ -136,8 +136,10 @@ function restarted(log: Log, kafka: Kafka) {
         await sleep(500)
       }
     }
+    const third = (calls * perCall * partitions) / 3
+    const isUnderWay = (): boolean => sent > third
     const restart = async (): Promise<void> => {
-      while (sent < (calls * perCall * partitions) / 3) await sleep(10)
+      while (!isUnderWay()) await sleep(10)
       const away = performance.now()
       await kafka.kill()
       await sleep(2_000)

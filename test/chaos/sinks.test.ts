@@ -79,7 +79,7 @@ async function load(log: Log, topic: string, over: AbortSignal): Promise<number>
         const text = String(n++)
         const month = n % 2 === 0 ? '09' : '10'
         return {
-          key: hash('md5', text, 'buffer') as Uint8Array,
+          key: hash('md5', text, 'buffer'),
           value: `{"time":"2026-${month}-11T10:00:00Z","n":${text}}`,
           timestamp: Date.now(),
         }
