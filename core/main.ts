@@ -63,12 +63,16 @@ async function start(env: Env) {
     delayMs,
     log,
   })
-  const { audit, identity, model } = domains
+  const { audit, identity, model, stream } = domains
   const adminKey = await begin(env.ROLES, domains, masterKeys, log)
   if (control.isAlone) await domains.kafka.restart()
 
   const shedder = createShedder({ delayMs })
   metrics.gauge('edgewise_loop_delay_seconds', 'How long what is ready to run waits.', () => loopDelay.ms() / 1000)
+  if (env.ROLES.has('ingest')) {
+    const labels = ['group', 'partition']
+    metrics.gauges('edgewise_log_lag_records', 'Records a group has still to read.', labels, stream.lags)
+  }
   metrics.gauge('edgewise_rpc_calls_running', 'Calls under way.', () => shedder.running)
   const server = await startServer({
     host: env.CORE_HOST,
@@ -136,7 +140,7 @@ async function start(env: Env) {
       await domains.catalog.close()
       domains.peer?.close()
       await audit.close()
-      await domains.stream.close()
+      await stream.close()
       await warehouse.close()
       await Promise.all(Object.values(leases).map((lease) => lease.release()))
       objects.close()

@@ -1,5 +1,10 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from '@prometheus-io/client'
 
+export interface Labelled {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
 /** The core's metrics in Prometheus's text format. Labels are bounded: methods, codes and stages, never names of tenants. */
 export function createMetrics() {
   const registry = new Registry()
@@ -25,6 +30,20 @@ export function createMetrics() {
     /** A number that is read when the metrics are asked for. */
     gauge(name: string, help: string, read: () => number): void {
       const gauge: Gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) })
+    },
+    /** Numbers that are read when the metrics are asked for, by labels of few values; none where they cannot be read. */
+    gauges(name: string, help: string, labelNames: readonly string[], read: () => Promise<readonly Labelled[]>): void {
+      const gauge: Gauge<string> = new Gauge({
+        name,
+        help,
+        labelNames: [...labelNames],
+        registers: [registry],
+        async collect() {
+          const found = await read().catch(() => [])
+          gauge.reset()
+          for (const { labels, value } of found) gauge.set(labels, value)
+        },
+      })
     },
     /** Counts things that are not calls. */
     counter(name: string, help: string): (count: number) => void {

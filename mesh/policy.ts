@@ -119,6 +119,7 @@ const table: ReadonlyMap<DescMethod, MethodPolicy> = new Map([
       readUsage: { priority: 'batch' },
       listQuarantine: { priority: 'batch' },
       replayQuarantine: { priority: 'batch', maxRequestBytes: 33 * MiB },
+      replayStream: { priority: 'batch' },
       // It writes again what stays of the parts that it touches.
       deleteRows: { priority: 'batch', timeoutMs: 120_000 },
     },

@@ -18,10 +18,10 @@ export function mayCreate(ctx: Context): boolean {
   return ctx.actor.filters.length === 0 && allows(ctx.actor.scopes, 'streams:create')
 }
 
-/** What removes rows removes those too that an actor with filters does not see. */
+/** What removes rows, or brings them back, does so to those too that an actor with filters does not see. */
 export function refuseFiltered(ctx: Context): void {
   if (ctx.actor.filters.length === 0) return
-  throw new Failure('auth.scope', 'A key with filters cannot remove rows that it may not see.', {
+  throw new Failure('auth.scope', 'A key with filters cannot remove or bring back rows that it may not see.', {
     hint: 'Use a key without filters.',
   })
 }

@@ -45,12 +45,23 @@ export interface StreamDomain {
       begin: (rows: number) => Promise<void>,
     ): Promise<number>
   }
+  /** Has a stream's log read again, from a time, from offsets or from as early as can be; answers what is read. */
+  replay(
+    workspace: string,
+    name: string,
+    from: { readonly timestamp: number } | { readonly offsets: readonly PartitionOffset[] } | undefined,
+  ): Promise<readonly { readonly partition: number; readonly from: number; readonly to: number }[]>
   /** Records in the log that are not in the table yet. */
   lag(workspace: string, name: string): Promise<number>
   /** Repeats that the sink dropped. */
   repeated(workspace: string, name: string): Promise<number>
   /** Resolves when everything up to the positions is in the tables; fails with `limit.deadline` when the signal aborts. */
   waitUntilQueryable(positions: readonly Position[], ctx: Pick<Context, 'signal'>): Promise<void>
+}
+
+interface PartitionOffset {
+  readonly partition: number
+  readonly offset: number
 }
 
 type Until = Pick<Context, 'signal' | 'deadline'>

@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf'
-import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt'
+import { type Timestamp, timestampDate, timestampFromDate, timestampMs } from '@bufbuild/protobuf/wkt'
+import { Failure } from '#mesh/errors.ts'
 import type { Service } from '#mesh/rpc/call.ts'
 import {
   DeleteRowsResponseSchema,
@@ -8,8 +9,10 @@ import {
   type IngestService,
   ListQuarantineResponseSchema,
   ListStreamsResponseSchema,
+  type PartitionOffset,
   ReadUsageResponseSchema,
   ReplayQuarantineResponseSchema,
+  ReplayStreamResponseSchema,
   TruncateStreamResponseSchema,
   WriteEventsResponseSchema,
   WriteUsageResponseSchema,
@@ -27,6 +30,7 @@ import { declarationOf, schemaMessage, streamMessage } from './message.ts'
 import { readUsage } from './read-usage.ts'
 import { putStream } from './put-stream.ts'
 import { replayQuarantine } from './replay-quarantine.ts'
+import { replayStream } from './replay-stream.ts'
 import { truncateStream } from './truncate-stream.ts'
 import { writeEvents } from './write-events.ts'
 import { writeUsage } from './write-usage.ts'
@@ -100,6 +104,13 @@ export function ingestService(deps: Deps): Service<typeof IngestService> {
       await truncateStream(deps, contextOf(call), request.name)
       return create(TruncateStreamResponseSchema)
     },
+    async replayStream({ name, time, offsets }, call) {
+      const { partitions, queryable } = await replayStream(deps, contextOf(call), { name, from: fromOf(time, offsets) })
+      return create(ReplayStreamResponseSchema, {
+        partitions: partitions.map(({ partition, from, to }) => ({ partition, from: BigInt(from), to: BigInt(to) })),
+        queryable,
+      })
+    },
     async deleteRows({ name, where, params, dryRun }, call) {
       const given = Object.fromEntries(Object.entries(params).map(([key, { values }]) => [key, values]))
       const deleted = await deleteRows(deps, contextOf(call), { name, where, params: given, dryRun })
@@ -127,6 +138,16 @@ export function ingestService(deps: Deps): Service<typeof IngestService> {
       return create(DiscardQuarantineResponseSchema, { discarded })
     },
   }
+}
+
+function fromOf(time: Timestamp | undefined, offsets: readonly PartitionOffset[]) {
+  if (time !== undefined && offsets.length > 0) {
+    const errors = [{ pointer: '/offsets', reason: 'cannot be given with a time' }]
+    throw new Failure('request.invalid', 'From a time or from offsets, not both.', { errors })
+  }
+  if (time !== undefined) return { timestamp: timestampMs(time) }
+  if (offsets.length === 0) return undefined
+  return { offsets: offsets.map(({ partition, offset }) => ({ partition, offset: Number(offset) })) }
 }
 
 function quotaShape({ unit, limit, windowMs, left, resetMs }: Quota) {

@@ -97,7 +97,6 @@ export async function createDomains(options: DomainsOptions): Promise<Domains> {
       warehouse,
       logger: log.child({ domain: 'stream' }),
       limits: limits.stream,
-      isOwner: leases.ingest.isHeld,
     },
     { sinks: env.ROLES.has('ingest') },
   )

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Logger } from 'pino'
 import { openMongoDocuments, openMysqlItems } from '../catalog/index.ts'
 import type { Env } from '../env.ts'
@@ -20,6 +21,7 @@ import type { RedisUrl } from '../storage/redis/url.ts'
 import type { S3Options } from '../storage/s3/url.ts'
 import { openSqliteLog } from '../storage/sqlite/log.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
+import { holderOf } from './leases.ts'
 
 export interface Engines {
   readonly control: Control
@@ -67,7 +69,7 @@ export async function openEngines({ env, directory, migrations, log, onStuck }: 
             process.exit(70)
           },
         })
-      : openKafka(env.KAFKA_URL),
+      : openKafka(env.KAFKA_URL, hash('sha256', holderOf(directory))),
     env.OBJECTS_URL === undefined
       ? openObjectFolder(directory.at('objects'))
       : openS3(env.OBJECTS_URL, log.child({ engine: 's3' })),
@@ -96,9 +98,9 @@ async function openEmbedded(options: EmbeddedWarehouseOptions): Promise<Warehous
 }
 
 /** Loaded only where it is used: its client takes half a second and 60 MB. */
-async function openKafka(options: KafkaOptions) {
+async function openKafka(options: KafkaOptions, member: string) {
   const { openKafkaLog } = await import('../storage/kafka/log.ts')
-  return openKafkaLog(options)
+  return openKafkaLog(options, member)
 }
 
 /** Likewise: Amazon's client is large. */

@@ -16,8 +16,8 @@ export function holderOf(directory: DataDirectory): string {
 export type Leases = Readonly<Record<Role, Lease>>
 
 /**
- * Of these roles one process answers at a time, and others stand by: `ingest` changes streams under locks of its own and
- * is alone in filling the warehouse, `model` has its artefacts in its data directory.
+ * Of these roles one process answers at a time, and others stand by: `ingest` changes streams under locks of its own, which
+ * its sink must know of, and `model` has its artefacts in its data directory.
  */
 export const singleRoles: readonly Role[] = ['ingest', 'model']
 

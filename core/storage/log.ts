@@ -52,6 +52,13 @@ export interface PartitionRange {
   readonly end: number
 }
 
+/** How much a group has still to read of a partition. */
+export interface Behind {
+  readonly topic: string
+  readonly partition: number
+  readonly records: number
+}
+
 export interface TopicOptions {
   readonly partitions: number
 }
@@ -63,6 +70,30 @@ export interface Retention {
   readonly groups: readonly string[]
   /** Only of these topics; absent: of all. */
   readonly topics?: readonly string[]
+}
+
+/** Partitions as one member of a group has them: no two have the same at a time. */
+export interface Membership {
+  /** Undefined where the partition is not this member's now. */
+  claim(topic: string, partition: number): Claim | undefined
+  /** Lets go of all of them. */
+  leave(): Promise<void>
+}
+
+export interface Claim {
+  /** False as soon as another member may have it. */
+  isHeld(): boolean
+  /** As the log's own, for this group; fails once another member has the partition, however late that is found out. */
+  commit(commit: Commit): Promise<void>
+}
+
+export interface GroupListener {
+  /** Partitions have come. */
+  onAssigned(): void
+  /** Partitions are gone, or go to another member when this has resolved. */
+  onRevoked(goes: (topic: string, partition: number) => boolean): Promise<void>
+  /** Another process has joined under this one's name: this one has nothing from now on. */
+  onOusted(): void
 }
 
 export interface Log {
@@ -89,9 +120,13 @@ export interface Log {
   ranges(topic: string): Promise<readonly PartitionRange[]>
   /** The offset of the first record that is not before a time, in milliseconds since 1970; the end where there is none. */
   offsetAt(topic: string, partition: number, timestamp: number): Promise<number>
-  /** What the group has committed; a partition it never committed is absent. */
-  committed(group: string, topic: string): Promise<readonly Commit[]>
-  /** Durable, all or nothing. */
+  /** What the group has committed, for a topic or for all; a partition it never committed is absent. */
+  committed(group: string, topic?: string): Promise<readonly Commit[]>
+  /** What the group has still to read of each partition. */
+  lag(group: string): Promise<readonly Behind[]>
+  /** Shares the partitions of all topics with whoever else joins the group. */
+  join(group: string, listener: GroupListener): Membership
+  /** Durable, all or nothing. Of a group that has members, they alone may. */
   commit(group: string, commits: readonly Commit[]): Promise<void>
   /** Forgets what the group has committed. */
   deleteGroup(group: string): Promise<void>

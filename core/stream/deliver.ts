@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { Log, StoredRecord } from '../storage/log.ts'
+import type { Claim, Log, StoredRecord } from '../storage/log.ts'
 import { type Warehouse, WarehouseError } from '../storage/warehouse.ts'
 import type { StreamLimits } from './limits.ts'
 import { hiddenColumns, streamOf, topicOf } from './names.ts'
@@ -17,9 +17,12 @@ export interface DeliverDeps {
   readonly limits: StreamLimits
   /** How long what is ready to run waits in this process: what is busy inserts more at once, and less often. */
   readonly delayMs?: () => number
-  /** Whether this process is still the one that fills the warehouse; without it there is no other. */
-  readonly isOwner?: () => boolean
   readonly failPoint?: (at: FailPoint) => void | Promise<void>
+}
+
+/** What is delivered by whoever holds the partition. */
+export interface HolderDeps extends DeliverDeps {
+  readonly claim: Claim
 }
 
 export interface Batch {
@@ -32,6 +35,8 @@ export interface Batch {
   readonly from: number
   readonly to: number
   readonly records: readonly StoredRecord[]
+  /** How often the log has been read again: the tokens of before are of rows that may have been deleted since. */
+  readonly replays?: number
   /** From 1 on with a token of its own: rows were dropped by the one before although they are not there. */
   readonly attempt?: number
 }
@@ -62,7 +67,7 @@ const settings = {
  * Inserts a batch. Rows that the engine cannot read go to quarantine and the rest is inserted, so that one row never
  * blocks those behind it; their offsets are answered. Whatever passes by itself, or with a smaller batch, is thrown.
  */
-export async function deliver(deps: DeliverDeps, batch: Batch): Promise<{ readonly refused: ReadonlySet<number> }> {
+export async function deliver(deps: HolderDeps, batch: Batch): Promise<{ readonly refused: ReadonlySet<number> }> {
   if (batch.records.length === 0) return { refused: nothing }
   try {
     await insert(deps, batch, batch.records)
@@ -87,18 +92,21 @@ export async function deliver(deps: DeliverDeps, batch: Batch): Promise<{ readon
 }
 
 async function insert(
-  deps: DeliverDeps,
-  { topic, partition, from, to, attempt = 0 }: Batch,
+  deps: HolderDeps,
+  { topic, partition, from, to, replays = 0, attempt = 0 }: Batch,
   records: readonly StoredRecord[],
 ): Promise<void> {
   const { workspace, stream } = streamOf(topic)
+  const again = [replays === 0 ? '' : `/r${replays}`, attempt === 0 ? '' : `/${attempt}`].join('')
   await deps.failPoint?.('during-insert')
+  // Whoever slept here may have lost it. What slips through has a token that the next one has used, or will.
+  if (!deps.claim.isHeld()) throw new Error(`${topic}/${partition} is another process's now, or may be`)
   await deps.warehouse.insert({
     database: workspace,
     table: stream,
     rows: rowsOf(partition, records),
     hidden: hiddenColumns,
-    token: `${topic}/${partition}/${from}-${to}${attempt === 0 ? '' : `/${attempt}`}`,
+    token: `${topic}/${partition}/${from}-${to}${again}`,
     settings: { ...settings, max_partitions_per_insert_block: deps.limits.batchPartitions },
   })
 }
@@ -158,6 +166,10 @@ function readable(message: string): string {
  * Ids are made of places in the log, so doing this again after a crash makes the same rows; the time keeps them apart
  * from those of a dropped stream of the same name.
  */
+export function refusedId(partition: number, { offset, timestamp }: StoredRecord): string {
+  return `s_${partition}_${offset}_${timestamp}`
+}
+
 export async function quarantine(
   deps: Pick<DeliverDeps, 'log'>,
   { topic, partition }: Pick<Batch, 'topic' | 'partition'>,
@@ -167,7 +179,7 @@ export async function quarantine(
   const { workspace, stream } = streamOf(topic)
   const records = bad.map(({ record, column = '', reason }) =>
     quarantineRecord({
-      id: `s_${partition}_${record.offset}_${record.timestamp}`,
+      id: refusedId(partition, record),
       stream,
       time: record.timestamp,
       column,

@@ -1,9 +1,8 @@
-import { Failure } from '#mesh/errors.ts'
 import type { Log, StoredRecord } from '../storage/log.ts'
-import { type Batch, deliver, type DeliverDeps, isScattered, quarantine } from './deliver.ts'
+import { type Batch, deliver, type HolderDeps, isScattered, quarantine } from './deliver.ts'
 import { warehouseGroup } from './names.ts'
 import { type Exceptions, judge, pipeline } from './pipeline.ts'
-import { missingOf } from './recover.ts'
+import { missingOf, neverRefused } from './recover.ts'
 import { createRepeats } from './repeats.ts'
 
 const maxAttempts = 5
@@ -16,13 +15,17 @@ interface Progress {
   readonly repeated: number
   /** Rows below this offset may be there already: a batch that reached so far was begun, and then cut smaller. */
   readonly doubtfulTo?: number
+  /** How often it was gone back to read the log again. */
+  readonly replays?: number
+  /** Repeats below this offset were counted when they were read before. */
+  readonly countedTo?: number
 }
 
 /**
  * One partition on its way into the warehouse. Each batch is planned durably before it is inserted and committed
  * after, so whenever the process ends, the next one knows exactly which rows may or may not be there, and looks.
  */
-export async function openLane(deps: DeliverDeps, topic: string, partition: number) {
+export async function openLane(deps: HolderDeps, topic: string, partition: number) {
   const { log, limits } = deps
   const found = (await log.committed(warehouseGroup, topic)).find((commit) => commit.partition === partition)
   let progress: Progress = found === undefined ? { repeated: 0 } : (JSON.parse(found.metadata) as Progress)
@@ -37,18 +40,19 @@ export async function openLane(deps: DeliverDeps, topic: string, partition: numb
   let decided: { readonly to: number; readonly exceptions: Exceptions } | undefined
   /** Earlier attempts may have left rows behind, up to here. */
   let doubtfulTo = Math.max(progress.to ?? 0, progress.doubtfulTo ?? 0)
+  const { replays = 0, countedTo = 0 } = progress
+  const isReplay = (offset: number): boolean => replays > 0 && offset < countedTo
+  /** What goes along with every commit. */
+  const standing = (offset: number): Pick<Progress, 'doubtfulTo' | 'replays' | 'countedTo'> => ({
+    ...(doubtfulTo > offset && { doubtfulTo }),
+    ...(replays > 0 && { replays }),
+    ...(countedTo > offset && { countedTo }),
+  })
   /** Fewer than `batchRows` after a batch that reached too many of the table's partitions. */
   let maxRows = limits.batchRows
 
-  /** Before anything is written: what another process has taken over since, it has planned otherwise. */
-  function checkOwner(): void {
-    if (deps.isOwner?.() === false) throw new Failure('core.unavailable', 'Another process may fill the warehouse.')
-  }
-
-  const commit = (offset: number, state: Progress) => {
-    checkOwner()
-    return log.commit(warehouseGroup, [{ topic, partition, offset, metadata: JSON.stringify(state) }])
-  }
+  const commit = (offset: number, state: Progress) =>
+    deps.claim.commit({ topic, partition, offset, metadata: JSON.stringify(state) })
 
   /** Exactly the range that was planned or decided before, or as much as there is now. */
   async function read() {
@@ -66,12 +70,13 @@ export async function openLane(deps: DeliverDeps, topic: string, partition: numb
       return outcome?.kind === 'quarantine' ? [{ record, column: outcome.column, reason: outcome.reason }] : []
     })
     const good = records.filter((record) => !exceptions.has(record.offset))
-    const repeated = progress.repeated + records.length - good.length - bad.length
+    const dropped = records.filter(({ offset }) => exceptions.get(offset)?.kind === 'drop' && !isReplay(offset)).length
+    const repeated = progress.repeated + dropped
     return { to: next + records.length, good, bad, repeated }
   }
 
   async function plan(to: number): Promise<void> {
-    const planned = { to, repeated: progress.repeated, ...(doubtfulTo > to && { doubtfulTo }) }
+    const planned = { to, repeated: progress.repeated, ...standing(to) }
     await commit(next, planned)
     progress = planned
   }
@@ -102,10 +107,10 @@ export async function openLane(deps: DeliverDeps, topic: string, partition: numb
     if (progress.to === undefined) await plan(to)
     await deps.failPoint?.('after-plan')
     await quarantine(deps, { topic, partition }, bad)
-    const whole = { topic, partition, from: next, to, records: good }
+    const all = { topic, partition, from: next, to, records: good, replays }
+    const whole = isReplay(next) ? { ...all, records: await neverRefused(deps.warehouse, all) } : all
     const before = doubtfulTo
     doubtfulTo = Math.max(before, to)
-    checkOwner()
     try {
       if (next < before) await complete(whole)
       else await deliver(deps, whole)
@@ -114,7 +119,7 @@ export async function openLane(deps: DeliverDeps, topic: string, partition: numb
       throw error
     }
     await deps.failPoint?.('before-commit')
-    const done = { repeated, ...(doubtfulTo > to && { doubtfulTo }) }
+    const done = { repeated, ...standing(to) }
     await commit(to, done)
     progress = done
     next = to
@@ -127,6 +132,23 @@ export async function openLane(deps: DeliverDeps, topic: string, partition: numb
     partition,
     get next() {
       return next
+    },
+    replays,
+    /**
+     * Goes back to an offset, durably, so that what the table lacks from there on is brought again; nobody may use this
+     * lane after that. Answers false where a planned batch has to be ended first: it may be on its way under its token.
+     */
+    async rewind(offset: number, times: number): Promise<boolean> {
+      if (progress.to !== undefined) return false
+      const known = Math.max(next, countedTo)
+      const back = {
+        repeated: progress.repeated,
+        doubtfulTo: Math.max(next, doubtfulTo),
+        countedTo: known,
+        replays: times,
+      }
+      await commit(Math.min(offset, next), back)
+      return true
     },
     /** Takes one batch all the way; answers whether there was one. Throws what passes by itself; call again then. */
     async advance(): Promise<boolean> {

@@ -1,6 +1,9 @@
 /** The consumer group that fills the warehouse. */
 export const warehouseGroup = 'warehouse'
 
+/** What this group has committed is where a partition is to be read again from. It reads nothing itself. */
+export const replayGroup = 'replay'
+
 /** Every consumer group that reads the log: it keeps what one of them has still to read. */
 export const consumerGroups: readonly string[] = [warehouseGroup]
 

@@ -19,5 +19,5 @@ export const quarantineStream = '_quarantine'
 
 export function quarantineRecord(row: Quarantined): LogRecord {
   const value = JSON.stringify({ ...row, time: new Date(row.time).toISOString() })
-  return { key: undefined, value, timestamp: row.time }
+  return { key: undefined, value, timestamp: Date.now() }
 }

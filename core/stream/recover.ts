@@ -1,7 +1,8 @@
 import type { StoredRecord } from '../storage/log.ts'
 import type { Warehouse } from '../storage/warehouse.ts'
-import { type Batch, isGone } from './deliver.ts'
+import { type Batch, isGone, refusedId } from './deliver.ts'
 import { streamOf } from './names.ts'
+import { quarantineStream } from './quarantine.ts'
 import { quoteName } from '../storage/quote.ts'
 
 const timeoutMs = 60_000
@@ -29,4 +30,23 @@ export async function missingOf(warehouse: Warehouse, batch: Batch): Promise<Sto
     if (isGone(error)) return []
     throw error
   }
+}
+
+/**
+ * What of a batch that is read again was not refused when it was read before: what was is in quarantine, or has come from
+ * there at another place in the log, also where the table would take it now.
+ */
+export async function neverRefused(warehouse: Warehouse, batch: Batch): Promise<readonly StoredRecord[]> {
+  const { workspace, stream } = streamOf(batch.topic)
+  const offset = `toUInt64OrZero(splitByChar('_', id)[3])`
+  const refused = await warehouse.rows<{ id: string }>({
+    sql: `SELECT DISTINCT id FROM ${quarantineStream} WHERE stream = {stream:String} AND startsWith(id, {prefix:String})
+          AND ${offset} >= {from:UInt64} AND ${offset} < {to:UInt64}`,
+    database: workspace,
+    params: { stream, prefix: `s_${batch.partition}_`, from: String(batch.from), to: String(batch.to) },
+    deadline: Date.now() + timeoutMs,
+    signal: AbortSignal.timeout(timeoutMs),
+  })
+  const ids = new Set(refused.map(({ id }) => id))
+  return batch.records.filter((record) => !ids.has(refusedId(batch.partition, record)))
 }

@@ -35,7 +35,8 @@ export function createRepeats(limits: Pick<StreamLimits, 'repeatsWindow' | 'repe
       while (from < next) {
         const records = await log.read(topic, partition, from, { maxRecords: next - from, maxBytes: 8 * 1024 * 1024 })
         if (records.length === 0) return
-        for (const record of records) isRepeat(record)
+        // Where what was there has left the log, it goes on behind that, and further than was asked for.
+        for (const record of records) if (record.offset < next) isRepeat(record)
         from = (records.at(-1)?.offset ?? next) + 1
       }
     },

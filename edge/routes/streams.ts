@@ -1,3 +1,4 @@
+import { timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { createRoute, type OpenAPIHono, z } from '@hono/zod-openapi'
 import { Failure } from '#mesh/errors.ts'
 import { OnUnknown, type Schema, type Stream } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
@@ -86,6 +87,29 @@ function streamShape({ name, version, schema, createdAt, statistics }: Stream): 
   }
 }
 
+const Offset = z.int().min(0)
+const Partition = z.int().min(0).max(65_535)
+const StreamReplay = z
+  .strictObject({
+    time: z.iso
+      .datetime({ offset: true })
+      .optional()
+      .openapi({ description: 'What came to the log from then on. Neither this nor offsets: all that can be' }),
+    offsets: z
+      .array(z.strictObject({ partition: Partition, offset: Offset }))
+      .min(1)
+      .max(64)
+      .optional()
+      .openapi({ description: 'Of these partitions, from there on' }),
+  })
+  .openapi('StreamReplay')
+const StreamReplayed = z
+  .object({
+    partitions: z.array(z.object({ partition: Partition, from: Offset, to: Offset })),
+    queryable: z.boolean(),
+  })
+  .openapi('StreamReplayed')
+
 const tags = ['streams']
 const params = z.object({ name: Name })
 const list = createRoute({
@@ -129,13 +153,31 @@ const truncate = createRoute({
   responses: { 204: { description: 'They are gone' }, ...failures },
 })
 
+const replay = createRoute({
+  tags,
+  summary: 'Read the log of a stream again',
+  description: [
+    'Reads what the event log still has of the stream, from a time or from offsets on, and brings to the table what that',
+    'lacks: deleted and truncated rows come back, nothing is there twice, and what was refused stays in quarantine.',
+  ].join(' '),
+  method: 'post',
+  path: '/v1/streams/{name}/replay',
+  request: { params, query: query({}), ...jsonBody(StreamReplay) },
+  responses: {
+    200: json('It has been read', StreamReplayed),
+    202: json('It is being read', StreamReplayed),
+    ...failures,
+  },
+})
+
 const deletion = createRoute({
   tags,
   summary: 'Delete rows by condition',
   description: [
     'Deletes the rows that a condition holds for. `{name:Type}` in it are parameters: their values are further query',
-    'parameters. It needs the scopes streams:write and sql:read, and cannot be undone. A deleted event that is sent',
-    'again is a repeat as before, and the event log keeps what it has until its retention.',
+    'parameters. It needs the scopes streams:write and sql:read. A deleted event that is sent again is a repeat as before.',
+    'The event log keeps what it has until its retention: until then reading it again brings the rows back, and after',
+    'that nothing does.',
   ].join(' '),
   method: 'delete',
   path: '/v1/streams/{name}/rows',
@@ -209,6 +251,23 @@ export function streams(app: OpenAPIHono<AppEnv>, { core }: Deps): void {
     const request = { name, where, dryRun, params: values }
     const { deleted } = await core.ingest.deleteRows(request, asCaller(callerOf(c)))
     return c.json({ deleted: Number(deleted) }, 200)
+  })
+  app.openapi(replay, async (c) => {
+    const { name } = c.req.valid('param')
+    c.set('resource', name)
+    const { time, offsets = [] } = c.req.valid('json')
+    const answer = await core.ingest.replayStream(
+      {
+        name,
+        ...(time !== undefined && { time: timestampFromDate(new Date(time)) }),
+        offsets: offsets.map(({ partition, offset }) => ({ partition, offset: BigInt(offset) })),
+      },
+      asCaller(callerOf(c)),
+    )
+    const partitions = answer.partitions.map(({ partition, from, to }) => {
+      return { partition, from: Number(from), to: Number(to) }
+    })
+    return c.json({ partitions, queryable: answer.queryable }, answer.queryable ? 200 : 202)
   })
   app.openapi(truncate, async (c) => {
     const { name } = c.req.valid('param')

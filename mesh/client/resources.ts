@@ -23,6 +23,19 @@ export interface DeleteRowsOptions extends CallOptions {
   readonly dryRun?: boolean | undefined
 }
 
+/** Where the log of a stream is read again from: a time, or offsets; as early as can be where neither is given. */
+export interface ReplayFrom {
+  readonly time?: string
+  readonly offsets?: readonly { readonly partition: number; readonly offset: number }[]
+}
+
+export interface Replayed {
+  /** What is read again of each partition: `[from, to)`. */
+  readonly partitions: readonly { readonly partition: number; readonly from: number; readonly to: number }[]
+  /** All of it has been read; else it goes on. */
+  readonly queryable: boolean
+}
+
 export interface StreamDefinition {
   readonly columns?: readonly { readonly name: string; readonly type: string; readonly pii?: boolean }[]
   /** JSON Schema (2020-12); without columns, they are taken from it. */
@@ -186,6 +199,9 @@ export function resourcesWith(transport: Transport) {
       delete: (name: string, options?: CallOptions) => remove<undefined>(at('streams', name), options),
       truncate: (name: string, options?: CallOptions) =>
         post<undefined>(`${at('streams', name)}/truncate`, undefined, options),
+      /** Reads the log again, and brings back what the table lacks. */
+      replay: (name: string, from: ReplayFrom = {}, options?: CallOptions) =>
+        post<Replayed>(`${at('streams', name)}/replay`, from, options),
       /** Deletes the rows that a condition holds for: `status = {status:UInt16}`, `{ status: 500 }`. */
       deleteRows: (name: string, where: string, params: Params = {}, options: DeleteRowsOptions = {}) =>
         removeRows(name, where, params, options),

@@ -2,10 +2,13 @@
  * The event log by itself, embedded and on a broker of Apache Kafka on this machine: records of about 150 bytes appended
  * by as many callers at once as there are partitions, a thousand a call, each durable; all of them read again; and, with
  * the sink running, how many a second are in the warehouse, from the first append to the last row that can be queried.
+ * Then once more through the broker, which is killed in the middle and started again: what of it was lost, what doubled.
  *
  *   node test/bench/log.ts [--records 400000] [--rounds 3]
  */
 import { parseArgs } from 'node:util'
+import { hash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { create } from '@bufbuild/protobuf'
 import { pino } from 'pino'
 import { SchemaSchema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
@@ -16,7 +19,7 @@ import type { Log } from '../../core/storage/log.ts'
 import { openSqliteLog } from '../../core/storage/sqlite/log.ts'
 import { createStream, streamLimits } from '../../core/stream/index.ts'
 import { temporaryDirectory } from '../support/directory.ts'
-import { kafkaLibraries, startKafka } from '../support/servers/kafka.ts'
+import { type Kafka, kafkaLibraries, startKafka } from '../support/servers/kafka.ts'
 import { median, quantile, table } from './report.ts'
 
 const { values } = parseArgs({
@@ -64,25 +67,93 @@ async function fill(log: Log, topic: string): Promise<number[]> {
   return waitsMs
 }
 
-/** Everything through the log into a table of a warehouse of its own. */
-async function store(log: Log, stream: string): Promise<number> {
+interface Table {
+  readonly topic: string
+  /** Waits until all that the log has of it can be queried. */
+  settle(): Promise<void>
+  counts(): Promise<{ readonly rows: number; readonly different: number }>
+}
+
+/** Lends a table of a warehouse of its own that the log is taken into. */
+async function withTable<T>(log: Log, stream: string, level: string, use: (table: Table) => Promise<T>): Promise<T> {
   const directory = temporaryDirectory()
-  const logger = pino({ level: 'warn' }, pino.destination(2))
+  const logger = pino({ level }, pino.destination(2))
   const engine = await startEmbeddedWarehouse({ directory: directory.path, log: logger })
   const warehouse = connectWarehouse({ ...engine, maxConnections: 8, log: logger })
   const domain = createStream({ log, warehouse, logger, limits: streamLimits })
   await domain.tables.createDatabase('bench')
   await domain.tables.create('bench', stream, create(SchemaSchema, { columns, time: 'time' }), partitions)
-  const began = performance.now()
-  await fill(log, `bench.${stream}`)
-  const last = all.map((partition) => ({ topic: `bench.${stream}`, partition, offset: calls * perCall - 1 }))
-  await domain.waitUntilQueryable(last, { signal: AbortSignal.timeout(600_000), deadline: Infinity })
-  const stored = (calls * perCall * partitions) / since(began)
+  const topic = `bench.${stream}`
+  const within = () => ({ signal: AbortSignal.timeout(600_000), deadline: Date.now() + 600_000 })
+  const answer = await use({
+    topic,
+    async settle() {
+      const ranges = await log.ranges(topic)
+      const last = ranges.map(({ partition, end }) => ({ topic, partition, offset: end - 1 }))
+      await domain.waitUntilQueryable(last, within())
+    },
+    async counts() {
+      const sql = `SELECT count() AS rows, uniqExact(bytes) AS different FROM ${stream}`
+      const [found] = await warehouse.rows<{ rows: string; different: string }>({ sql, database: 'bench', ...within() })
+      return { rows: Number(found?.rows), different: Number(found?.different) }
+    },
+  })
   await domain.close()
   await warehouse.close()
   await engine.close()
   directory.remove()
-  return stored
+  return answer
+}
+
+function store(log: Log, stream: string): Promise<number> {
+  return withTable(log, stream, 'warn', async ({ topic, settle }) => {
+    const began = performance.now()
+    await fill(log, topic)
+    await settle()
+    return (calls * perCall * partitions) / since(began)
+  })
+}
+
+/** Each event a number of its own, sent until it is acknowledged, while the broker is killed and started again. */
+function restarted(log: Log, kafka: Kafka) {
+  return withTable(log, 'restarted', 'fatal', async ({ topic, settle, counts }) => {
+    let sent = 0
+    let refused = 0
+    let awaySeconds = 0
+    const send = async (partition: number): Promise<void> => {
+      const records = Array.from({ length: perCall }, () => {
+        const n = sent++
+        const value = `{"time":"2026-10-11T10:00:00.000Z","user":"u","path":"/","method":"GET","status":200,"bytes":${n},"country":"DE"}`
+        return { key: hash('md5', String(n), 'buffer'), value, timestamp: Date.now() }
+      })
+      for (;;) {
+        const isDone = await log.append([{ topic, partition, records }]).then(
+          () => true,
+          () => false,
+        )
+        if (isDone) return
+        refused++
+        await sleep(500)
+      }
+    }
+    const third = (calls * perCall * partitions) / 3
+    const isUnderWay = (): boolean => sent > third
+    const restart = async (): Promise<void> => {
+      while (!isUnderWay()) await sleep(10)
+      const away = performance.now()
+      await kafka.kill()
+      await sleep(2_000)
+      await kafka.restart()
+      awaySeconds = since(away)
+    }
+    const load = all.map(async (partition) => {
+      for (let call = 0; call < calls; call++) await send(partition)
+    })
+    await Promise.all([...load, restart()])
+    await settle()
+    const { rows, different } = await counts()
+    return { sent, refused, awaySeconds, lost: sent - different, doubled: rows - different }
+  })
 }
 
 async function measure(log: Log, round: number): Promise<Measured> {
@@ -134,7 +205,16 @@ table('The event log', [
     ]
   }),
 ])
+const broker = logs.find(([name]) => name.startsWith('Apache'))?.[1]
+if (broker !== undefined && kafka !== undefined) {
+  const { sent, refused, awaySeconds, lost, doubled } = await restarted(broker, kafka)
+  table('A broker killed in the middle, and started again', [
+    ['events', 'away', 'calls sent again', 'lost', 'doubled'],
+    [sent.toLocaleString('en'), `${awaySeconds.toFixed(1)} s`, String(refused), String(lost), String(doubled)],
+  ])
+  if (lost > 0 || doubled > 0) process.exitCode = 1
+}
 for (const [, log] of logs) await log.close()
 await kafka?.stop()
 directory.remove()
-process.exit(0)
+process.exit()

@@ -39,7 +39,7 @@ const engine = await startEmbeddedWarehouse({ directory: `${task.directory}/ware
 const warehouse = connectWarehouse({ ...engine, maxConnections: 8, log: logger })
 const log = await (task.kafka === undefined
   ? openSqliteLog({ directory: `${task.directory}/log` })
-  : openKafkaLog(task.kafka))
+  : openKafkaLog(task.kafka, task.directory.replaceAll(/\W/g, '-')))
 let passed = 0
 const stream = createStream({
   log,

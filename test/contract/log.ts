@@ -116,6 +116,26 @@ export function logContract(
         expect(await again.committed('other', 'w.s')).toEqual([])
       }))
 
+    test('knows what a group has committed of all topics, and how far it is behind in them', () =>
+      withLog(async (log) => {
+        await log.createTopic('w.t', { partitions: 2 })
+        await log.append([
+          { topic: 'w.s', partition: 0, records: records(5) },
+          { topic: 'w.s', partition: 2, records: records(1) },
+          { topic: 'w.t', partition: 0, records: records(3) },
+        ])
+        const commits = [
+          { topic: 'w.s', partition: 0, offset: 4, metadata: '' },
+          { topic: 'w.t', partition: 0, offset: 1, metadata: 'm' },
+        ]
+        await log.commit('g', commits)
+        expect((await log.committed('g')).toSorted((a, b) => (a.topic < b.topic ? -1 : 1))).toEqual(commits)
+        const behind = (await log.lag('g')).map(({ topic, partition, records }) => `${topic}/${partition}: ${records}`)
+        expect(behind.toSorted()).toEqual(['w.s/0: 1', 'w.s/1: 0', 'w.s/2: 1', 'w.t/0: 2', 'w.t/1: 0'])
+        await log.deleteTopic('w.t')
+        expect(await log.committed('g')).toEqual(commits.slice(0, 1))
+      }))
+
     test('keeps everything over a restart', () =>
       withLog(async (log, reopen) => {
         await log.append([{ topic: 'w.s', partition: 0, records: records(100) }])
@@ -211,7 +231,10 @@ export function logContract(
         }
         const at = await Promise.all([0, 1_000, 1_001, 3_000, 3_001, 5_001].map((time) => log.offsetAt('w.s', 0, time)))
         expect(at).toEqual([0, 0, 10, 10, 30, 40])
-        expect(await log.offsetAt('w.s', 1, 0)).toBe(0)
+        const mixed = [...records(2, { timestamp: 1_000 }), ...records(2, { timestamp: 2_000 })]
+        await log.append([{ topic: 'w.s', partition: 1, records: mixed }])
+        expect(await Promise.all([1_500, 2_000, 2_001].map((time) => log.offsetAt('w.s', 1, time)))).toEqual([2, 2, 4])
+        expect(await log.offsetAt('w.s', 2, 0)).toBe(0)
       }))
 
     test('expires only the topics that it is told, whoever has still to read them', () =>

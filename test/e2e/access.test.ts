@@ -199,6 +199,8 @@ describe('a key of another workspace', () => {
     expect(found).toEqual(named.map(([method, path]) => [method, path, 404]))
     const settings = { method: 'PATCH', json: { cors_origins: ['*'] }, key: stranger }
     expect((await ask(product, '/v1/workspaces/main', settings)).status).toBe(404)
+    const again = { json: {}, key: stranger }
+    expect((await ask(product, '/v1/streams/orders/replay', again)).status).toBe(404)
     const replay = { json: { rows: [{ id: '0-0' }] }, key: stranger }
     expect((await ask(product, '/v1/quarantine/orders/replay', replay)).status).toBe(404)
     const discard = { json: { ids: ['0-0'] }, key: stranger }

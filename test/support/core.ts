@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { controlEnv } from './control.ts'
+import { logEnv } from './log.ts'
 
 const program = fileURLToPath(new URL('../../core/main.ts', import.meta.url))
 
@@ -26,6 +27,7 @@ export async function startCore(data: string, env: Readonly<Record<string, strin
       CORE_HTTP_PORT: '0',
       CORE_GRPC_PORT: '0',
       ...(await controlEnv(data)),
+      ...logEnv(data),
       ...env,
     },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import type { DescService } from '@bufbuild/protobuf'
 import { controlEnv } from './control.ts'
 import { temporaryDirectory } from './directory.ts'
+import { logEnv } from './log.ts'
 import { startSplit } from './split.ts'
 
 const program = fileURLToPath(new URL('../../core/cli/main.ts', import.meta.url))
@@ -57,7 +58,7 @@ interface Credentials {
 
 const startWithinMs = 60_000
 /** A broker of Kafka: the product is started as separate roles over it then. `test/e2e/roles.test.ts` sets it. */
-const splitOver = process.env['TEST_KAFKA_URL'] || undefined
+const splitOver = process.env['TEST_SPLIT_OVER'] || undefined
 
 /** The real product as a user starts it, on ports of its own. A plan that no test reaches is in force, but a plan. */
 export async function startProduct({ env = {}, data, port = 0 }: ProductOptions = {}): Promise<Product> {
@@ -72,6 +73,7 @@ export async function startProduct({ env = {}, data, port = 0 }: ProductOptions 
       CORE_GRPC_PORT: '0',
       DEFAULT_PLAN_REQUESTS: '100000000',
       ...(await controlEnv(directory)),
+      ...logEnv(directory),
       ...env,
     },
     // The channel: it stops when this process is gone, however it went.

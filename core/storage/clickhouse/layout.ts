@@ -1,8 +1,11 @@
 import { quoteName, quoteText } from '../quote.ts'
 import type { Layout, TableSql } from '../warehouse.ts'
 
-/** An insert that is sent again is known by its token, so long as there were no more of them since. */
-const window = 1_000
+/**
+ * An insert that is sent again is known by its token, so long as there were no more of them since: for longer than a process
+ * that has lost a partition while it slept can have one under way.
+ */
+const window = 10_000
 /** A part is on the disk before its insert is answered: once the sink has committed, nothing else has the rows for long. */
 const durable = 'fsync_after_insert = 1, fsync_part_directory = 1'
 

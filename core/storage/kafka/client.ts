@@ -14,16 +14,8 @@ export interface KafkaClients {
   readonly producer: Producer
 }
 
-export function connectKafka({ brokers, clientId, timeoutMs, tls, sasl }: KafkaOptions): KafkaClients {
-  const options = {
-    clientId,
-    bootstrapBrokers: [...brokers],
-    timeout: timeoutMs,
-    connectTimeout: timeoutMs,
-    requestTimeout: 2 * timeoutMs,
-    ...(tls && { tls, tlsServerName: true }),
-    ...(sasl && { sasl }),
-  }
+export function connectKafka(given: KafkaOptions): KafkaClients {
+  const options = clientOptions(given, 2 * given.timeoutMs)
   return {
     // It is asked again here, where it is known what for.
     admin: new Admin({ ...options, retries: 0 }),
@@ -34,6 +26,23 @@ export function connectKafka({ brokers, clientId, timeoutMs, tls, sasl }: KafkaO
       retries: sendRetries,
       retryDelay: (_client, _operation, attempt) => delayMs(attempt - 1),
     }),
+  }
+}
+
+/** One more, whose requests may be answered late. */
+export function connectWaiting(given: KafkaOptions, requestTimeout: number): Admin {
+  return new Admin({ ...clientOptions(given, requestTimeout), retries: 0 })
+}
+
+function clientOptions({ brokers, clientId, timeoutMs, tls, sasl }: KafkaOptions, requestTimeout: number) {
+  return {
+    clientId,
+    bootstrapBrokers: [...brokers],
+    timeout: timeoutMs,
+    connectTimeout: timeoutMs,
+    requestTimeout,
+    ...(tls && { tls, tlsServerName: true }),
+    ...(sasl && { sasl }),
   }
 }
 
@@ -101,8 +110,16 @@ export async function leaderOf(admin: Admin, name: string, partition: number): P
   return brokerOf(admin, leader)
 }
 
-export async function brokerOf(admin: Admin, node: number): Promise<Connection> {
+async function brokerOf(admin: Admin, node: number): Promise<Connection> {
   const connection = (await admin.connectToBrokers([node])).get(node)
   if (connection === undefined) throw new Error(`broker ${node} is not known to be there`)
   return connection
+}
+
+const groupKey = 0
+
+/** The connection to the broker that coordinates a group. */
+export async function coordinatorOf(admin: Admin, group: string): Promise<Connection> {
+  const [coordinator] = await admin.findCoordinator({ keyType: groupKey, keys: [group] })
+  return brokerOf(admin, coordinator?.nodeId ?? -1)
 }

@@ -1,19 +1,40 @@
+import { randomUUID } from 'node:crypto'
 import { Failure } from '#mesh/errors.ts'
 import type { Append, Commit, Log, Position } from '../log.ts'
 import { createAppender } from './append.ts'
-import { connectKafka, isUnknownTopic, type KafkaClients, partitionsOf, patiently, reasonOf } from './client.ts'
-import { kafkaGroup, kafkaTopic } from './names.ts'
+import {
+  connectKafka,
+  connectWaiting,
+  isUnknownTopic,
+  type KafkaClients,
+  partitionsOf,
+  patiently,
+  reasonOf,
+} from './client.ts'
+import { groupRequestMs, joinKafkaGroup } from './group.ts'
+import { kafkaGroup, kafkaTopic, topicOfKafka } from './names.ts'
 import { commitOffsets, committedOffsets, deleteKafkaGroup } from './offsets.ts'
 import { readRecords } from './read.ts'
-import { createKafkaTopic, deleteKafkaTopic, expireTopic, listKafkaTopics, offsetAt, rangesOf } from './topics.ts'
+import {
+  createKafkaTopic,
+  deleteKafkaTopic,
+  endsOf,
+  expireTopic,
+  listKafkaTopics,
+  offsetAt,
+  rangesOf,
+} from './topics.ts'
 import type { KafkaOptions } from './url.ts'
 import { watchEnds } from './watch.ts'
 
 /** How long brokers may keep who starts waiting: a wrong URL should be told soon. */
 const startsWithinMs = 10_000
 
-/** Opens the event log on Apache Kafka, 3.5 to 4. See the port for what it promises. */
-export async function openKafkaLog(options: KafkaOptions): Promise<Log> {
+/**
+ * Opens the event log on Apache Kafka, 3.5 to 4. See the port for what it promises. `member` is who this is in groups,
+ * the same after a restart and like no other that runs.
+ */
+export async function openKafkaLog(options: KafkaOptions, member: string = randomUUID()): Promise<Log> {
   const { prefix } = options
   const clients = connectKafka(options)
   const { admin, producer } = clients
@@ -36,8 +57,13 @@ export async function openKafkaLog(options: KafkaOptions): Promise<Log> {
     return { topic, partition, offset }
   }
 
-  const committed = (group: string, topic: string) =>
-    committedOffsets(admin, kafkaGroup(prefix, group), topic, nameOf(topic))
+  const committed = (group: string, topic?: string) =>
+    committedOffsets(
+      admin,
+      kafkaGroup(prefix, group),
+      (name) => topicOfKafka(prefix, name),
+      topic === undefined ? undefined : nameOf(topic),
+    )
 
   return {
     identity: `${prefix} on the Kafka cluster ${id}`,
@@ -70,6 +96,21 @@ export async function openKafkaLog(options: KafkaOptions): Promise<Log> {
       return found < 0 ? ((await rangesOf(admin, name))[partition]?.end ?? 0) : found
     },
     committed,
+    async lag(group) {
+      const [topics, done] = await Promise.all([listKafkaTopics(admin, prefix), committed(group)])
+      const passed = new Map(done.map(({ topic, partition, offset }) => [`${nameOf(topic)}/${partition}`, offset]))
+      const ends = await endsOf(admin, topics)
+      return topics.flatMap(({ topic, name, partitions }) =>
+        Array.from({ length: partitions }, (_, partition) => {
+          const place = `${name}/${partition}`
+          return { topic, partition, records: (ends.get(place) ?? 0) - (passed.get(place) ?? 0) }
+        }),
+      )
+    },
+    join(group, listener) {
+      const waiting = connectWaiting(options, groupRequestMs)
+      return joinKafkaGroup({ waiting, admin, group: kafkaGroup(prefix, group), member, nameOf, listener })
+    },
     async commit(group, commits) {
       const byTopic = Map.groupBy(commits, ({ topic }: Commit) => nameOf(topic))
       const named = [...byTopic].map(([name, mine]) => ({ name, commits: mine }))

@@ -100,6 +100,13 @@ export async function openSqliteLog({ directory, onFatal }: SqliteLogOptions): P
       return records.find((record) => record.timestamp >= timestamp)?.offset ?? chunk.start
     },
     committed: (group, topic) => ask<Commit[]>({ kind: 'committed', group, topic }),
+    lag: (group) => ask({ kind: 'lag', group }),
+    // It serves one process, which has everything.
+    join: (group, { onAssigned }) => {
+      const claim = { isHeld: () => true, commit: (commit: Commit) => log.commit(group, [commit]) }
+      queueMicrotask(onAssigned)
+      return { claim: () => claim, leave: async () => undefined }
+    },
     commit: (group, commits) => ask({ kind: 'commit', group, commits }),
     deleteGroup: (group) => ask({ kind: 'deleteGroup', group }),
     onAppend(listener) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import type { Commit, PartitionRange, Position, Retention, TopicOptions } from '../log.ts'
+import type { Behind, Commit, PartitionRange, Position, Retention, TopicOptions } from '../log.ts'
 
 /** What travels to the thread that owns the database. Each is one synchronous step; several share a transaction. */
 export type Step =
@@ -24,7 +24,8 @@ export type Step =
       readonly from: number
       readonly timestamp: number
     }
-  | { readonly kind: 'committed'; readonly group: string; readonly topic: string }
+  | { readonly kind: 'committed'; readonly group: string; readonly topic: string | undefined }
+  | { readonly kind: 'lag'; readonly group: string }
   | { readonly kind: 'commit'; readonly group: string; readonly commits: readonly Commit[] }
   | { readonly kind: 'deleteGroup'; readonly group: string }
   | ({ readonly kind: 'expire' } & Retention)
@@ -197,9 +198,19 @@ export function openStore(directory: string) {
     committed({ group, topic }: Step & { kind: 'committed' }): Commit[] {
       return all(
         `SELECT t.name AS topic, c.partition, c.committed AS offset, c.metadata
-         FROM commits c JOIN topics t ON t.id = c.topic WHERE c.consumer = ? AND t.name = ? ORDER BY c.partition`,
+         FROM commits c JOIN topics t ON t.id = c.topic
+         WHERE c.consumer = ?1 AND (?2 IS NULL OR t.name = ?2) ORDER BY t.id, c.partition`,
         group,
-        topic,
+        topic ?? null,
+      )
+    },
+    lag({ group }: Step & { kind: 'lag' }): Behind[] {
+      return all(
+        `SELECT t.name AS topic, e.partition, e.end - coalesce(c.committed, 0) AS records
+         FROM ends e JOIN topics t ON t.id = e.topic
+         LEFT JOIN commits c ON c.topic = e.topic AND c.consumer = ? AND c.partition = e.partition
+         ORDER BY t.id, e.partition`,
+        group,
       )
     },
     commit({ group, commits }: Step & { kind: 'commit' }): void {

@@ -15,6 +15,7 @@ import {
   ListStreamsRequestSchema,
   PutStreamRequestSchema,
   ReplayQuarantineRequestSchema,
+  ReplayStreamRequestSchema,
   TruncateStreamRequestSchema,
   WriteEventsRequestSchema,
   ReadUsageRequestSchema,
@@ -140,6 +141,8 @@ function driver(service: ReturnType<typeof createIngest>['service']) {
       service.deleteStream(create(DeleteStreamRequestSchema, { name }), as(actor)),
     truncate: (name: string, actor?: ActorInit) =>
       service.truncateStream(create(TruncateStreamRequestSchema, { name }), as(actor)),
+    readAgain: (init: Init<typeof ReplayStreamRequestSchema>, actor?: ActorInit) =>
+      service.replayStream(create(ReplayStreamRequestSchema, init), as(actor)),
     deleteRows: (init: Init<typeof DeleteRowsRequestSchema>, actor?: ActorInit) =>
       service.deleteRows(create(DeleteRowsRequestSchema, init), as(actor)),
     quarantine: (init: Init<typeof ListQuarantineRequestSchema>, actor?: ActorInit) =>

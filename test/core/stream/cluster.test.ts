@@ -68,7 +68,7 @@ describe('on a cluster', () => {
     const statements = (await said()).filter((sql) => sql.includes('`orders`'))
     expect(statements).toMatchInlineSnapshot(`
       [
-        "CREATE TABLE IF NOT EXISTS \`_local_main\`.\`orders\` ON CLUSTER \`prod\` (\`time\` DateTime64(3), \`n\` Int64, \`_partition\` UInt16 MATERIALIZED 0, \`_offset\` UInt64 MATERIALIZED 0) ENGINE = ReplicatedMergeTree PARTITION BY toYYYYMM(\`time\`) ORDER BY (\`n\`) TTL toDateTime(\`time\`) + INTERVAL 90 DAY SETTINGS replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1, allow_nullable_key = 1",
+        "CREATE TABLE IF NOT EXISTS \`_local_main\`.\`orders\` ON CLUSTER \`prod\` (\`time\` DateTime64(3), \`n\` Int64, \`_partition\` UInt16 MATERIALIZED 0, \`_offset\` UInt64 MATERIALIZED 0) ENGINE = ReplicatedMergeTree PARTITION BY toYYYYMM(\`time\`) ORDER BY (\`n\`) TTL toDateTime(\`time\`) + INTERVAL 90 DAY SETTINGS replicated_deduplication_window = 10000, replicated_deduplication_window_seconds = 604800, fsync_after_insert = 1, fsync_part_directory = 1, allow_nullable_key = 1",
         "CREATE TABLE IF NOT EXISTS \`main\`.\`orders\` ON CLUSTER \`prod\` (\`time\` DateTime64(3), \`n\` Int64, \`_partition\` UInt16 MATERIALIZED 0, \`_offset\` UInt64 MATERIALIZED 0) ENGINE = Distributed('prod', '_local_main', 'orders', _partition + intDiv(_offset, 65536))",
         "ALTER TABLE \`_local_main\`.\`orders\` ON CLUSTER \`prod\` ADD COLUMN IF NOT EXISTS \`city\` String",
         "ALTER TABLE \`main\`.\`orders\` ON CLUSTER \`prod\` ADD COLUMN IF NOT EXISTS \`city\` String",

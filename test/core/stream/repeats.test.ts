@@ -58,6 +58,18 @@ test('an event that came longer ago than the window of time is no repeat', () =>
   expect(repeats.isRepeat(record(3, 1, 2_000))).toBe(true)
 })
 
+test('a reader that begins where the log begins takes nothing for a repeat that it has not read', async () => {
+  const all = Array.from({ length: 80 }, (_, offset) => ({ ...record(offset, offset), value: '' }))
+  const repeats = createRepeats(limits)
+  const log = {
+    // What was before 30 has left it.
+    read: async (_: string, __: number, at: number, { maxRecords }: { maxRecords: number }) =>
+      all.slice(Math.max(at, 30)).slice(0, maxRecords),
+  }
+  await repeats.load(log as never, 'w.s', 0, 35)
+  expect(all.slice(35).filter((one) => repeats.isRepeat(one))).toEqual([])
+})
+
 test('what is decided depends on the log alone: a reader that begins anywhere decides the same', async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -7,7 +7,7 @@ import { SchemaSchema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { startEmbeddedWarehouse } from '../../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../../core/storage/clickhouse/connect.ts'
 import { openKafkaLog } from '../../../core/storage/kafka/log.ts'
-import type { Log } from '../../../core/storage/log.ts'
+import type { Claim, Log } from '../../../core/storage/log.ts'
 import { openSqliteLog } from '../../../core/storage/sqlite/log.ts'
 import type { Warehouse } from '../../../core/storage/warehouse.ts'
 import { createStream, streamLimits } from '../../../core/stream/index.ts'
@@ -241,7 +241,7 @@ function takesOver(openLog: () => Promise<Log>): void {
     const stream = await newStream(first)
     const records = [event(1, '09'), event(2, '10'), event(3, '09'), event(4, '10')]
     await log.append([{ topic: `w.${stream}`, partition: 0, records }])
-    await vi.waitFor(() => expect(cut).toBeGreaterThan(0))
+    await vi.waitFor(() => expect(cut).toBeGreaterThan(0), { timeout: 10_000 })
     await first.close()
     await warehouse.command(`ALTER TABLE w.${stream} DELETE WHERE n > 1 SETTINGS mutations_sync = 2`)
     expect(await numbers(stream)).toEqual(['1'])
@@ -297,13 +297,20 @@ function takesOver(openLog: () => Promise<Log>): void {
   })
 
   test('in a process that has lost its turn writes nothing, and whose turn it is takes every row there once', async () => {
-    let isOwner = true
-    const first = createStream({ log, warehouse, logger, limits, isOwner: () => isOwner })
-    opened.push(first)
+    let isHeld = true
+    const join: Log['join'] = (group, { onAssigned }) => {
+      const commit: Claim['commit'] = async (one) => {
+        if (!isHeld) throw new Error('another process has it')
+        await log.commit(group, [one])
+      }
+      queueMicrotask(onAssigned)
+      return { claim: () => ({ isHeld: () => isHeld, commit }), leave: () => Promise.resolve() }
+    }
+    const first = open(undefined, {}, { ...log, join })
     const stream = await newStream(first)
     await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(0)] }])
     await settle(first, stream)
-    isOwner = false
+    isHeld = false
     await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1), event(2)] }])
     await sleep(300)
     expect(await numbers(stream)).toEqual(['0'])
@@ -430,6 +437,129 @@ function takesOver(openLog: () => Promise<Log>): void {
     expect(await numbers(stream)).toEqual(['1', '2'])
     expect(await domain.repeated('w', stream)).toBe(1)
     expect(await domain.lag('w', stream)).toBe(0)
+  })
+
+  test('reads the log again: what the table lacks comes back once, what it has and what was refused stays as it is', async () => {
+    const domain = open(undefined, { batchRows: 4 })
+    const stream = await newStream(domain)
+    const refused = { ...event(100), value: '{"time":"2026-10-11T10:00:00Z","n":"many"}' }
+    const records = [...Array.from({ length: 10 }, (_, n) => event(n)), refused, event(3)]
+    await log.append([{ topic: `w.${stream}`, partition: 0, records }])
+    await settle(domain, stream)
+    await settle(domain, '_quarantine')
+    const ten = Array.from({ length: 10 }, (_, n) => String(n))
+    for (const where of ['n % 3 = 0', '1', 'n = 5']) {
+      await warehouse.command(`ALTER TABLE w.${stream} DELETE WHERE ${where} SETTINGS mutations_sync = 2`)
+      expect(await domain.replay('w', stream, undefined)).toEqual([{ partition: 0, from: 0, to: 12 }])
+      await settle(domain, stream)
+      expect(await numbers(stream)).toEqual(ten)
+    }
+    // The table would take it now.
+    await warehouse.command(`ALTER TABLE w.${stream} MODIFY COLUMN n String`)
+    await warehouse.command(`TRUNCATE TABLE w.${stream}`)
+    await domain.replay('w', stream, { offsets: [{ partition: 0, offset: 7 }] })
+    await settle(domain, stream)
+    expect(await numbers(stream)).toEqual(['7', '8', '9'])
+    expect(await domain.repeated('w', stream)).toBe(1)
+    expect(await domain.lag('w', stream)).toBe(0)
+  })
+
+  test('reads the log again from a time on, and refuses places where nothing is', async () => {
+    const domain = open()
+    const stream = await newStream(domain)
+    const now = Date.now()
+    for (const n of [1, 2, 3]) {
+      const records = [{ ...event(n), timestamp: now + 1_000 * n }]
+      await log.append([{ topic: `w.${stream}`, partition: 0, records }])
+    }
+    await settle(domain, stream)
+    await warehouse.command(`TRUNCATE TABLE w.${stream}`)
+    expect(await domain.replay('w', stream, { timestamp: now + 1_500 })).toEqual([{ partition: 0, from: 1, to: 3 }])
+    await settle(domain, stream)
+    expect(await numbers(stream)).toEqual(['2', '3'])
+    expect(await domain.replay('w', stream, { timestamp: now + 9_000 })).toEqual([])
+    for (const [offsets, pointer] of [
+      [[{ partition: 0, offset: 4 }], '/offsets/0/offset'],
+      [[{ partition: 1, offset: 0 }], '/offsets/0/partition'],
+      [[0, 0].map((partition) => ({ partition, offset: 0 })), '/offsets/1/partition'],
+    ] as const) {
+      const refused = domain.replay('w', stream, { offsets })
+      await expect(refused).rejects.toMatchObject({ problem: 'request.invalid', errors: [{ pointer }] })
+    }
+  })
+
+  test.each(['after-plan', 'during-insert', 'before-commit'] as const)(
+    'ended %s while it reads again, it goes on and has each row once',
+    async (at) => {
+      const whole = open()
+      const stream = await newStream(whole)
+      const records = Array.from({ length: 30 }, (_, n) => event(n, n % 2 ? '09' : '10'))
+      await log.append([{ topic: `w.${stream}`, partition: 0, records }])
+      await settle(whole, stream)
+      await whole.close()
+      await warehouse.command(`ALTER TABLE w.${stream} DELETE WHERE n % 4 < 2 SETTINGS mutations_sync = 2`)
+      let passed = 0
+      const first = open(
+        (point) => {
+          if (point === at && ++passed > 1) throw new Error('ended here')
+        },
+        { batchRows: 7 },
+      )
+      await first.replay('w', stream, undefined)
+      await vi.waitFor(() => expect(passed).toBeGreaterThan(1), { timeout: 10_000 })
+      await first.close()
+      const second = open(undefined, { batchRows: 11 })
+      await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(30), event(7)] }])
+      await settle(second, stream)
+      expect(await numbers(stream)).toEqual(Array.from({ length: 31 }, (_, n) => String(n)))
+      expect(await second.repeated('w', stream)).toBe(1)
+    },
+  )
+
+  test('does not take a repeat for new whose first has left the log', async () => {
+    const domain = open(undefined, { repeatsWindow: 10 })
+    const stream = await newStream(domain)
+    const topic = `w.${stream}`
+    const append = (records: readonly ReturnType<typeof event>[]) => log.append([{ topic, partition: 0, records }])
+    const old = { ...event(0), timestamp: 1_000 }
+    await append([old])
+    const young = [1, 0, ...Array.from({ length: 30 }, (_, n) => n + 2)]
+    await append(young.map((n) => ({ ...event(n), timestamp: 2_000 })))
+    await settle(domain, stream)
+    expect(await numbers(stream)).toHaveLength(32)
+    await log.expire({ before: 1_500, groups: ['warehouse'] })
+    const start = (await log.ranges(topic))[0]?.start
+    expect(start).toBe(1)
+    const early = domain.replay('w', stream, { offsets: [{ partition: 0, offset: 1 }] })
+    await expect(early).rejects.toMatchObject({ errors: [{ reason: 'must be from 20 to 33' }] })
+    expect(await domain.replay('w', stream, undefined)).toEqual([{ partition: 0, from: 20, to: 33 }])
+    await settle(domain, stream)
+    expect(await numbers(stream)).toHaveLength(32)
+    // Nothing of what has left is in the table: the first that is there is the first there is.
+    await warehouse.command(`TRUNCATE TABLE w.${stream}`)
+    expect(await domain.replay('w', stream, undefined)).toEqual([{ partition: 0, from: 1, to: 33 }])
+    await settle(domain, stream)
+    expect(await numbers(stream)).toHaveLength(32)
+  })
+
+  test('says how far it is behind', async () => {
+    let isOpen = false
+    const domain = open((at) => {
+      if (!isOpen && at === 'after-plan') throw new Error('not now')
+    })
+    const stream = await newStream(domain)
+    const behind = async () => {
+      const lags = await domain.lags()
+      return lags.find(({ labels }) => labels.group === 'warehouse' && labels.partition === '0')?.value
+    }
+    await expect.poll(behind).toBe(0)
+    // Of no stream: nobody takes it to a table.
+    await log.createTopic('w/own', { partitions: 1 })
+    await log.append([`w.${stream}`, 'w/own'].map((topic) => ({ topic, partition: 0, records: [event(1), event(2)] })))
+    await expect.poll(behind).toBe(2)
+    isOpen = true
+    await settle(domain, stream)
+    await expect.poll(behind).toBe(0)
   })
 
   test('goes on after a dropped stream, and a stream of the same name begins anew', async () => {

@@ -272,6 +272,7 @@ describe('the description of the API', () => {
       '/v1/sql',
       '/v1/streams',
       '/v1/streams/{name}',
+      '/v1/streams/{name}/replay',
       '/v1/streams/{name}/rows',
       '/v1/streams/{name}/truncate',
       '/v1/token',

@@ -39,6 +39,7 @@ export function services(given: {
       listStreams: unary,
       deleteStream: unary,
       truncateStream: unary,
+      replayStream: unary,
       deleteRows: unary,
       listQuarantine: unary,
       replayQuarantine: unary,

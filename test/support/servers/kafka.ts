@@ -88,7 +88,9 @@ export async function startKafka({ libraries, advertised, properties = {}, guard
     /** The certificate that it is known by, where it has one. */
     ca: join(directory.path, 'ca.pem'),
     /** Of a log of its own: no other has this prefix. */
-    options: (prefix: string) => kafkaOptions(`kafka://127.0.0.1:${port}?prefix=${prefix}&timeout_ms=2000`),
+    options: (prefix: string) => kafkaOptions(urlOf(port, prefix)),
+    /** … as `KAFKA_URL` says it. */
+    url: (prefix: string) => urlOf(port, prefix),
     /** As a crash would end it. */
     kill: () => end(child),
     /** On the same data, after it was ended. */
@@ -123,6 +125,10 @@ function guarded(directory: string, { username, password }: Guard): Record<strin
     'listener.name.clients.plain.sasl.jaas.config': `${login}.plain.PlainLoginModule required username="${username}" password="${password}" user_${username}="${password}";`,
     'listener.name.clients.scram-sha-512.sasl.jaas.config': `${login}.scram.ScramLoginModule required;`,
   }
+}
+
+function urlOf(port: number, prefix: string): string {
+  return `kafka://127.0.0.1:${port}?prefix=${prefix}&timeout_ms=2000`
 }
 
 export function kafkaOptions(url: string): KafkaOptions {

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edgewise/ingest/v1/ingest.proto.
  */
 export const file_edgewise_ingest_v1_ingest: GenFile = /*@__PURE__*/
-  fileDesc("Ch9lZGdld2lzZS9pbmdlc3QvdjEvaW5nZXN0LnByb3RvEhJlZGdld2lzZS5pbmdlc3QudjEiPgoGQ29sdW1uEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIQCgNwaWkYAyABKAhIAIgBAUIGCgRfcGlpIswBCgZTY2hlbWESKwoHY29sdW1ucxgBIAMoCzIaLmVkZ2V3aXNlLmluZ2VzdC52MS5Db2x1bW4SEAoIb3JkZXJfYnkYAiADKAkSFAoMcGFydGl0aW9uX2J5GAMgASgJEgsKA3R0bBgEIAEoCRIKCgJpZBgFIAEoCRIMCgR0aW1lGAYgASgJEjEKCm9uX3Vua25vd24YByABKA4yHS5lZGdld2lzZS5pbmdlc3QudjEuT25Vbmtub3duEhMKC2pzb25fc2NoZW1hGAggASgJIrcBCgZTdHJlYW0SDAoEbmFtZRgBIAEoCRIqCgZzY2hlbWEYAiABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hEg8KB3ZlcnNpb24YAyABKA0SLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoKc3RhdGlzdGljcxgFIAEoCzIeLmVkZ2V3aXNlLmluZ2VzdC52MS5TdGF0aXN0aWNzIl0KClN0YXRpc3RpY3MSDAoEcm93cxgBIAEoBBINCgVieXRlcxgCIAEoBBITCgtxdWFyYW50aW5lZBgDIAEoBBIQCghyZXBlYXRlZBgEIAEoBBILCgNsYWcYBSABKAQiqgEKEldyaXRlRXZlbnRzUmVxdWVzdBIOCgZzdHJlYW0YASABKAkSDAoEYm9keRgCIAEoDBIUCgxjb250ZW50X3R5cGUYAyABKAkSGAoQY29udGVudF9lbmNvZGluZxgEIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBSABKAkSDAoEd2FpdBgGIAEoCBIOCgZzdHJpY3QYByABKAgSDwoHZHJ5X3J1bhgIIAEoCCKiAgoTV3JpdGVFdmVudHNSZXNwb25zZRIQCghhY2NlcHRlZBgBIAEoDRITCgtxdWFyYW50aW5lZBgCIAEoDRIsCgZlcnJvcnMYAyADKAsyHC5lZGdld2lzZS5pbmdlc3QudjEuUm93RXJyb3ISNAoHb2Zmc2V0cxgEIAMoCzIjLmVkZ2V3aXNlLmluZ2VzdC52MS5QYXJ0aXRpb25PZmZzZXQSEQoJcXVlcnlhYmxlGAUgASgIEhAKCHJlcGxheWVkGAYgASgIEiwKCGluZmVycmVkGAcgASgLMhouZWRnZXdpc2UuaW5nZXN0LnYxLlNjaGVtYRItCgZxdW90YXMYCCADKAsyHS5lZGdld2lzZS5pbmdlc3QudjEuUGxhblF1b3RhIjcKCFJvd0Vycm9yEgsKA3JvdxgBIAEoDRIOCgZjb2x1bW4YAiABKAkSDgoGcmVhc29uGAMgASgJIjQKD1BhcnRpdGlvbk9mZnNldBIRCglwYXJ0aXRpb24YASABKA0SDgoGb2Zmc2V0GAIgASgEIr0CCgpVc2FnZUV2ZW50EhEKCXdvcmtzcGFjZRgBIAEoCRIPCgd0aW1lX21zGAIgASgEEhIKCnJlcXVlc3RfaWQYAyABKAkSDgoGbWV0aG9kGAQgASgJEg0KBXJvdXRlGAUgASgJEhAKCHJlc291cmNlGAYgASgJEg4KBnN0YXR1cxgHIAEoDRITCgtkdXJhdGlvbl91cxgIIAEoBBINCgVhY3RvchgJIAEoCRINCgVjYWNoZRgKIAEoCRIVCg1yZXF1ZXN0X2J5dGVzGAsgASgEEhYKDnJlc3BvbnNlX2J5dGVzGAwgASgEEgwKBGNvc3QYDSABKA0SEQoJcm93c19yZWFkGA4gASgEEhIKCmJ5dGVzX3JlYWQYDyABKAQSDgoGZXZlbnRzGBAgASgEEg8KB3ZlcnNpb24YESABKA0iQwoRV3JpdGVVc2FnZVJlcXVlc3QSLgoGZXZlbnRzGAEgAygLMh4uZWRnZXdpc2UuaW5nZXN0LnYxLlVzYWdlRXZlbnQiFAoSV3JpdGVVc2FnZVJlc3BvbnNlInEKEFB1dFN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgZzY2hlbWEYAiABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hEhIKCmlmX3ZlcnNpb24YAyABKA0SDwoHZHJ5X3J1bhgEIAEoCCIgChBHZXRTdHJlYW1SZXF1ZXN0EgwKBG5hbWUYASABKAkiMwoSTGlzdFN0cmVhbXNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJXChNMaXN0U3RyZWFtc1Jlc3BvbnNlEisKB3N0cmVhbXMYASADKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU3RyZWFtEhMKC25leHRfY3Vyc29yGAIgASgJIiMKE0RlbGV0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIWChREZWxldGVTdHJlYW1SZXNwb25zZSIlChVUcnVuY2F0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIYChZUcnVuY2F0ZVN0cmVhbVJlc3BvbnNlIs8BChFEZWxldGVSb3dzUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXdoZXJlGAIgASgJEkEKBnBhcmFtcxgDIAMoCzIxLmVkZ2V3aXNlLmluZ2VzdC52MS5EZWxldGVSb3dzUmVxdWVzdC5QYXJhbXNFbnRyeRIPCgdkcnlfcnVuGAQgASgIGkkKC1BhcmFtc0VudHJ5EgsKA2tleRgBIAEoCRIpCgV2YWx1ZRgCIAEoCzIaLmVkZ2V3aXNlLmluZ2VzdC52MS5WYWx1ZXM6AjgBIhgKBlZhbHVlcxIOCgZ2YWx1ZXMYASADKAkiJQoSRGVsZXRlUm93c1Jlc3BvbnNlEg8KB2RlbGV0ZWQYASABKAQidAoOUXVhcmFudGluZWRSb3cSCgoCaWQYASABKAkSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGY29sdW1uGAMgASgJEg4KBnJlYXNvbhgEIAEoCRIMCgR0ZXh0GAUgASgJIkYKFUxpc3RRdWFyYW50aW5lUmVxdWVzdBIOCgZzdHJlYW0YASABKAkSDQoFbGltaXQYAiABKA0SDgoGY3Vyc29yGAMgASgJIl8KFkxpc3RRdWFyYW50aW5lUmVzcG9uc2USMAoEcm93cxgBIAMoCzIiLmVkZ2V3aXNlLmluZ2VzdC52MS5RdWFyYW50aW5lZFJvdxITCgtuZXh0X2N1cnNvchgCIAEoCSIgCgRNZW5kEgoKAmlkGAEgASgJEgwKBHRleHQYAiABKAkiUQoXUmVwbGF5UXVhcmFudGluZVJlcXVlc3QSDgoGc3RyZWFtGAEgASgJEiYKBHJvd3MYAiADKAsyGC5lZGdld2lzZS5pbmdlc3QudjEuTWVuZCJaChhSZXBsYXlRdWFyYW50aW5lUmVzcG9uc2USEAoIYWNjZXB0ZWQYASABKA0SLAoGZXJyb3JzGAIgAygLMhwuZWRnZXdpc2UuaW5nZXN0LnYxLlJvd0Vycm9yIjcKGERpc2NhcmRRdWFyYW50aW5lUmVxdWVzdBIOCgZzdHJlYW0YASABKAkSCwoDaWRzGAIgAygJIi4KGURpc2NhcmRRdWFyYW50aW5lUmVzcG9uc2USEQoJZGlzY2FyZGVkGAEgASgNIo0BChBSZWFkVXNhZ2VSZXF1ZXN0EigKBGZyb20YASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiYKAnRvGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBInCgJieRgDIAEoDjIbLmVkZ2V3aXNlLmluZ2VzdC52MS5Vc2FnZUJ5IroBCgVVc2FnZRILCgNrZXkYASABKAkSEAoIcmVxdWVzdHMYAiABKAQSDgoGZmFpbGVkGAMgASgEEg4KBmNhY2hlZBgEIAEoBBIMCgRjb3N0GAUgASgEEhUKDXJlcXVlc3RfYnl0ZXMYBiABKAQSFgoOcmVzcG9uc2VfYnl0ZXMYByABKAQSEQoJcm93c19yZWFkGAggASgEEhIKCmJ5dGVzX3JlYWQYCSABKAQSDgoGZXZlbnRzGAogASgEImUKCVBsYW5RdW90YRIMCgRuYW1lGAEgASgJEg0KBWxpbWl0GAIgASgEEhYKDndpbmRvd19zZWNvbmRzGAMgASgNEhEKCXJlbWFpbmluZxgEIAEoBBIQCghyZXNldF9tcxgFIAEoDSJsChFSZWFkVXNhZ2VSZXNwb25zZRIoCgV1c2FnZRgBIAMoCzIZLmVkZ2V3aXNlLmluZ2VzdC52MS5Vc2FnZRItCgZxdW90YXMYAiADKAsyHS5lZGdld2lzZS5pbmdlc3QudjEuUGxhblF1b3RhKm0KCU9uVW5rbm93bhIaChZPTl9VTktOT1dOX1VOU1BFQ0lGSUVEEAASEgoOT05fVU5LTk9XTl9BREQQARIVChFPTl9VTktOT1dOX0lHTk9SRRACEhkKFU9OX1VOS05PV05fUVVBUkFOVElORRADKocBCgdVc2FnZUJ5EhgKFFVTQUdFX0JZX1VOU1BFQ0lGSUVEEAASEgoOVVNBR0VfQllfQUNUT1IQARISCg5VU0FHRV9CWV9ST1VURRACEhUKEVVTQUdFX0JZX1JFU09VUkNFEAMSEQoNVVNBR0VfQllfSE9VUhAEEhAKDFVTQUdFX0JZX0RBWRAFMpcJCg1Jbmdlc3RTZXJ2aWNlEl4KC1dyaXRlRXZlbnRzEiYuZWRnZXdpc2UuaW5nZXN0LnYxLldyaXRlRXZlbnRzUmVxdWVzdBonLmVkZ2V3aXNlLmluZ2VzdC52MS5Xcml0ZUV2ZW50c1Jlc3BvbnNlElsKCldyaXRlVXNhZ2USJS5lZGdld2lzZS5pbmdlc3QudjEuV3JpdGVVc2FnZVJlcXVlc3QaJi5lZGdld2lzZS5pbmdlc3QudjEuV3JpdGVVc2FnZVJlc3BvbnNlElgKCVJlYWRVc2FnZRIkLmVkZ2V3aXNlLmluZ2VzdC52MS5SZWFkVXNhZ2VSZXF1ZXN0GiUuZWRnZXdpc2UuaW5nZXN0LnYxLlJlYWRVc2FnZVJlc3BvbnNlEk0KCVB1dFN0cmVhbRIkLmVkZ2V3aXNlLmluZ2VzdC52MS5QdXRTdHJlYW1SZXF1ZXN0GhouZWRnZXdpc2UuaW5nZXN0LnYxLlN0cmVhbRJNCglHZXRTdHJlYW0SJC5lZGdld2lzZS5pbmdlc3QudjEuR2V0U3RyZWFtUmVxdWVzdBoaLmVkZ2V3aXNlLmluZ2VzdC52MS5TdHJlYW0SXgoLTGlzdFN0cmVhbXMSJi5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFN0cmVhbXNSZXF1ZXN0GicuZWRnZXdpc2UuaW5nZXN0LnYxLkxpc3RTdHJlYW1zUmVzcG9uc2USYQoMRGVsZXRlU3RyZWFtEicuZWRnZXdpc2UuaW5nZXN0LnYxLkRlbGV0ZVN0cmVhbVJlcXVlc3QaKC5lZGdld2lzZS5pbmdlc3QudjEuRGVsZXRlU3RyZWFtUmVzcG9uc2USZwoOVHJ1bmNhdGVTdHJlYW0SKS5lZGdld2lzZS5pbmdlc3QudjEuVHJ1bmNhdGVTdHJlYW1SZXF1ZXN0GiouZWRnZXdpc2UuaW5nZXN0LnYxLlRydW5jYXRlU3RyZWFtUmVzcG9uc2USWwoKRGVsZXRlUm93cxIlLmVkZ2V3aXNlLmluZ2VzdC52MS5EZWxldGVSb3dzUmVxdWVzdBomLmVkZ2V3aXNlLmluZ2VzdC52MS5EZWxldGVSb3dzUmVzcG9uc2USZwoOTGlzdFF1YXJhbnRpbmUSKS5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFF1YXJhbnRpbmVSZXF1ZXN0GiouZWRnZXdpc2UuaW5nZXN0LnYxLkxpc3RRdWFyYW50aW5lUmVzcG9uc2USbQoQUmVwbGF5UXVhcmFudGluZRIrLmVkZ2V3aXNlLmluZ2VzdC52MS5SZXBsYXlRdWFyYW50aW5lUmVxdWVzdBosLmVkZ2V3aXNlLmluZ2VzdC52MS5SZXBsYXlRdWFyYW50aW5lUmVzcG9uc2UScAoRRGlzY2FyZFF1YXJhbnRpbmUSLC5lZGdld2lzZS5pbmdlc3QudjEuRGlzY2FyZFF1YXJhbnRpbmVSZXF1ZXN0Gi0uZWRnZXdpc2UuaW5nZXN0LnYxLkRpc2NhcmRRdWFyYW50aW5lUmVzcG9uc2ViBnByb3RvMw", [file_google_protobuf_timestamp]);
+  fileDesc("Ch9lZGdld2lzZS9pbmdlc3QvdjEvaW5nZXN0LnByb3RvEhJlZGdld2lzZS5pbmdlc3QudjEiPgoGQ29sdW1uEgwKBG5hbWUYASABKAkSDAoEdHlwZRgCIAEoCRIQCgNwaWkYAyABKAhIAIgBAUIGCgRfcGlpIswBCgZTY2hlbWESKwoHY29sdW1ucxgBIAMoCzIaLmVkZ2V3aXNlLmluZ2VzdC52MS5Db2x1bW4SEAoIb3JkZXJfYnkYAiADKAkSFAoMcGFydGl0aW9uX2J5GAMgASgJEgsKA3R0bBgEIAEoCRIKCgJpZBgFIAEoCRIMCgR0aW1lGAYgASgJEjEKCm9uX3Vua25vd24YByABKA4yHS5lZGdld2lzZS5pbmdlc3QudjEuT25Vbmtub3duEhMKC2pzb25fc2NoZW1hGAggASgJIrcBCgZTdHJlYW0SDAoEbmFtZRgBIAEoCRIqCgZzY2hlbWEYAiABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hEg8KB3ZlcnNpb24YAyABKA0SLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMgoKc3RhdGlzdGljcxgFIAEoCzIeLmVkZ2V3aXNlLmluZ2VzdC52MS5TdGF0aXN0aWNzIl0KClN0YXRpc3RpY3MSDAoEcm93cxgBIAEoBBINCgVieXRlcxgCIAEoBBITCgtxdWFyYW50aW5lZBgDIAEoBBIQCghyZXBlYXRlZBgEIAEoBBILCgNsYWcYBSABKAQiqgEKEldyaXRlRXZlbnRzUmVxdWVzdBIOCgZzdHJlYW0YASABKAkSDAoEYm9keRgCIAEoDBIUCgxjb250ZW50X3R5cGUYAyABKAkSGAoQY29udGVudF9lbmNvZGluZxgEIAEoCRIXCg9pZGVtcG90ZW5jeV9rZXkYBSABKAkSDAoEd2FpdBgGIAEoCBIOCgZzdHJpY3QYByABKAgSDwoHZHJ5X3J1bhgIIAEoCCKiAgoTV3JpdGVFdmVudHNSZXNwb25zZRIQCghhY2NlcHRlZBgBIAEoDRITCgtxdWFyYW50aW5lZBgCIAEoDRIsCgZlcnJvcnMYAyADKAsyHC5lZGdld2lzZS5pbmdlc3QudjEuUm93RXJyb3ISNAoHb2Zmc2V0cxgEIAMoCzIjLmVkZ2V3aXNlLmluZ2VzdC52MS5QYXJ0aXRpb25PZmZzZXQSEQoJcXVlcnlhYmxlGAUgASgIEhAKCHJlcGxheWVkGAYgASgIEiwKCGluZmVycmVkGAcgASgLMhouZWRnZXdpc2UuaW5nZXN0LnYxLlNjaGVtYRItCgZxdW90YXMYCCADKAsyHS5lZGdld2lzZS5pbmdlc3QudjEuUGxhblF1b3RhIjcKCFJvd0Vycm9yEgsKA3JvdxgBIAEoDRIOCgZjb2x1bW4YAiABKAkSDgoGcmVhc29uGAMgASgJIjQKD1BhcnRpdGlvbk9mZnNldBIRCglwYXJ0aXRpb24YASABKA0SDgoGb2Zmc2V0GAIgASgEIr0CCgpVc2FnZUV2ZW50EhEKCXdvcmtzcGFjZRgBIAEoCRIPCgd0aW1lX21zGAIgASgEEhIKCnJlcXVlc3RfaWQYAyABKAkSDgoGbWV0aG9kGAQgASgJEg0KBXJvdXRlGAUgASgJEhAKCHJlc291cmNlGAYgASgJEg4KBnN0YXR1cxgHIAEoDRITCgtkdXJhdGlvbl91cxgIIAEoBBINCgVhY3RvchgJIAEoCRINCgVjYWNoZRgKIAEoCRIVCg1yZXF1ZXN0X2J5dGVzGAsgASgEEhYKDnJlc3BvbnNlX2J5dGVzGAwgASgEEgwKBGNvc3QYDSABKA0SEQoJcm93c19yZWFkGA4gASgEEhIKCmJ5dGVzX3JlYWQYDyABKAQSDgoGZXZlbnRzGBAgASgEEg8KB3ZlcnNpb24YESABKA0iQwoRV3JpdGVVc2FnZVJlcXVlc3QSLgoGZXZlbnRzGAEgAygLMh4uZWRnZXdpc2UuaW5nZXN0LnYxLlVzYWdlRXZlbnQiFAoSV3JpdGVVc2FnZVJlc3BvbnNlInEKEFB1dFN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCRIqCgZzY2hlbWEYAiABKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU2NoZW1hEhIKCmlmX3ZlcnNpb24YAyABKA0SDwoHZHJ5X3J1bhgEIAEoCCIgChBHZXRTdHJlYW1SZXF1ZXN0EgwKBG5hbWUYASABKAkiMwoSTGlzdFN0cmVhbXNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJXChNMaXN0U3RyZWFtc1Jlc3BvbnNlEisKB3N0cmVhbXMYASADKAsyGi5lZGdld2lzZS5pbmdlc3QudjEuU3RyZWFtEhMKC25leHRfY3Vyc29yGAIgASgJIiMKE0RlbGV0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIWChREZWxldGVTdHJlYW1SZXNwb25zZSIlChVUcnVuY2F0ZVN0cmVhbVJlcXVlc3QSDAoEbmFtZRgBIAEoCSIYChZUcnVuY2F0ZVN0cmVhbVJlc3BvbnNlIoMBChNSZXBsYXlTdHJlYW1SZXF1ZXN0EgwKBG5hbWUYASABKAkSKAoEdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoHb2Zmc2V0cxgDIAMoCzIjLmVkZ2V3aXNlLmluZ2VzdC52MS5QYXJ0aXRpb25PZmZzZXQiOgoLUmVwbGF5UmFuZ2USEQoJcGFydGl0aW9uGAEgASgNEgwKBGZyb20YAiABKAQSCgoCdG8YAyABKAQiXgoUUmVwbGF5U3RyZWFtUmVzcG9uc2USMwoKcGFydGl0aW9ucxgBIAMoCzIfLmVkZ2V3aXNlLmluZ2VzdC52MS5SZXBsYXlSYW5nZRIRCglxdWVyeWFibGUYAiABKAgizwEKEURlbGV0ZVJvd3NSZXF1ZXN0EgwKBG5hbWUYASABKAkSDQoFd2hlcmUYAiABKAkSQQoGcGFyYW1zGAMgAygLMjEuZWRnZXdpc2UuaW5nZXN0LnYxLkRlbGV0ZVJvd3NSZXF1ZXN0LlBhcmFtc0VudHJ5Eg8KB2RyeV9ydW4YBCABKAgaSQoLUGFyYW1zRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouZWRnZXdpc2UuaW5nZXN0LnYxLlZhbHVlczoCOAEiGAoGVmFsdWVzEg4KBnZhbHVlcxgBIAMoCSIlChJEZWxldGVSb3dzUmVzcG9uc2USDwoHZGVsZXRlZBgBIAEoBCJ0Cg5RdWFyYW50aW5lZFJvdxIKCgJpZBgBIAEoCRIoCgR0aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIOCgZjb2x1bW4YAyABKAkSDgoGcmVhc29uGAQgASgJEgwKBHRleHQYBSABKAkiRgoVTGlzdFF1YXJhbnRpbmVSZXF1ZXN0Eg4KBnN0cmVhbRgBIAEoCRINCgVsaW1pdBgCIAEoDRIOCgZjdXJzb3IYAyABKAkiXwoWTGlzdFF1YXJhbnRpbmVSZXNwb25zZRIwCgRyb3dzGAEgAygLMiIuZWRnZXdpc2UuaW5nZXN0LnYxLlF1YXJhbnRpbmVkUm93EhMKC25leHRfY3Vyc29yGAIgASgJIiAKBE1lbmQSCgoCaWQYASABKAkSDAoEdGV4dBgCIAEoCSJRChdSZXBsYXlRdWFyYW50aW5lUmVxdWVzdBIOCgZzdHJlYW0YASABKAkSJgoEcm93cxgCIAMoCzIYLmVkZ2V3aXNlLmluZ2VzdC52MS5NZW5kIloKGFJlcGxheVF1YXJhbnRpbmVSZXNwb25zZRIQCghhY2NlcHRlZBgBIAEoDRIsCgZlcnJvcnMYAiADKAsyHC5lZGdld2lzZS5pbmdlc3QudjEuUm93RXJyb3IiNwoYRGlzY2FyZFF1YXJhbnRpbmVSZXF1ZXN0Eg4KBnN0cmVhbRgBIAEoCRILCgNpZHMYAiADKAkiLgoZRGlzY2FyZFF1YXJhbnRpbmVSZXNwb25zZRIRCglkaXNjYXJkZWQYASABKA0ijQEKEFJlYWRVc2FnZVJlcXVlc3QSKAoEZnJvbRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoCdG8YAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEicKAmJ5GAMgASgOMhsuZWRnZXdpc2UuaW5nZXN0LnYxLlVzYWdlQnkiugEKBVVzYWdlEgsKA2tleRgBIAEoCRIQCghyZXF1ZXN0cxgCIAEoBBIOCgZmYWlsZWQYAyABKAQSDgoGY2FjaGVkGAQgASgEEgwKBGNvc3QYBSABKAQSFQoNcmVxdWVzdF9ieXRlcxgGIAEoBBIWCg5yZXNwb25zZV9ieXRlcxgHIAEoBBIRCglyb3dzX3JlYWQYCCABKAQSEgoKYnl0ZXNfcmVhZBgJIAEoBBIOCgZldmVudHMYCiABKAQiZQoJUGxhblF1b3RhEgwKBG5hbWUYASABKAkSDQoFbGltaXQYAiABKAQSFgoOd2luZG93X3NlY29uZHMYAyABKA0SEQoJcmVtYWluaW5nGAQgASgEEhAKCHJlc2V0X21zGAUgASgNImwKEVJlYWRVc2FnZVJlc3BvbnNlEigKBXVzYWdlGAEgAygLMhkuZWRnZXdpc2UuaW5nZXN0LnYxLlVzYWdlEi0KBnF1b3RhcxgCIAMoCzIdLmVkZ2V3aXNlLmluZ2VzdC52MS5QbGFuUXVvdGEqbQoJT25Vbmtub3duEhoKFk9OX1VOS05PV05fVU5TUEVDSUZJRUQQABISCg5PTl9VTktOT1dOX0FERBABEhUKEU9OX1VOS05PV05fSUdOT1JFEAISGQoVT05fVU5LTk9XTl9RVUFSQU5USU5FEAMqhwEKB1VzYWdlQnkSGAoUVVNBR0VfQllfVU5TUEVDSUZJRUQQABISCg5VU0FHRV9CWV9BQ1RPUhABEhIKDlVTQUdFX0JZX1JPVVRFEAISFQoRVVNBR0VfQllfUkVTT1VSQ0UQAxIRCg1VU0FHRV9CWV9IT1VSEAQSEAoMVVNBR0VfQllfREFZEAUy+gkKDUluZ2VzdFNlcnZpY2USXgoLV3JpdGVFdmVudHMSJi5lZGdld2lzZS5pbmdlc3QudjEuV3JpdGVFdmVudHNSZXF1ZXN0GicuZWRnZXdpc2UuaW5nZXN0LnYxLldyaXRlRXZlbnRzUmVzcG9uc2USWwoKV3JpdGVVc2FnZRIlLmVkZ2V3aXNlLmluZ2VzdC52MS5Xcml0ZVVzYWdlUmVxdWVzdBomLmVkZ2V3aXNlLmluZ2VzdC52MS5Xcml0ZVVzYWdlUmVzcG9uc2USWAoJUmVhZFVzYWdlEiQuZWRnZXdpc2UuaW5nZXN0LnYxLlJlYWRVc2FnZVJlcXVlc3QaJS5lZGdld2lzZS5pbmdlc3QudjEuUmVhZFVzYWdlUmVzcG9uc2USTQoJUHV0U3RyZWFtEiQuZWRnZXdpc2UuaW5nZXN0LnYxLlB1dFN0cmVhbVJlcXVlc3QaGi5lZGdld2lzZS5pbmdlc3QudjEuU3RyZWFtEk0KCUdldFN0cmVhbRIkLmVkZ2V3aXNlLmluZ2VzdC52MS5HZXRTdHJlYW1SZXF1ZXN0GhouZWRnZXdpc2UuaW5nZXN0LnYxLlN0cmVhbRJeCgtMaXN0U3RyZWFtcxImLmVkZ2V3aXNlLmluZ2VzdC52MS5MaXN0U3RyZWFtc1JlcXVlc3QaJy5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFN0cmVhbXNSZXNwb25zZRJhCgxEZWxldGVTdHJlYW0SJy5lZGdld2lzZS5pbmdlc3QudjEuRGVsZXRlU3RyZWFtUmVxdWVzdBooLmVkZ2V3aXNlLmluZ2VzdC52MS5EZWxldGVTdHJlYW1SZXNwb25zZRJnCg5UcnVuY2F0ZVN0cmVhbRIpLmVkZ2V3aXNlLmluZ2VzdC52MS5UcnVuY2F0ZVN0cmVhbVJlcXVlc3QaKi5lZGdld2lzZS5pbmdlc3QudjEuVHJ1bmNhdGVTdHJlYW1SZXNwb25zZRJhCgxSZXBsYXlTdHJlYW0SJy5lZGdld2lzZS5pbmdlc3QudjEuUmVwbGF5U3RyZWFtUmVxdWVzdBooLmVkZ2V3aXNlLmluZ2VzdC52MS5SZXBsYXlTdHJlYW1SZXNwb25zZRJbCgpEZWxldGVSb3dzEiUuZWRnZXdpc2UuaW5nZXN0LnYxLkRlbGV0ZVJvd3NSZXF1ZXN0GiYuZWRnZXdpc2UuaW5nZXN0LnYxLkRlbGV0ZVJvd3NSZXNwb25zZRJnCg5MaXN0UXVhcmFudGluZRIpLmVkZ2V3aXNlLmluZ2VzdC52MS5MaXN0UXVhcmFudGluZVJlcXVlc3QaKi5lZGdld2lzZS5pbmdlc3QudjEuTGlzdFF1YXJhbnRpbmVSZXNwb25zZRJtChBSZXBsYXlRdWFyYW50aW5lEisuZWRnZXdpc2UuaW5nZXN0LnYxLlJlcGxheVF1YXJhbnRpbmVSZXF1ZXN0GiwuZWRnZXdpc2UuaW5nZXN0LnYxLlJlcGxheVF1YXJhbnRpbmVSZXNwb25zZRJwChFEaXNjYXJkUXVhcmFudGluZRIsLmVkZ2V3aXNlLmluZ2VzdC52MS5EaXNjYXJkUXVhcmFudGluZVJlcXVlc3QaLS5lZGdld2lzZS5pbmdlc3QudjEuRGlzY2FyZFF1YXJhbnRpbmVSZXNwb25zZWIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
  * Column is one column of a stream.
@@ -782,6 +782,104 @@ export const TruncateStreamResponseSchema: GenMessage<TruncateStreamResponse> = 
   messageDesc(file_edgewise_ingest_v1_ingest, 18);
 
 /**
+ * ReplayStreamRequest says from where on. Neither a time nor offsets: from as early as can be.
+ *
+ * @generated from message edgewise.ingest.v1.ReplayStreamRequest
+ */
+export type ReplayStreamRequest = Message<"edgewise.ingest.v1.ReplayStreamRequest"> & {
+  /**
+   * The stream.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What came to the log from then on.
+   *
+   * @generated from field: google.protobuf.Timestamp time = 2;
+   */
+  time?: Timestamp | undefined;
+
+  /**
+   * Of these partitions, from there on.
+   *
+   * @generated from field: repeated edgewise.ingest.v1.PartitionOffset offsets = 3;
+   */
+  offsets: PartitionOffset[];
+};
+
+/**
+ * Describes the message edgewise.ingest.v1.ReplayStreamRequest.
+ * Use `create(ReplayStreamRequestSchema)` to create a new message.
+ */
+export const ReplayStreamRequestSchema: GenMessage<ReplayStreamRequest> = /*@__PURE__*/
+  messageDesc(file_edgewise_ingest_v1_ingest, 19);
+
+/**
+ * ReplayRange is what of a partition is read again.
+ *
+ * @generated from message edgewise.ingest.v1.ReplayRange
+ */
+export type ReplayRange = Message<"edgewise.ingest.v1.ReplayRange"> & {
+  /**
+   * From 0 on.
+   *
+   * @generated from field: uint32 partition = 1;
+   */
+  partition: number;
+
+  /**
+   * The first offset.
+   *
+   * @generated from field: uint64 from = 2;
+   */
+  from: bigint;
+
+  /**
+   * One past the last.
+   *
+   * @generated from field: uint64 to = 3;
+   */
+  to: bigint;
+};
+
+/**
+ * Describes the message edgewise.ingest.v1.ReplayRange.
+ * Use `create(ReplayRangeSchema)` to create a new message.
+ */
+export const ReplayRangeSchema: GenMessage<ReplayRange> = /*@__PURE__*/
+  messageDesc(file_edgewise_ingest_v1_ingest, 20);
+
+/**
+ * ReplayStreamResponse says what is read again.
+ *
+ * @generated from message edgewise.ingest.v1.ReplayStreamResponse
+ */
+export type ReplayStreamResponse = Message<"edgewise.ingest.v1.ReplayStreamResponse"> & {
+  /**
+   * Those without a record are left out.
+   *
+   * @generated from field: repeated edgewise.ingest.v1.ReplayRange partitions = 1;
+   */
+  partitions: ReplayRange[];
+
+  /**
+   * All of it has been read; else it goes on.
+   *
+   * @generated from field: bool queryable = 2;
+   */
+  queryable: boolean;
+};
+
+/**
+ * Describes the message edgewise.ingest.v1.ReplayStreamResponse.
+ * Use `create(ReplayStreamResponseSchema)` to create a new message.
+ */
+export const ReplayStreamResponseSchema: GenMessage<ReplayStreamResponse> = /*@__PURE__*/
+  messageDesc(file_edgewise_ingest_v1_ingest, 21);
+
+/**
  * DeleteRowsRequest says which rows.
  *
  * @generated from message edgewise.ingest.v1.DeleteRowsRequest
@@ -821,7 +919,7 @@ export type DeleteRowsRequest = Message<"edgewise.ingest.v1.DeleteRowsRequest"> 
  * Use `create(DeleteRowsRequestSchema)` to create a new message.
  */
 export const DeleteRowsRequestSchema: GenMessage<DeleteRowsRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 19);
+  messageDesc(file_edgewise_ingest_v1_ingest, 22);
 
 /**
  * Values of one parameter: one, or any number for an array.
@@ -842,7 +940,7 @@ export type Values = Message<"edgewise.ingest.v1.Values"> & {
  * Use `create(ValuesSchema)` to create a new message.
  */
 export const ValuesSchema: GenMessage<Values> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 20);
+  messageDesc(file_edgewise_ingest_v1_ingest, 23);
 
 /**
  * DeleteRowsResponse counts.
@@ -863,7 +961,7 @@ export type DeleteRowsResponse = Message<"edgewise.ingest.v1.DeleteRowsResponse"
  * Use `create(DeleteRowsResponseSchema)` to create a new message.
  */
 export const DeleteRowsResponseSchema: GenMessage<DeleteRowsResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 21);
+  messageDesc(file_edgewise_ingest_v1_ingest, 24);
 
 /**
  * QuarantinedRow is a row that was refused.
@@ -912,7 +1010,7 @@ export type QuarantinedRow = Message<"edgewise.ingest.v1.QuarantinedRow"> & {
  * Use `create(QuarantinedRowSchema)` to create a new message.
  */
 export const QuarantinedRowSchema: GenMessage<QuarantinedRow> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 22);
+  messageDesc(file_edgewise_ingest_v1_ingest, 25);
 
 /**
  * ListQuarantineRequest pages.
@@ -947,7 +1045,7 @@ export type ListQuarantineRequest = Message<"edgewise.ingest.v1.ListQuarantineRe
  * Use `create(ListQuarantineRequestSchema)` to create a new message.
  */
 export const ListQuarantineRequestSchema: GenMessage<ListQuarantineRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 23);
+  messageDesc(file_edgewise_ingest_v1_ingest, 26);
 
 /**
  * ListQuarantineResponse is a page.
@@ -975,7 +1073,7 @@ export type ListQuarantineResponse = Message<"edgewise.ingest.v1.ListQuarantineR
  * Use `create(ListQuarantineResponseSchema)` to create a new message.
  */
 export const ListQuarantineResponseSchema: GenMessage<ListQuarantineResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 24);
+  messageDesc(file_edgewise_ingest_v1_ingest, 27);
 
 /**
  * Mend is a refused row and what to send instead.
@@ -1003,7 +1101,7 @@ export type Mend = Message<"edgewise.ingest.v1.Mend"> & {
  * Use `create(MendSchema)` to create a new message.
  */
 export const MendSchema: GenMessage<Mend> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 25);
+  messageDesc(file_edgewise_ingest_v1_ingest, 28);
 
 /**
  * ReplayQuarantineRequest names rows.
@@ -1031,7 +1129,7 @@ export type ReplayQuarantineRequest = Message<"edgewise.ingest.v1.ReplayQuaranti
  * Use `create(ReplayQuarantineRequestSchema)` to create a new message.
  */
 export const ReplayQuarantineRequestSchema: GenMessage<ReplayQuarantineRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 26);
+  messageDesc(file_edgewise_ingest_v1_ingest, 29);
 
 /**
  * ReplayQuarantineResponse says what became of them. Rows that are still bad stay where they are.
@@ -1059,7 +1157,7 @@ export type ReplayQuarantineResponse = Message<"edgewise.ingest.v1.ReplayQuarant
  * Use `create(ReplayQuarantineResponseSchema)` to create a new message.
  */
 export const ReplayQuarantineResponseSchema: GenMessage<ReplayQuarantineResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 27);
+  messageDesc(file_edgewise_ingest_v1_ingest, 30);
 
 /**
  * DiscardQuarantineRequest names rows.
@@ -1087,7 +1185,7 @@ export type DiscardQuarantineRequest = Message<"edgewise.ingest.v1.DiscardQuaran
  * Use `create(DiscardQuarantineRequestSchema)` to create a new message.
  */
 export const DiscardQuarantineRequestSchema: GenMessage<DiscardQuarantineRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 28);
+  messageDesc(file_edgewise_ingest_v1_ingest, 31);
 
 /**
  * DiscardQuarantineResponse counts.
@@ -1108,7 +1206,7 @@ export type DiscardQuarantineResponse = Message<"edgewise.ingest.v1.DiscardQuara
  * Use `create(DiscardQuarantineResponseSchema)` to create a new message.
  */
 export const DiscardQuarantineResponseSchema: GenMessage<DiscardQuarantineResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 29);
+  messageDesc(file_edgewise_ingest_v1_ingest, 32);
 
 /**
  * ReadUsageRequest is a stretch of time.
@@ -1143,7 +1241,7 @@ export type ReadUsageRequest = Message<"edgewise.ingest.v1.ReadUsageRequest"> & 
  * Use `create(ReadUsageRequestSchema)` to create a new message.
  */
 export const ReadUsageRequestSchema: GenMessage<ReadUsageRequest> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 30);
+  messageDesc(file_edgewise_ingest_v1_ingest, 33);
 
 /**
  * Usage is a sum of requests.
@@ -1227,7 +1325,7 @@ export type Usage = Message<"edgewise.ingest.v1.Usage"> & {
  * Use `create(UsageSchema)` to create a new message.
  */
 export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 31);
+  messageDesc(file_edgewise_ingest_v1_ingest, 34);
 
 /**
  * PlanQuota is how a bound of the caller's plan stands now.
@@ -1276,7 +1374,7 @@ export type PlanQuota = Message<"edgewise.ingest.v1.PlanQuota"> & {
  * Use `create(PlanQuotaSchema)` to create a new message.
  */
 export const PlanQuotaSchema: GenMessage<PlanQuota> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 32);
+  messageDesc(file_edgewise_ingest_v1_ingest, 35);
 
 /**
  * ReadUsageResponse is the usage, at most 1,000 sums: the latest of times, the largest of others.
@@ -1304,7 +1402,7 @@ export type ReadUsageResponse = Message<"edgewise.ingest.v1.ReadUsageResponse"> 
  * Use `create(ReadUsageResponseSchema)` to create a new message.
  */
 export const ReadUsageResponseSchema: GenMessage<ReadUsageResponse> = /*@__PURE__*/
-  messageDesc(file_edgewise_ingest_v1_ingest, 33);
+  messageDesc(file_edgewise_ingest_v1_ingest, 36);
 
 /**
  * OnUnknown is what happens to a field that the schema does not have.
@@ -1501,6 +1599,16 @@ export const IngestService: GenService<{
     methodKind: "unary";
     input: typeof TruncateStreamRequestSchema;
     output: typeof TruncateStreamResponseSchema;
+  },
+  /**
+   * ReplayStream reads the log of a stream again, and brings to its table what that lacks.
+   *
+   * @generated from rpc edgewise.ingest.v1.IngestService.ReplayStream
+   */
+  replayStream: {
+    methodKind: "unary";
+    input: typeof ReplayStreamRequestSchema;
+    output: typeof ReplayStreamResponseSchema;
   },
   /**
    * DeleteRows deletes the rows of a stream that a condition holds for.
