@@ -110,7 +110,7 @@ export const needs: readonly Need[] = [
       },
       {
         engine: 'Redis',
-        suites: [{ file: 'test/core/redis/run-commands.test.ts', within: 'commands on a server of Redis' }],
+        suites: [{ file: 'test/core/redis/run-commands.test.ts', within: 'commands on Redis' }],
       },
     ],
   },
