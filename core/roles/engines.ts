@@ -7,7 +7,6 @@ import { connectWarehouse } from '../storage/clickhouse/connect.ts'
 import { openClickHouse } from '../storage/clickhouse/open.ts'
 import type { Control, Migrations } from '../storage/control.ts'
 import { type DataDirectory, installationOf, keepToLog, keepToWarehouse } from '../storage/directory.ts'
-import type { KafkaOptions } from '../storage/kafka/url.ts'
 import type { Log } from '../storage/log.ts'
 import { openPglite } from '../storage/pglite/connect.ts'
 import { openPostgres } from '../storage/postgres/connect.ts'
@@ -32,6 +31,8 @@ export interface EnginesOptions {
 /** The engines that every role stands on: each where its URL says, else embedded in the data directory. */
 export async function openEngines({ env, directory, migrations, log, onStuck }: EnginesOptions): Promise<Engines> {
   const isFilled = keepToWarehouse(directory, env.CLICKHOUSE_URL === undefined ? 'embedded' : 'ClickHouse')
+  // Loaded only where it is used (half a second, 60 MB), and before there are answers to be waited for in time.
+  const kafka = env.KAFKA_URL && { options: env.KAFKA_URL, ...(await import('../storage/kafka/log.ts')) }
   const [control, warehouse, eventLog] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
@@ -46,7 +47,7 @@ export async function openEngines({ env, directory, migrations, log, onStuck }: 
           onStuck,
         })
       : openClickHouse(env.CLICKHOUSE_URL, log.child({ engine: 'clickhouse' })),
-    env.KAFKA_URL === undefined
+    kafka === undefined
       ? openSqliteLog({
           directory: directory.at('log'),
           onFatal(error) {
@@ -55,7 +56,7 @@ export async function openEngines({ env, directory, migrations, log, onStuck }: 
             process.exit(70)
           },
         })
-      : openKafka(env.KAFKA_URL),
+      : kafka.openKafkaLog(kafka.options),
   ])
   keepToLog(directory, eventLog.identity)
   if (env.CLICKHOUSE_URL !== undefined) {
@@ -75,10 +76,4 @@ async function openEmbedded(options: EmbeddedWarehouseOptions): Promise<Warehous
       await engine.close()
     },
   }
-}
-
-/** Loaded only where it is used: its client takes half a second and 60 MB. */
-async function openKafka(options: KafkaOptions) {
-  const { openKafkaLog } = await import('../storage/kafka/log.ts')
-  return openKafkaLog(options)
 }
