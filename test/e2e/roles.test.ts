@@ -57,30 +57,39 @@ describe.skipIf(programs === undefined || libraries === undefined)(
         directory.remove()
       })
 
-      test('a key that one identity revoked ends at the other, and both sign with the same keys', { timeout: 120_000 }, async () => {
-        const { http } = await another('identity')
-        const { key, id } = await newKey(split, { scopes: ['sql:read'] })
-        const asked = () => ask({ url: split.url, key }, '/v1/sql', { json: { query: 'SELECT 1' } })
-        expect((await asked()).status).toBe(200)
-        expect((await fetch(new URL('/health/ready', http))).status).toBe(200)
-        await must(split, `/v1/keys/${id}`, { method: 'DELETE' })
-        await expect.poll(async () => (await asked()).status, { timeout: 5_000 }).toBe(401)
-      })
+      test(
+        'a key that one identity revoked ends at the other, and both sign with the same keys',
+        { timeout: 120_000 },
+        async () => {
+          const { http } = await another('identity')
+          const { key, id } = await newKey(split, { scopes: ['sql:read'] })
+          const asked = () => ask({ url: split.url, key }, '/v1/sql', { json: { query: 'SELECT 1' } })
+          expect((await asked()).status).toBe(200)
+          expect((await fetch(new URL('/health/ready', http))).status).toBe(200)
+          await must(split, `/v1/keys/${id}`, { method: 'DELETE' })
+          await expect.poll(async () => (await asked()).status, { timeout: 5_000 }).toBe(401)
+        },
+      )
 
-      test('a second ingest stands by, is live and not ready, and goes on with every event where the first ended', { timeout: 180_000 }, async () => {
-        await must(split, '/v1/events/handed?wait=true', { body: '{"n":1}\n{"n":2}' })
-        const port = await freePort()
-        const second = another('ingest', port)
-        await expect.poll(() => statusOf(port, 'live'), { timeout: 90_000 }).toBe(200)
-        expect(await statusOf(port, 'ready')).toBe(503)
-        // What the first was told and the warehouse was not, the second takes there.
-        await must(split, '/v1/events/handed', { body: '{"n":3}' })
-        await split.drop('ingest')
-        await second
-        expect(await statusOf(port, 'ready')).toBe(200)
-        const found = async () => (await rows(split, 'SELECT count() AS n, uniqExact(n) AS different FROM handed'))[0]
-        await expect.poll(found, { timeout: 60_000 }).toEqual({ n: 3, different: 3 })
-      })
+      test(
+        'a second ingest stands by, is live and not ready, and goes on with every event where the first ended',
+        { timeout: 180_000 },
+        async () => {
+          await must(split, '/v1/events/handed?wait=true', { body: '{"n":1}\n{"n":2}' })
+          const port = await freePort()
+          const second = another('ingest', port)
+          await expect.poll(() => statusOf(port, 'live'), { timeout: 90_000 }).toBe(200)
+          expect(await statusOf(port, 'ready')).toBe(503)
+          // What the first was told and the warehouse was not, the second takes there.
+          await must(split, '/v1/events/handed', { body: '{"n":3}' })
+          await split.drop('ingest')
+          await second
+          expect(await statusOf(port, 'ready')).toBe(200)
+          const found = async () =>
+            (await rows(split, 'SELECT count() AS total, uniqExact(n) AS different FROM handed'))[0]
+          await expect.poll(found, { timeout: 60_000 }).toEqual({ total: 3, different: 3 })
+        },
+      )
     })
   },
 )
