@@ -87,7 +87,8 @@ export function createApp(deps: Deps): App {
   accepting(app, deps)
   inferenceHealth(app, deps)
   clickHousePing(app)
-  app.use('/clickhouse/*', authenticate(deps, clickHouseCredential), limit(), plainQuery())
+  for (const path of ['/', '/clickhouse/*'])
+    app.use(path, authenticate(deps, clickHouseCredential), limit(), plainQuery())
   for (const guarded of ['/v1/*', '/v2/*']) app.use(guarded, authenticate(deps), limit(), plainQuery())
   for (const resource of described) app.use(`/v1/${resource}/*`, smallBody)
 
