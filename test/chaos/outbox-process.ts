@@ -109,15 +109,19 @@ async function writeForEver(): Promise<void> {
 
 /** What takes a while to load is loaded by whoever needs it: most of these processes live for a moment. */
 async function finish(): Promise<void> {
-  const [{ startEmbeddedWarehouse }, { connectWarehouse }, { createStream, streamLimits }] = await Promise.all([
-    import('../../core/storage/chdb/spawn.ts'),
-    import('../../core/storage/clickhouse/connect.ts'),
-    import('../../core/stream/index.ts'),
-  ])
+  const [{ startEmbeddedWarehouse }, { connectWarehouse }, { createStream, streamLimits }, { createTables }] =
+    await Promise.all([
+      import('../../core/storage/chdb/spawn.ts'),
+      import('../../core/storage/clickhouse/connect.ts'),
+      import('../../core/stream/index.ts'),
+      import('../../core/stream/tables.ts'),
+    ])
   const engine = await startEmbeddedWarehouse({ directory: `${task.directory}/warehouse`, log: logger })
   const warehouse = connectWarehouse({ ...engine, maxConnections: 8, log: logger })
-  const stream = createStream({ log, warehouse, logger, limits: { ...streamLimits, lingerMs: 1, pauseMs: 1 } })
-  await stream.tables.createDatabase('w')
+  const deps = { log, warehouse, logger, limits: { ...streamLimits, lingerMs: 1, pauseMs: 1 } }
+  // First, as ingest does it before it writes: what has no table is taken for what was dropped.
+  await createTables(deps).createDatabase('w')
+  const stream = createStream(deps)
   // Nobody else takes any, so what nobody gives is not there; what was lent to one that died is given a moment later.
   for (let left = 3; left > 0;) {
     await new Promise((resolve) => setTimeout(resolve, 100))
