@@ -12,6 +12,7 @@ import { findPostgres, startPostgres } from './servers/postgres.ts'
  */
 const suites = [
   'test/core/audit',
+  'test/core/catalog/store.postgres.test.ts',
   'test/core/config',
   'test/core/identity',
   'test/core/query/publish.test.ts',
