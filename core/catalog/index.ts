@@ -11,8 +11,6 @@ import { catalogService } from './rpc.ts'
 import type { CatalogStore } from './store.ts'
 
 export { catalogLimits } from './limits.ts'
-export type { ResourceName } from './resources.ts'
-export type { CatalogStore, Change } from './store.ts'
 export { postgresStore } from './store.postgres.ts'
 
 export const migrations = { domain: 'catalog', folder: new URL('./migrations', import.meta.url) }

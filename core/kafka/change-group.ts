@@ -25,6 +25,15 @@ export async function changeGroup<T>(
   name: string,
   change: (members: Members) => Promise<Changed<T>>,
 ): Promise<T> {
+  return deps.turns(`${workspace}/${name}`, () => changeInTurn(deps, workspace, name, change))
+}
+
+async function changeInTurn<T>(
+  deps: KafkaDeps,
+  workspace: string,
+  name: string,
+  change: (members: Members) => Promise<Changed<T>>,
+): Promise<T> {
   const { db, limits, now } = deps
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     if (attempt > 0) await sleep(Math.random() * longestPauseMs)

@@ -3,6 +3,7 @@ import type { Context } from '../context.ts'
 import type { ControlDb } from '../storage/control.ts'
 import type { Log } from '../storage/log.ts'
 import type { KafkaLimits } from './limits.ts'
+import type { Turns } from './turns.ts'
 import type { Waits } from './waits.ts'
 
 /** Where each row is. */
@@ -25,4 +26,6 @@ export interface KafkaOptions {
 /** What every verb is given. */
 export interface KafkaDeps extends KafkaOptions {
   readonly waits: Waits
+  /** Changes of a group in this process: others are in other processes. */
+  readonly turns: Turns
 }

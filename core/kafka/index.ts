@@ -4,6 +4,7 @@ import type { KafkaDeps, KafkaOptions } from './deps.ts'
 import { prune } from './prune.ts'
 import { kafkaService } from './rpc.ts'
 import { forgetMembers } from './store.ts'
+import { createTurns } from './turns.ts'
 import { createWaits } from './waits.ts'
 
 export type { Placed } from './deps.ts'
@@ -24,7 +25,7 @@ export interface Kafka {
 }
 
 export function createKafka(options: KafkaOptions): Kafka {
-  const deps: KafkaDeps = { ...options, waits: createWaits(options.log, options.limits) }
+  const deps: KafkaDeps = { ...options, waits: createWaits(options.log, options.limits), turns: createTurns() }
   return {
     service: kafkaService(deps),
     restart: () => forgetMembers(options.db),

@@ -10,7 +10,6 @@ import { openClickHouse } from '../storage/clickhouse/open.ts'
 import type { Control, Migrations } from '../storage/control.ts'
 import { type DataDirectory, installationOf, keepToLog, keepToWarehouse } from '../storage/directory.ts'
 import { openObjectFolder } from '../storage/folder/objects.ts'
-import type { KafkaOptions } from '../storage/kafka/url.ts'
 import type { Log } from '../storage/log.ts'
 import type { Objects } from '../storage/objects.ts'
 import { openPglite } from '../storage/pglite/connect.ts'
@@ -46,6 +45,8 @@ export interface EnginesOptions {
 /** The engines that every role stands on: each where its URL says, else embedded in the data directory. */
 export async function openEngines({ env, directory, migrations, log, onStuck }: EnginesOptions): Promise<Engines> {
   const isFilled = keepToWarehouse(directory, env.CLICKHOUSE_URL === undefined ? 'embedded' : 'ClickHouse')
+  // Loaded only where it is used (half a second, 60 MB), and before there are answers to be waited for in time.
+  const kafka = env.KAFKA_URL && { options: env.KAFKA_URL, ...(await import('../storage/kafka/log.ts')) }
   const [control, warehouse, eventLog, objects, redis, items, documents] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
@@ -60,7 +61,7 @@ export async function openEngines({ env, directory, migrations, log, onStuck }: 
           onStuck,
         })
       : openClickHouse(env.CLICKHOUSE_URL, log.child({ engine: 'clickhouse' })),
-    env.KAFKA_URL === undefined
+    kafka === undefined
       ? openSqliteLog({
           directory: directory.at('log'),
           onFatal(error) {
@@ -69,7 +70,7 @@ export async function openEngines({ env, directory, migrations, log, onStuck }: 
             process.exit(70)
           },
         })
-      : openKafka(env.KAFKA_URL, hash('sha256', holderOf(directory))),
+      : kafka.openKafkaLog(kafka.options, hash('sha256', holderOf(directory))),
     env.OBJECTS_URL === undefined
       ? openObjectFolder(directory.at('objects'))
       : openS3(env.OBJECTS_URL, log.child({ engine: 's3' })),
@@ -97,13 +98,7 @@ async function openEmbedded(options: EmbeddedWarehouseOptions): Promise<Warehous
   }
 }
 
-/** Loaded only where it is used: its client takes half a second and 60 MB. */
-async function openKafka(options: KafkaOptions, member: string) {
-  const { openKafkaLog } = await import('../storage/kafka/log.ts')
-  return openKafkaLog(options, member)
-}
-
-/** Likewise: Amazon's client is large. */
+/** Loaded only where it is used: Amazon's client is large. */
 async function openS3(options: S3Options, log: Logger) {
   const { openS3Objects } = await import('../storage/s3/objects.ts')
   return openS3Objects(options, log)

@@ -8,19 +8,14 @@ import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
 import { toFailure } from '#mesh/errors.ts'
 import { migrations, openMongoDocuments, openMysqlItems, postgresStore } from '../../core/catalog/index.ts'
+import { changeEvent } from '../../core/catalog/change-event.ts'
 import { catalogLimits } from '../../core/catalog/limits.ts'
 import { createRelay, type FailPoint } from '../../core/catalog/relay.ts'
 import { resources, type ResourceName, wordsOf } from '../../core/catalog/resources.ts'
 import type { CatalogStore, Fields, Write } from '../../core/catalog/store.ts'
 import { writeChanges } from '../../core/ingest/write-changes.ts'
 import { createRandom } from '../../core/model/random.ts'
-import { startEmbeddedWarehouse } from '../../core/storage/chdb/spawn.ts'
-import { connectWarehouse } from '../../core/storage/clickhouse/connect.ts'
-import { openPglite } from '../../core/storage/pglite/connect.ts'
-import { openPostgres } from '../../core/storage/postgres/connect.ts'
 import { openSqliteLog } from '../../core/storage/sqlite/log.ts'
-import { createStream, streamLimits } from '../../core/stream/index.ts'
-import { databaseUrl } from '../support/control.ts'
 import { mongoUrl } from '../support/mongodb.ts'
 import { mysqlUrl } from '../support/mysql.ts'
 
@@ -63,15 +58,18 @@ const { store, close } = await openStore()
 const numberSql = task.resource === 'documents' ? `JSONExtractString(document, 'n')` : `attributes['n']`
 let passed = 0
 
+/** As ingest does, whose streams need more than there is here. */
+const send: Parameters<typeof createRelay>[0]['writeChanges'] = (workspace, stream, changes) =>
+  writeChanges(
+    { log, streams: { system: async (of, name) => ({ topic: `${of}.${name}`, partitions: 1 }) } },
+    workspace,
+    stream,
+    changes,
+  )
+
 const relay = createRelay(
   {
-    writeChanges: (workspace, stream, changes) =>
-      writeChanges(
-        { log, streams: { system: async (of: string, name: string) => ({ topic: `${of}.${name}`, partitions: 1 }) } },
-        workspace,
-        stream,
-        changes,
-      ),
+    writeChanges: send,
     // Short, so that whoever comes after one that died need not wait, and some are sent twice.
     limits: { ...catalogLimits, outboxBatch: 5, leaseMs: 50, pollMs: 10 },
     logger,
@@ -82,9 +80,11 @@ const relay = createRelay(
   { [task.resource]: store },
 )
 await log.createTopic(`w.${resource.stream}`, { partitions: 1 })
-relay.start()
 if (task.finish === true) await finish()
-else await writeForEver()
+else {
+  relay.start()
+  await writeForEver()
+}
 
 async function writeForEver(): Promise<void> {
   const random = createRandom(task.seed)
@@ -114,15 +114,32 @@ async function writeForEver(): Promise<void> {
   await Promise.all([one(), one(), one()])
 }
 
+/** What takes a while to load is loaded by whoever needs it: most of these processes live for a moment. */
 async function finish(): Promise<void> {
+  const [{ startEmbeddedWarehouse }, { connectWarehouse }, { createStream, streamLimits }, { createTables }] =
+    await Promise.all([
+      import('../../core/storage/chdb/spawn.ts'),
+      import('../../core/storage/clickhouse/connect.ts'),
+      import('../../core/stream/index.ts'),
+      import('../../core/stream/tables.ts'),
+    ])
   const engine = await startEmbeddedWarehouse({ directory: `${task.directory}/warehouse`, log: logger })
   const warehouse = connectWarehouse({ ...engine, maxConnections: 8, log: logger })
-  const stream = createStream({ log, warehouse, logger, limits: { ...streamLimits, lingerMs: 1, pauseMs: 1 } })
-  await stream.tables.createDatabase('w')
-  // Several looks, because what was lent to one that died is not to be had at once.
+  const deps = { log, warehouse, logger, limits: { ...streamLimits, lingerMs: 1, pauseMs: 1 } }
+  // First, as ingest does it before it writes: what has no table is taken for what was dropped.
+  await createTables(deps).createDatabase('w')
+  const stream = createStream(deps)
+  // Nobody else takes any, so what nobody gives is not there; what was lent to one that died is given a moment later.
   for (let left = 3; left > 0;) {
     await new Promise((resolve) => setTimeout(resolve, 100))
-    left = (await store.takeOutbox(1, 1)).length === 0 ? left - 1 : 3
+    const changes = await store.takeOutbox(100, 1)
+    await send(
+      'w',
+      resource.stream,
+      changes.map((change) => changeEvent(resource, change)),
+    )
+    await store.markSent(changes.map(({ key }) => key))
+    left = changes.length === 0 ? left - 1 : 3
   }
   const until = { signal: AbortSignal.timeout(30_000), deadline: Date.now() + 30_000 }
   const [range] = await log.ranges(`w.${resource.stream}`)
@@ -139,7 +156,6 @@ async function finish(): Promise<void> {
     kept: kept.map(({ id, version, fields }) => `${id} ${version} ${numberOf(fields)}`),
     seen: await textsOf(`_${task.resource}`),
   }
-  await relay.close()
   await stream.close()
   await warehouse.close()
   await Promise.all([engine.close(), log.close(), close()])
@@ -150,10 +166,20 @@ async function finish(): Promise<void> {
 async function openStore(): Promise<{ readonly store: CatalogStore; close(): Promise<void> }> {
   if (task.url?.startsWith('mysql:') === true) return openMysqlItems(mysqlUrl(task.url))
   if (task.url?.startsWith('mongodb:') === true) return openMongoDocuments(mongoUrl(task.url), logger)
-  const control = await (task.url === undefined
-    ? openPglite(`${task.directory}/control`, [migrations])
-    : openPostgres(databaseUrl(task.url), [migrations], logger))
+  const control = await openControl()
   return { store: postgresStore(control.db, task.resource), close: () => control.close() }
+}
+
+async function openControl() {
+  if (task.url === undefined) {
+    const { openPglite } = await import('../../core/storage/pglite/connect.ts')
+    return openPglite(`${task.directory}/control`, [migrations])
+  }
+  const [{ openPostgres }, { databaseUrl }] = await Promise.all([
+    import('../../core/storage/postgres/connect.ts'),
+    import('../support/control.ts'),
+  ])
+  return openPostgres(databaseUrl(task.url), [migrations], logger)
 }
 
 /** What a change says is told apart by a number. */

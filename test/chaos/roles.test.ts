@@ -120,8 +120,8 @@ describe.skipIf(programs === undefined || libraries === undefined)(
         console.log(tableOf(seen))
 
         const total = sent.length * batchRows
-        const found = async () => (await rows(split, 'SELECT count() AS n, uniqExact(n) AS different FROM load'))[0]
-        await expect.poll(found, { timeout: 60_000, interval: 500 }).toEqual({ n: total, different: total })
+        const found = async () => (await rows(split, 'SELECT count() AS total, uniqExact(n) AS different FROM load'))[0]
+        await expect.poll(found, { timeout: 60_000, interval: 500 }).toEqual({ total, different: total })
         const known = await keysOf(split)
         expect(keys.filter((id) => !known.has(id))).toEqual([])
         expect(keys.length).toBeGreaterThan(20)

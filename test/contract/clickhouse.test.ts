@@ -4,10 +4,12 @@ import { promisify } from 'node:util'
 import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { must, newKey, rows } from '../e2e/ask.ts'
-import { program } from '../support/optional.ts'
+import { program, tool } from '../support/optional.ts'
 import { type Product, startProduct } from '../support/product.ts'
 
 const python = program('python-with-clickhouse-connect')
+const jdbc = tool('clickhouse-jdbc-0.9.4')
+const java = fileURLToPath(new URL('./ClickHouseJdbc.java', import.meta.url))
 const script = fileURLToPath(new URL('./clickhouse.py', import.meta.url))
 const all = Array.from({ length: 1_000 }, (_, n) => ({
   time: new Date(Date.UTC(2026, 0, 1) + n * 60_000).toISOString(),
@@ -332,5 +334,29 @@ describe.skipIf(python === undefined)('clickhouse-connect, as it comes', () => {
       bad_key: 516,
       summary: '1000',
     })
+  })
+})
+
+describe.skipIf(jdbc === undefined)('ClickHouse’s JDBC driver, as it comes', () => {
+  test('connects, looks around, reads and fails', { timeout: 120_000 }, async () => {
+    const { stdout } = await promisify(execFile)(
+      'java',
+      ['-cp', `${jdbc}/*`, java, `jdbc:clickhouse://${new URL(product.url).host}/main`],
+      { env: { ...process.env, EDGEWISE_KEY: product.key } },
+    )
+    expect(stdout.trim().split('\n')).toEqual([
+      'ClickHouse',
+      'main',
+      'orders',
+      'time',
+      'customer',
+      'email',
+      'n',
+      expect.stringMatching(/^1 2026-01-01 00:03:00.* c3$/) as string,
+      '3',
+      '10',
+      '4999950000',
+      'Code: 60. DB::Exception: There is no stream `missing`. (line 1, col 15) (UNKNOWN_TABLE)',
+    ])
   })
 })

@@ -48,6 +48,7 @@ const bodies: Readonly<Record<string, { readonly json?: unknown; readonly body?:
   'POST /v1/endpoints/:name': { json: {} },
   'POST /v1/sql': { json: { query: 'SELECT count() AS n FROM orders' } },
   'POST /clickhouse': { body: 'SELECT count() AS n FROM orders' },
+  'POST /': { body: 'SELECT count() AS n FROM orders' },
   'PUT /v1/queries/:name': { json: { sql: 'SELECT 2 AS n' } },
   'PUT /v1/streams/:name': {
     json: {
@@ -169,6 +170,8 @@ beforeAll(async () => {
   )
   // What is behind a route is not described here, and guarded as all else.
   routes = [...routes, ...['GET', 'POST', 'DELETE'].map((method) => ({ method, path: '/r/main/items' }))]
+  // As `/clickhouse`.
+  routes = [...routes, { method: 'POST', path: '/' }]
   await must(product, '/v1/events/orders?wait=true', { body: '{"time":"2026-10-11T10:00:00Z","n":1}' })
   await must(product, '/kafka/produce', { json: ['emails', 'letters'].map((topic) => ({ topic, value: 'secret' })) })
   await must(product, '/v1/queries/how_many', { method: 'PUT', json: { sql: 'SELECT count() AS n FROM orders' } })
@@ -298,7 +301,7 @@ describe('every HTTP route', () => {
   test('lets a viewer read, and change nothing', async () => {
     const { key } = await newKey(product, { scopes: builtInRoles['viewer'] ?? [] })
     const read =
-      /^(GET \/v1\/(streams|queries|endpoints|sql|models|jobs|sessions|openapi\.json|usage|products|items)|POST \/v1\/(sql|endpoints|models\/:name\/predict)|\w+ \/v2\/models|\w+ \/clickhouse$)/
+      /^(GET \/v1\/(streams|queries|endpoints|sql|models|jobs|sessions|openapi\.json|usage|products|items)|POST \/v1\/(sql|endpoints|models\/:name\/predict)|\w+ \/v2\/models|\w+ \/(?:clickhouse)?$)/
     expect(answered(await statuses(key)).filter((name) => !read.test(name))).toEqual([])
   })
 
@@ -306,7 +309,7 @@ describe('every HTTP route', () => {
     const found = await statuses(stranger)
     // By names that are free in their own workspace they make and see things of their own.
     const own =
-      /^\w+ \/(clickhouse$|redis|kafka\/|v1\/(streams|queries|endpoints|events|issuers|roles|routes|limits|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine|topics|models$|products|items|documents))/
+      /^\w+ \/($|clickhouse$|redis|kafka\/|v1\/(streams|queries|endpoints|events|issuers|roles|routes|limits|users|keys|sessions|audit|usage|workspaces|openapi\.json|sql|quarantine|topics|models$|products|items|documents))/
     expect(answered(found).filter((name) => !own.test(name) || /:id/.test(name))).toEqual([])
     for (const path of [
       '/v1/documents/reviews',

@@ -85,8 +85,9 @@ describe.skipIf(programs === undefined || libraries === undefined)(
           await split.drop('ingest')
           await second
           expect(await statusOf(port, 'ready')).toBe(200)
-          const found = async () => (await rows(split, 'SELECT count() AS n, uniqExact(n) AS different FROM handed'))[0]
-          await expect.poll(found, { timeout: 60_000 }).toEqual({ n: 3, different: 3 })
+          const found = async () =>
+            (await rows(split, 'SELECT count() AS total, uniqExact(n) AS different FROM handed'))[0]
+          await expect.poll(found, { timeout: 60_000 }).toEqual({ total: 3, different: 3 })
         },
       )
     })

@@ -32,12 +32,12 @@ const constants: Readonly<Record<string, (said: Said) => string>> = {
  * and names lose a database that is the only one. It comes before anything is judged, so it need not be right to be safe.
  */
 export function rewrite(printed: string, tokens: readonly Token[], said: Said): string {
-  const declared = declaredIn(tokens)
+  const names = { workspace: said.workspace, declared: declaredIn(tokens), aliases: aliasesIn(tokens) }
   const pieces: string[] = []
   let from = 0
   let at = 0
   while (at < tokens.length) {
-    const found = constantAt(tokens, at, said) ?? tableAt(tokens, at, said.workspace, declared)
+    const found = constantAt(tokens, at, said) ?? tableAt(tokens, at, names)
     if (found === undefined) {
       at++
       continue
@@ -67,25 +67,43 @@ function constantAt(tokens: readonly Token[], at: number, said: Said): Piece | u
   return { text: isColumn ? `${text} AS ${quoteName(`${token.text}()`)}` : text, length: 3 }
 }
 
-function tableAt(
-  tokens: readonly Token[],
-  at: number,
-  workspace: string,
-  declared: ReadonlySet<string>,
-): Piece | undefined {
+interface Names {
+  readonly workspace: string
+  readonly declared: ReadonlySet<string>
+  /** Of tables that are named with their database, by both. */
+  readonly aliases: ReadonlyMap<string, string>
+}
+
+function tableAt(tokens: readonly Token[], at: number, { workspace, declared, aliases }: Names): Piece | undefined {
   const [database, dot, table, after] = tokens.slice(at, at + 4)
   if (!isName(database) || dot?.text !== '.' || !isName(table)) return undefined
   const before = tokens[at - 1]
   if (before?.text === '.' || declared.has(database.value)) return undefined
   const isColumn = after?.text === '.'
   if (!isColumn && !isWord(before, 'FROM') && !isWord(before, 'JOIN') && before?.text !== ',') return undefined
-  if (isOwn(database.value, workspace)) return { text: quoteName(table.value), length: 3 }
-  if (!isCatalogue(database.value)) return undefined
-  if (isColumn) return { text: quoteName(table.value), length: 3 }
+  const isKnown = isCatalogue(database.value)
+  if (!isKnown && !isOwn(database.value, workspace)) return undefined
+  if (isColumn) {
+    const alias = aliases.get(`${database.value}.${table.value}`) ?? table.value
+    return { text: quoteName(alias), length: 3 }
+  }
+  if (!isKnown) return { text: quoteName(table.value), length: 3 }
   const name = catalogueName(database.value, table.value)
   if (name === undefined && before?.text === ',') return undefined
   if (name === undefined) throw unknownTable(`${database.value}.${table.value}`)
   return { text: isWord(after, 'AS') ? name : `${name} AS ${quoteName(table.value)}`, length: 3 }
+}
+
+/** `database.table AS alias`. */
+function aliasesIn(tokens: readonly Token[]): ReadonlyMap<string, string> {
+  const aliases = new Map<string, string>()
+  for (const [at, token] of tokens.entries()) {
+    const [database, dot, table] = tokens.slice(Math.max(0, at - 3), at)
+    const alias = tokens[at + 1]
+    if (!isWord(token, 'AS') || dot?.text !== '.' || database === undefined || table === undefined) continue
+    if (isName(alias)) aliases.set(`${database.value}.${table.value}`, alias.value)
+  }
+  return aliases
 }
 
 /** Aliases, and tables that are named alone: what stands before a dot may be one of them, and no database. */

@@ -30,10 +30,11 @@ export function openObjectFolder(directory: string): Objects {
     async get(key) {
       const { key: name } = disk.file(key)
       // Not the library's, which gives all of the buffer that an empty file is a part of.
-      return readFile(join(directory, name)).catch((error: unknown) => {
+      const found = await readFile(join(directory, name)).catch((error: unknown) => {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
         throw error
       })
+      return found && new Uint8Array(found.buffer, found.byteOffset, found.length)
     },
     delete: (key) => disk.delete(key),
     async *list(folder) {

@@ -80,7 +80,7 @@ function dbOver(connections: Connections): MysqlDb {
 }
 
 function over(connection: Connection): MysqlDb {
-  return drizzle({ client: connection as unknown as Pool }) as unknown as MysqlDb
+  return drizzle({ client: connection as unknown as Pool })
 }
 
 function after(ms: number): Promise<false> {

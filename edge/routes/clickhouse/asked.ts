@@ -9,7 +9,8 @@ export interface Asked {
   readonly database: string
   readonly settings: Readonly<Record<string, string>>
   readonly queryId: string | undefined
-  readonly gzip: boolean
+  /** How the answer is to be packed. */
+  readonly packed: 'gzip' | 'blocks' | undefined
   readonly wantsProgress: boolean
 }
 
@@ -39,7 +40,7 @@ export async function askedOf(request: Request): Promise<Asked> {
     format: given.get('default_format') ?? headers.get('x-clickhouse-format') ?? '',
     database: given.get('database') ?? headers.get('x-clickhouse-database') ?? '',
     queryId: idOf(given.get('query_id')),
-    gzip: isOn(given.get('enable_http_compression')) && /\bgzip\b/i.test(headers.get('accept-encoding') ?? ''),
+    packed: packingOf(given, headers.get('accept-encoding') ?? ''),
     wantsProgress: isOn(given.get('send_progress_in_http_headers')),
   }
 }
@@ -53,15 +54,11 @@ function refuseSecrets(given: URLSearchParams): void {
       hint: 'Send the key as X-ClickHouse-Key, or as the password of basic credentials. This one should be revoked.',
     })
   }
-  if (isOn(given.get('compress'))) {
-    throw new Failure(
-      'request.not_acceptable',
-      'ClickHouse’s own compression of blocks (`compress=1`) is not offered.',
-      {
-        hint: 'Use that of HTTP (enable_http_compression=1 and gzip), or none.',
-      },
-    )
-  }
+}
+
+function packingOf(given: URLSearchParams, accepted: string): Asked['packed'] {
+  if (isOn(given.get('compress'))) return 'blocks'
+  return isOn(given.get('enable_http_compression')) && /\bgzip\b/i.test(accepted) ? 'gzip' : undefined
 }
 
 interface Body {

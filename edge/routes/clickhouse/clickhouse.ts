@@ -47,6 +47,8 @@ export function clickHouse(app: OpenAPIHono<AppEnv>, deps: Deps): void {
     app.openAPIRegistry.registerPath(route)
     app.on(route.method.toUpperCase(), ['/clickhouse', '/clickhouse/'], (c) => run(c, deps))
   }
+  // ClickHouse's driver for Java knows no path.
+  app.post('/', (c) => run(c, deps))
 }
 
 async function run(c: AppContext, deps: Deps): Promise<Response> {

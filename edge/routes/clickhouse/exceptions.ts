@@ -55,7 +55,7 @@ const statuses: ReadonlyMap<number, number> = new Map([
 const defaultRetryAfterMs = 1_000
 
 export function isClickHouse(path: string): boolean {
-  return path === '/clickhouse' || path.startsWith('/clickhouse/')
+  return path === '/' || path === '/clickhouse' || path.startsWith('/clickhouse/')
 }
 
 /** What the core says ClickHouse calls it (core/query/clickhouse/failures.ts), else what it is called here. */

@@ -2,6 +2,7 @@ import { toFailure } from '#mesh/errors.ts'
 import type { ResultHead, ResultTail } from '#proto/edgewise/query/v1/query_pb.ts'
 import type { Collected } from '../../cache/collect.ts'
 import type { Asked } from './asked.ts'
+import { blocks } from './blocks.ts'
 import { exceptionText } from './exceptions.ts'
 
 export interface RespondDeps {
@@ -21,25 +22,38 @@ export function respond(
   requestId: string,
 ): Response {
   const headers = headersOf(collected.head, asked, requestId)
+  const { packed } = asked
   if (collected.whole) {
     const summary = summaryOf(collected.tail, collected.body.byteLength)
     headers.set('x-clickhouse-summary', summary)
     if (asked.wantsProgress) headers.set('x-clickhouse-progress', summary)
-    if (!asked.gzip) return new Response(collected.body, { headers })
-    return compressed(new Blob([collected.body]).stream(), headers)
+    if (packed === undefined) return new Response(collected.body, { headers })
+    return answer(new Blob([collected.body]).stream().pipeThrough(packing(packed)), headers, packed)
   }
   // What is read is known at the end only, when the headers are gone.
   headers.set('x-clickhouse-summary', summaryOf(undefined, 0))
   const tag = random()
   headers.set('x-clickhouse-exception-tag', tag)
   const failing = untilFailure(collected.body, tag)
-  const broken = async (): Promise<boolean> => {
+  const body = packed === undefined ? failing.body : failing.body.pipeThrough(packing(packed))
+  const hasFailed = async (): Promise<boolean> => {
     if (failing.hasFailed()) await sleep(lingerMs)
     return failing.hasFailed()
   }
-  if (!asked.gzip) return new Response(brokenAtEnd(failing.body, broken), { headers })
-  const zipped = failing.body.pipeThrough(new CompressionStream('gzip'))
-  return compressedAlready(brokenAtEnd(zipped, broken), headers)
+  return answer(brokenAtEnd(body, hasFailed), headers, packed)
+}
+
+type Packed = NonNullable<Asked['packed']>
+
+function packing(packed: Packed): ReadableWritablePair<Uint8Array, Uint8Array> {
+  return packed === 'gzip' ? new CompressionStream('gzip') : blocks()
+}
+
+function answer(body: ReadableStream<Uint8Array>, headers: Headers, packed: Packed | undefined): Response {
+  if (packed !== 'gzip') return new Response(body, { headers })
+  headers.set('content-encoding', 'gzip')
+  // The runtime would compress once more what says that it is.
+  return new Response(body, { headers, encodeBody: 'manual' })
 }
 
 function headersOf({ contentType, format }: ResultHead, asked: Asked, requestId: string): Headers {
@@ -112,14 +126,4 @@ function brokenAtEnd(body: ReadableStream<Uint8Array>, hasFailed: () => Promise<
     },
     { highWaterMark: 0 },
   )
-}
-
-function compressed(body: ReadableStream<Uint8Array>, headers: Headers): Response {
-  return compressedAlready(body.pipeThrough(new CompressionStream('gzip')), headers)
-}
-
-/** The runtime would compress once more what says that it is. */
-function compressedAlready(body: ReadableStream<Uint8Array>, headers: Headers): Response {
-  headers.set('content-encoding', 'gzip')
-  return new Response(body, { headers, encodeBody: 'manual' })
 }

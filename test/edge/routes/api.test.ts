@@ -200,6 +200,7 @@ describe('the description of the API', () => {
       'GET /v2',
       'GET /v2/health/live',
       'GET /v2/health/ready',
+      'POST /',
       'POST /clickhouse/',
     ])
   })

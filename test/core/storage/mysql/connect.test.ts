@@ -174,9 +174,11 @@ describe.skipIf(program === undefined)('migrations', () => {
   })
 
   test('hold for several that start at once on an empty database', async () => {
-    const url = mysqlUrl(server.url(await freshName()))
+    const name = await freshName()
+    const url = mysqlUrl(server.url(name))
     const made = folder(['create table first (n int)', 'create table second (n int)'])
     const opened = await Promise.all(Array.from({ length: 4 }, () => openMysql(url, [made])))
+    expect(await tables(name)).toEqual(['edgewise_migrations', 'first', 'second'])
     await Promise.all(opened.map((mysql) => mysql.close()))
   })
 })

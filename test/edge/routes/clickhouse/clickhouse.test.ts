@@ -3,8 +3,9 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { Failure } from '#mesh/errors.ts'
 import type { RunSqlRequest } from '#proto/edgewise/query/v1/query_pb.ts'
 import { ResultChunkSchema } from '#proto/edgewise/query/v1/query_pb.ts'
-import { joined } from '../../../edge/cache/collect.ts'
-import { createEdge, createFakeCore, type Edge } from '../support.ts'
+import { joined } from '../../../../edge/cache/collect.ts'
+import { cityHash128 } from '../../../../edge/routes/clickhouse/city-hash.ts'
+import { createEdge, createFakeCore, type Edge } from '../../support.ts'
 
 let edge: Edge
 let key: string
@@ -141,7 +142,6 @@ describe('a request', () => {
     ['nothing', '/clickhouse/', '', {}, 62],
     ['a parameter twice', '/clickhouse/?param_n=1&param_n=2', 'SELECT 1', {}, 36],
     ['a compressed query', '/clickhouse/', 'SELECT 1', { 'content-encoding': 'gzip' }, 36],
-    ['ClickHouse’s own compression', '/clickhouse/?compress=1', 'SELECT 1', {}, 73],
     ['a broken form', '/clickhouse/', 'x', { 'content-type': 'multipart/form-data; boundary=b' }, 36],
   ])('of %s is refused', async (_, path, body, headers, code) => {
     const response = await post(path, body, headers)
@@ -164,6 +164,22 @@ describe('an answer', () => {
     const response = await post('/clickhouse/?enable_http_compression=1', 'SELECT 1', gzip)
     expect(response.headers.get('content-encoding')).toBe('gzip')
     expect(await unzipped(await response.arrayBuffer())).toBe('1\n')
+  })
+
+  test('is in ClickHouse’s own blocks where it is asked for them', async () => {
+    answer = async function* () {
+      yield 'x'.repeat(70_000)
+    }
+    const bytes = new Uint8Array(await (await post('/clickhouse/?compress=1', 'SELECT 1')).arrayBuffer())
+    const view = new DataView(bytes.buffer)
+    const sizes = []
+    for (let at = 0; at < bytes.length; at += 16 + view.getUint32(at + 17, true)) {
+      const block = bytes.subarray(at + 16, at + 16 + view.getUint32(at + 17, true))
+      expect(cityHash128(block)).toEqual([view.getBigUint64(at, true), view.getBigUint64(at + 8, true)])
+      expect(block[0]).toBe(0x82)
+      sizes.push(view.getUint32(at + 21, true))
+    }
+    expect(sizes).toEqual([65_536, 4_464])
   })
 
   test('says its progress to whoever asks', async () => {
@@ -241,6 +257,15 @@ describe('an answer', () => {
     expect([response.status, await response.text()]).toEqual([500, expect.not.stringContaining('inside')])
     expect(edge.logged).toHaveLength(1)
   })
+})
+
+test('a driver that knows no path asks at the root', async () => {
+  const headers = { 'x-clickhouse-database': 'main', 'x-clickhouse-format': 'RowBinary' }
+  const response = await post('/', 'SELECT 1', headers)
+  expect(await response.text()).toBe('1\n')
+  expect(asked).toMatchObject([{ clickhouse: { format: 'RowBinary', database: 'main' } }])
+  const refused = await edge.get('/', undefined, {}, { method: 'POST', body: 'SELECT 1' })
+  expect([refused.status, refused.headers.get('x-clickhouse-exception-code')]).toEqual([401, '194'])
 })
 
 test('ping is open to all', async () => {
