@@ -58,6 +58,7 @@ function start(task: MemberTask): Member {
     batches: () => batches,
     sleepAt: (moment) => void child.send({ sleepAt: moment } satisfies ToMember),
     async end() {
+      if (child.exitCode !== null || child.signalCode !== null) return
       const gone = new Promise((resolve) => child.once('exit', resolve))
       child.kill('SIGKILL')
       await gone
