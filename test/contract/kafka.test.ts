@@ -35,6 +35,13 @@ describe.skipIf(libraries === undefined)('on Apache Kafka', () => {
     await other.append([{ topic: 'w.t', partition: 0, records: [record(1)] }])
     await expect.poll(() => told.toSorted(), { timeout: 5_000 }).toEqual(['w.s/1', 'w.t/0'])
     expect(await stranger.topics()).toEqual([])
+    await other.append([{ topic: 'w.t', partition: 0, records: [record(2), record(3)] }])
+    await expect.poll(() => told.length, { timeout: 5_000 }).toBe(3)
+    // One of the same name that begins anew.
+    await other.deleteTopic('w.t')
+    await other.createTopic('w.t', { partitions: 1 })
+    await other.append([{ topic: 'w.t', partition: 0, records: [record(1)] }])
+    await expect.poll(() => told.length, { timeout: 5_000 }).toBe(4)
     await Promise.all([one, other, stranger].map((log) => log.close()))
   })
 

@@ -28,7 +28,10 @@ export async function watchEnds(admin: Admin, prefix: string) {
   }
 
   async function look(isNews: boolean): Promise<void> {
-    for (const [place, end] of await endsOf(admin, await listKafkaTopics(admin, prefix))) {
+    const ends = await endsOf(admin, await listKafkaTopics(admin, prefix))
+    // Another process may have deleted a topic, and perhaps made it anew.
+    for (const [place, end] of known) if ((ends.get(place) ?? 0) < end) known.delete(place)
+    for (const [place, end] of ends) {
       const slash = place.lastIndexOf('/')
       passed(place.slice(0, slash), Number(place.slice(slash + 1)), end, isNews)
     }
