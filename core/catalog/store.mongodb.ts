@@ -284,12 +284,14 @@ function shownOf({ id, version, createdAt, updatedAt, fields }: Entry): Entry {
 }
 
 function changeOf({ _id, workspace, collection, id, outbox }: Kind): readonly Change[] {
-  return outbox.map(({ fields, bytes: _, ...rest }) => ({
-    key: `${rest.version}/${_id}`,
+  return outbox.map(({ version, createdAt, updatedAt, fields }) => ({
+    key: `${version}/${_id}`,
     workspace,
     collection,
     id,
-    ...rest,
+    version,
+    createdAt,
+    updatedAt,
     fields: fields === null ? undefined : (JSON.parse(fields) as Fields),
   }))
 }

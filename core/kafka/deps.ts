@@ -7,7 +7,7 @@ import type { Turns } from './turns.ts'
 import type { Waits } from './waits.ts'
 
 /** Where each row is. */
-export type Placed = Promise<readonly { readonly partition: number; readonly offset: number }[]>
+type Placed = Promise<readonly { readonly partition: number; readonly offset: number }[]>
 
 export interface KafkaOptions {
   readonly db: ControlDb
