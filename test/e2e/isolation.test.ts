@@ -58,6 +58,7 @@ const bodies: Readonly<Record<string, { readonly json?: unknown; readonly body?:
       ],
     },
   },
+  'POST /v1/streams/:name/replay': { json: {} },
   'POST /v1/quarantine/:stream/replay': { json: { rows: [{ id: '0-0' }] } },
   'POST /v1/quarantine/:stream/discard': { json: { ids: ['0-0'] } },
   'POST /v1/keys': { json: { name: 'x', scopes: ['sql:read'] } },
