@@ -7,7 +7,7 @@ import { SchemaSchema } from '#proto/edgewise/ingest/v1/ingest_pb.ts'
 import { startEmbeddedWarehouse } from '../../../core/storage/chdb/spawn.ts'
 import { connectWarehouse } from '../../../core/storage/clickhouse/connect.ts'
 import { openKafkaLog } from '../../../core/storage/kafka/log.ts'
-import type { Claim, Log } from '../../../core/storage/log.ts'
+import type { Claim, Log, Membership } from '../../../core/storage/log.ts'
 import { openSqliteLog } from '../../../core/storage/sqlite/log.ts'
 import type { Warehouse } from '../../../core/storage/warehouse.ts'
 import { createStream, streamLimits } from '../../../core/stream/index.ts'
@@ -319,6 +319,35 @@ function takesOver(openLog: () => Promise<Log>): void {
     expect(await numbers(stream)).toEqual(['0', '1', '2'])
   })
 
+  test('streams that are dropped while they queue hold nobody up', async () => {
+    const held = Promise.withResolvers<void>()
+    let begun = 0
+    const insert: Warehouse['insert'] = async (rows) => {
+      begun++
+      await held.promise
+      await warehouse.insert(rows)
+    }
+    const domain = createStream({
+      log,
+      warehouse: { ...warehouse, insert },
+      logger,
+      limits: { ...limits, inserts: 2 },
+    })
+    opened.push(domain)
+    const streams = [await newStream(domain), await newStream(domain), await newStream(domain), await newStream(domain)]
+    const [first, , ...queued] = streams
+    for (const stream of streams) {
+      await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1)] }])
+      await sleep(50)
+    }
+    await expect.poll(() => begun).toBe(2)
+    for (const stream of queued) await domain.tables.drop('w', stream)
+    held.resolve()
+    await log.append([{ topic: `w.${first}`, partition: 0, records: [event(2)] }])
+    await settle(domain, first ?? '')
+    expect(await numbers(first ?? '')).toEqual(['1', '2'])
+  })
+
   test('a workspace has one insert under way while another has something to insert', async () => {
     const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const begun: string[] = []
@@ -383,14 +412,18 @@ function takesOver(openLog: () => Promise<Log>): void {
     const early: Log = {
       ...log,
       // The end of what is planned in the place of its beginning.
-      commit: (group, commits) =>
-        log.commit(
-          group,
-          commits.map((one) => {
+      join(group, listener) {
+        const membership = log.join(group, listener)
+        const claim: Membership['claim'] = (topic, partition) => {
+          const mine = membership.claim(topic, partition)
+          const commit: Claim['commit'] = async (one) => {
             const { to = one.offset, repeated } = JSON.parse(one.metadata) as { to?: number; repeated: number }
-            return { ...one, offset: to, metadata: JSON.stringify({ repeated }) }
-          }),
-        ),
+            await mine?.commit({ ...one, offset: to, metadata: JSON.stringify({ repeated }) })
+          }
+          return mine && { ...mine, commit }
+        }
+        return { ...membership, claim }
+      },
     }
     let tries = 0
     const first = open(
