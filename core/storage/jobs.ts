@@ -39,6 +39,8 @@ export interface JobsOptions {
 }
 
 const superviseSeconds = 5
+/** Of what nobody is told of: a job whose process died, that is to be done again. */
+const pollSeconds = 5
 
 /** pg-boss over the control store. https://timgit.github.io/pg-boss/ */
 export async function openJobs({ db, backend, log }: JobsOptions): Promise<Jobs> {
@@ -70,13 +72,23 @@ export async function openJobs({ db, backend, log }: JobsOptions): Promise<Jobs>
       await boss.createQueue(queue, { retryLimit: retries, heartbeatSeconds, notify: true })
       // Known from here on: asking for it inside a transaction of the one connection would wait for itself.
       await boss.getQueue(queue)
-      await boss.work(
-        queue,
-        { localConcurrency: concurrency, localGroupConcurrency: concurrencyOfGroup },
-        async (tasks: Job<unknown>[]) => {
-          for (const { id, signal } of tasks) await perform(id, signal)
-        },
-      )
+      // Whoever ends a job looks for the next at once: of its group some may wait that nobody was allowed to take, and of
+      // which nobody is told again. pg-boss wakes a worker by its id, so each is begun by itself.
+      const begin = async (): Promise<void> => {
+        const worker: Promise<string> = boss.work(
+          queue,
+          { localGroupConcurrency: concurrencyOfGroup, notifyPollingIntervalSeconds: pollSeconds },
+          async (tasks: Job<unknown>[]) => {
+            try {
+              for (const { id, signal } of tasks) await perform(id, signal)
+            } finally {
+              boss.notifyWorker(await worker)
+            }
+          },
+        )
+        await worker
+      }
+      await Promise.all(Array.from({ length: concurrency }, begin))
     },
     cancel: (queue, id) => boss.cancel(queue, id).then(() => undefined),
     async isOpen(queue, id) {

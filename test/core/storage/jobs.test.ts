@@ -19,7 +19,12 @@ const done: string[] = []
 beforeAll(async () => {
   control = await freshControl([])
   jobs = await Promise.all(Array.from({ length: control.isAlone ? 1 : 2 }, () => openJobs({ ...control.jobs, log })))
-  for (const one of jobs) await one.work(queue, options, async (id) => void done.push(id))
+  for (const one of jobs) {
+    await one.work(queue, options, async (id) => {
+      await sleep(20)
+      done.push(id)
+    })
+  }
 })
 afterAll(async () => {
   for (const one of jobs) await one.close()
@@ -33,6 +38,16 @@ describe('a job', () => {
     await expect.poll(() => done.length, { timeout: 50_000 }).toBe(tasks.length)
     expect(done.toSorted()).toEqual(tasks.map(({ id }) => id).toSorted())
     expect(await jobs[0]!.isOpen(queue, tasks[0]!.id)).toBe(false)
+  })
+
+  test('begins as soon as one before it in its group ends', { timeout: 30_000 }, async () => {
+    const group = randomUUID()
+    const tasks = Array.from({ length: 8 }, () => ({ ...errand(), group }))
+    await control.db.transaction(async (tx) => {
+      for (const task of tasks) await jobs[0]!.send(tx, queue, task)
+    })
+    // Long before as many polls.
+    await expect.poll(() => tasks.every(({ id }) => done.includes(id)), { timeout: 10_000 }).toBe(true)
   })
 
   test('is not there where the transaction that asked for it was taken back', async () => {
