@@ -6,6 +6,7 @@ const states = /^(?:08...|57P0[1-5]|53300|25006|25P0[23])$/
 const network = /^(?:ECONN\w+|EPIPE|ETIMEDOUT|E(?:HOST|NET)\w+|ENOTFOUND|EAI_AGAIN|ERR_SOCKET_\w+)$/
 /** What the driver says without a code. */
 const words = /^(?:Connection terminated|Client (?:has encountered|was closed)|timeout exceeded|Query read timeout)/
+const silences = /^(?:Connection terminated due to connection timeout|timeout exceeded|Query read timeout)/
 
 /** Whether it is the connection that failed, and not what was asked. */
 export function isLost(error: unknown): boolean {
@@ -15,6 +16,11 @@ export function isLost(error: unknown): boolean {
   if (code !== '') return states.test(code) || network.test(code)
   // A WebSocket that breaks says so by an event.
   return !(error instanceof Error) || words.test(error.message)
+}
+
+/** Whether nothing was heard for as long as something may take: of a server that refuses, or breaks off, one is told at once. */
+export function isSilent(error: unknown): boolean {
+  return codeOf(error) === 'ETIMEDOUT' || (error instanceof Error && silences.test(error.message))
 }
 
 /** The SQLSTATE or the system's code; empty where there is none. Of several addresses that were tried, the last one's. */

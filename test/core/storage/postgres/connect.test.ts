@@ -12,6 +12,7 @@ import { migrations as audit } from '../../../../core/audit/index.ts'
 import { databaseUrl } from '../../../support/control.ts'
 import { temporaryDirectory } from '../../../support/directory.ts'
 import { startNeonProxy } from '../../../support/servers/neon-proxy.ts'
+import { silentProxy } from '../../../support/servers/silent-proxy.ts'
 import { findPostgres, type Postgres, password, startPostgres } from '../../../support/servers/postgres.ts'
 
 const programs = findPostgres()
@@ -117,6 +118,38 @@ describe.skipIf(programs === undefined)('a control store on PostgreSQL', () => {
     for (const one of slow) expect(toFailure((one as PromiseRejectedResult).reason).problem).toBe('core.unavailable')
     await Promise.all(Array.from({ length: 4 }, () => control.db.execute(sql`select 1`)))
     await control.close()
+  })
+
+  test('is not asked for a while where it takes connections and answers nothing', { timeout: 60_000 }, async () => {
+    const proxy = await silentProxy(server.port)
+    const url = server
+      .url(await freshName(), 'statement_timeout=100&connect_timeout=1&pool_size=5')
+      .replace(`:${server.port}/`, `:${proxy.port}/`)
+    const control = await openPostgres(databaseUrl(url), [], log)
+    const ask = (): Promise<unknown> => control.db.execute(sql`select 1`)
+    await Promise.all(Array.from({ length: 5 }, ask))
+    proxy.fallSilent()
+    for (const lost of await Promise.allSettled(Array.from({ length: 5 }, ask))) {
+      expect(toFailure((lost as PromiseRejectedResult).reason)).toMatchObject({ problem: 'core.unavailable' })
+    }
+    const before = proxy.taken()
+    const refused = toFailure(await ask().catch((error: unknown) => error))
+    expect(refused).toMatchObject({ problem: 'core.unavailable', status: 503 })
+    expect(refused.retryAfterMs).toBeGreaterThan(0)
+    expect(proxy.taken()).toBe(before)
+    proxy.answer()
+    await expect
+      .poll(
+        () =>
+          ask().then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 20_000 },
+      )
+      .toBe(true)
+    await control.close()
+    await proxy.close()
   })
 
   test('does a transaction again that collided with another', async () => {
