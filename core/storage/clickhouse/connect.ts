@@ -59,6 +59,8 @@ interface Answer {
   explain(thrown: unknown): unknown
 }
 
+/** How long a connection is kept unused; ClickHouse itself keeps one for 3 seconds or more. */
+const idleMs = 2_000
 /** How long a statement without a deadline may take. */
 const commandTimeoutMs = 600_000
 /** How long past its deadline a query's own error is waited for. */
@@ -73,6 +75,9 @@ export function connectWarehouse({ url, username, password, maxConnections, log 
     url,
     username,
     password,
+    // What is sent on a connection that the server has closed for being idle is lost: it is let go of before a server would,
+    // by the clock, however late this process comes to it.
+    keep_alive: { enabled: true, idle_socket_ttl: idleMs, eagerly_destroy_stale_sockets: true },
     max_open_connections: maxConnections,
     // Every request has a deadline of its own.
     request_timeout: 2 ** 31 - 1,

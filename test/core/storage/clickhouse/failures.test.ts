@@ -97,3 +97,14 @@ test('connections are kept and used again', async () => {
   for (let at = 0; at < 5; at++) expect(await warehouse.rows(query('SELECT 1'))).toEqual([{ a: 1 }])
   expect(connections).toBe(1)
 })
+
+test('a connection that a server may have closed for being idle is not used, however late this process comes to it', async () => {
+  let connections = 0
+  const { warehouse, server } = await connectTo((_, res) => res.end())
+  server.on('connection', () => connections++)
+  await warehouse.command('SELECT 1')
+  // Nothing is run meanwhile: no timer, and nothing that hears of a connection's end.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_300)
+  await warehouse.command('SELECT 1')
+  expect(connections).toBe(2)
+})
