@@ -1,5 +1,8 @@
+import type { Logger } from 'pino'
 import type { Service } from '#mesh/rpc/call.ts'
 import type { CatalogService } from '#proto/edgewise/catalog/v1/catalog_pb.ts'
+import type { Mongo } from '../storage/mongodb/connect.ts'
+import type { MongoUrl } from '../storage/mongodb/url.ts'
 import type { Mysql } from '../storage/mysql/connect.ts'
 import type { MysqlUrl } from '../storage/mysql/url.ts'
 import type { CatalogOptions } from './deps.ts'
@@ -27,6 +30,21 @@ export async function openMysqlItems(url: MysqlUrl): Promise<MysqlItems> {
   ])
   const { db, ping, close } = await openMysql(url, [mysqlMigrations])
   return { store: mysqlStore(db), ping, close }
+}
+
+/** Documents in MongoDB. */
+export interface MongoDocuments extends Pick<Mongo, 'ping' | 'close'> {
+  readonly store: CatalogStore
+}
+
+/** As well. */
+export async function openMongoDocuments(url: MongoUrl, log: Logger): Promise<MongoDocuments> {
+  const [{ openMongo }, { mongoIndexes, mongoStore }] = await Promise.all([
+    import('../storage/mongodb/connect.ts'),
+    import('./store.mongodb.ts'),
+  ])
+  const mongo = await openMongo(url, mongoIndexes, log)
+  return { store: mongoStore(mongo), ping: mongo.ping, close: mongo.close }
 }
 
 export interface Catalog {
