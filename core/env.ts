@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { parseServices } from './identity/services.ts'
 import { parseMasterKey } from './seal.ts'
 import { parseKafkaUrl } from './storage/kafka/url.ts'
+import { parseMongoUrl } from './storage/mongodb/url.ts'
 import { parseMysqlUrl } from './storage/mysql/url.ts'
 import { parseDatabaseUrl } from './storage/postgres/url.ts'
 
@@ -90,6 +91,16 @@ const schema = z.object({
       const options = parseKafkaUrl(text)
       if (typeof options !== 'string') return options
       context.addIssue(options)
+      return z.NEVER
+    })
+    .optional(),
+  /** `mongodb://…` or `mongodb+srv://…`: documents are kept there then, else in the control store. */
+  MONGODB_URL: z
+    .string()
+    .transform((text, context) => {
+      const url = parseMongoUrl(text)
+      if (typeof url !== 'string') return url
+      context.addIssue(url)
       return z.NEVER
     })
     .optional(),

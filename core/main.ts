@@ -8,7 +8,13 @@ import { UserService } from '#proto/edgewise/identity/v1/user_pb.ts'
 import { GRPCInferenceService } from '#proto/inference/inference_pb.ts'
 import { createAudit, migrations as audit } from './audit/index.ts'
 import { createBudgets } from './budgets.ts'
-import { createCatalog, migrations as catalog, openMysqlItems, postgresStore } from './catalog/index.ts'
+import {
+  createCatalog,
+  migrations as catalog,
+  openMongoDocuments,
+  openMysqlItems,
+  postgresStore,
+} from './catalog/index.ts'
 import { version } from './cli/root.ts'
 import { createConfig, migrations as config } from './config/index.ts'
 import { type Env, parseEnv } from './env.ts'
@@ -58,7 +64,7 @@ async function start(env: Env) {
     previous: env.EDGEWISE_MASTER_KEY_PREVIOUS,
   })
   const migrations = [audit, catalog, config, identity, ingest, models, queries]
-  const [control, engine, eventLog, items] = await Promise.all([
+  const [control, engine, eventLog, items, documents] = await Promise.all([
     env.DATABASE_URL === undefined
       ? openPglite(directory.at('control'), migrations)
       : openPostgres(env.DATABASE_URL, migrations, log.child({ engine: 'postgres' })),
@@ -81,6 +87,7 @@ async function start(env: Env) {
         })
       : openKafka(env.KAFKA_URL),
     env.MYSQL_URL && openMysqlItems(env.MYSQL_URL),
+    env.MONGODB_URL && openMongoDocuments(env.MONGODB_URL, log.child({ engine: 'mongodb' })),
   ])
   keepToLog(directory, eventLog.identity)
   const { db } = control
@@ -126,7 +133,7 @@ async function start(env: Env) {
       stores: {
         products: postgresStore(db, 'products'),
         items: items?.store ?? postgresStore(db, 'items'),
-        documents: postgresStore(db, 'documents'),
+        documents: documents?.store ?? postgresStore(db, 'documents'),
       },
       writeChanges: (workspace, into, changes): Promise<void> => domains.ingest.writeChanges(workspace, into, changes),
       budgets,
@@ -222,11 +229,17 @@ async function start(env: Env) {
     interceptors: [domains.audit.interceptor],
     metrics,
     async unready() {
-      const [stores, rows, mysql] = await Promise.all([control.ping(), warehouse.ping(), items?.ping() ?? true])
+      const [stores, rows, mysql, mongo] = await Promise.all([
+        control.ping(),
+        warehouse.ping(),
+        items?.ping() ?? true,
+        documents?.ping() ?? true,
+      ])
       return [
         ...(stores ? [] : ['control']),
         ...(rows ? [] : ['warehouse']),
         ...(mysql ? [] : ['items']),
+        ...(mongo ? [] : ['documents']),
         ...(eventLog.isReady() ? [] : ['event log']),
       ]
     },
@@ -281,7 +294,7 @@ async function start(env: Env) {
       await domains.audit.close()
       await stream.close()
       await warehouse.close()
-      await Promise.all([engine.close(), eventLog.close(), control.close(), items?.close()])
+      await Promise.all([engine.close(), eventLog.close(), control.close(), items?.close(), documents?.close()])
       directory.release()
     },
   }

@@ -5,7 +5,11 @@ const connectTimeoutMs = 3_000
 
 /** Which engines are embedded, and whether those that are not answer. */
 export async function checkEngines(env: Readonly<Record<string, string | undefined>>): Promise<readonly Finding[]> {
-  return Promise.all([controlStore(env['DATABASE_URL'] || undefined), items(env['MYSQL_URL'] || undefined)])
+  return Promise.all([
+    controlStore(env['DATABASE_URL'] || undefined),
+    items(env['MYSQL_URL'] || undefined),
+    documents(env['MONGODB_URL'] || undefined),
+  ])
 }
 
 async function items(text: string | undefined): Promise<Finding> {
@@ -64,6 +68,29 @@ async function controlStore(text: string | undefined): Promise<Finding> {
       what: `${what}, and nobody checks that it is (sslmode=${url.tls})`,
       mend: 'Say sslmode=verify-full, with sslrootcert=FILE where its authority is not a public one.',
     }
+  } catch (error) {
+    return { level: 'broken', what: (error as Error).message, mend: 'The core does not start without it.' }
+  }
+}
+
+async function documents(text: string | undefined): Promise<Finding> {
+  if (text === undefined) {
+    return {
+      level: 'note',
+      what: 'Documents of the catalogue are in the control store.',
+      mend: 'Set MONGODB_URL, for MongoDB. Documents that there are already stay where they are.',
+    }
+  }
+  const [{ parseMongoUrl }, { askMongo }] = await Promise.all([
+    import('../../storage/mongodb/url.ts'),
+    import('../../storage/mongodb/connect.ts'),
+  ])
+  const url = parseMongoUrl(text)
+  if (typeof url === 'string')
+    return { level: 'broken', what: `MONGODB_URL ${url}`, mend: 'Write it as the README says.' }
+  try {
+    await askMongo(url, connectTimeoutMs)
+    return { level: 'ok', what: `Documents are in MongoDB at ${url.hosts}/${url.database}` }
   } catch (error) {
     return { level: 'broken', what: (error as Error).message, mend: 'The core does not start without it.' }
   }

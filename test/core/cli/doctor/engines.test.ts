@@ -4,25 +4,27 @@ import { findMariadb, password as secret, startMariadb } from '../../../support/
 import { findPostgres, password, startPostgres } from '../../../support/servers/postgres.ts'
 
 const programs = findPostgres()
-const items = { level: 'note', mend: expect.stringContaining('MYSQL_URL') as string }
 
 test('what is embedded is named, with what to set', async () => {
-  expect(await checkEngines({})).toMatchObject([
-    {
-      level: 'note',
-      what: expect.stringContaining('PGlite') as string,
-      mend: expect.stringContaining('DATABASE_URL') as string,
-    },
-    items,
-  ])
+  const named = (await checkEngines({})).map(({ level, what, mend }) => [level, `${what} ${mend}`])
+  for (const [engine, variable] of [
+    ['PGlite', 'DATABASE_URL'],
+    ['Items', 'MYSQL_URL'],
+    ['Documents', 'MONGODB_URL'],
+  ]) {
+    expect(named).toContainEqual(['note', expect.stringMatching(`${engine}.*${variable}`)])
+  }
 })
 
-test('a DATABASE_URL that does not hold is broken, and not shown', async () => {
-  const findings = await checkEngines({ DATABASE_URL: 'postgres://u:s3cret@h/d?sslmod=require' })
-  expect(findings).toMatchObject([
-    { level: 'broken', what: expect.stringContaining('did you mean sslmode?') as string },
-    items,
-  ])
+test.each([
+  ['DATABASE_URL', 'postgres://u:s3cret@h/d?sslmod=require', 'did you mean sslmode?'],
+  ['MONGODB_URL', 'mongodb://u:s3cret@h/d?w=0', 'has w=0'],
+  ['MONGODB_URL', 'mongodb://u:s3cret@127.0.0.1:1/d', 'Start the server'],
+])('a %s that does not hold is broken, and not shown', async (variable, url, said) => {
+  const findings = await checkEngines({ [variable]: url })
+  expect(findings).toContainEqual(
+    expect.objectContaining({ level: 'broken', what: expect.stringContaining(said) as string }),
+  )
   expect(JSON.stringify(findings)).not.toContain('s3cret')
 })
 
@@ -32,10 +34,10 @@ test.skipIf(programs === undefined)(
   async () => {
     const server = await startPostgres(programs ?? '')
     try {
-      expect(await checkEngines({ DATABASE_URL: server.url() })).toMatchObject([
-        { level: 'ok', what: `The control store is on PostgreSQL at localhost:${server.port}/postgres` },
-        items,
-      ])
+      expect(await checkEngines({ DATABASE_URL: server.url() })).toContainEqual({
+        level: 'ok',
+        what: `The control store is on PostgreSQL at localhost:${server.port}/postgres`,
+      })
       const [finding] = await checkEngines({ DATABASE_URL: server.url('absent') })
       expect(finding).toMatchObject({ level: 'broken', what: expect.stringContaining('Create the database') as string })
       expect(finding?.what).not.toContain(password)
