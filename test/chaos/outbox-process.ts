@@ -6,7 +6,8 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import { pino } from 'pino'
-import { migrations, openMysqlItems, postgresStore } from '../../core/catalog/index.ts'
+import { toFailure } from '#mesh/errors.ts'
+import { migrations, openMongoDocuments, openMysqlItems, postgresStore } from '../../core/catalog/index.ts'
 import { changeEvent } from '../../core/catalog/change-event.ts'
 import { catalogLimits } from '../../core/catalog/limits.ts'
 import { createRelay, type FailPoint } from '../../core/catalog/relay.ts'
@@ -15,6 +16,7 @@ import type { CatalogStore, Fields, Write } from '../../core/catalog/store.ts'
 import { writeChanges } from '../../core/ingest/write-changes.ts'
 import { createRandom } from '../../core/model/random.ts'
 import { openSqliteLog } from '../../core/storage/sqlite/log.ts'
+import { mongoUrl } from '../support/mongodb.ts'
 import { mysqlUrl } from '../support/mysql.ts'
 
 export interface Task {
@@ -96,7 +98,12 @@ async function writeForEver(): Promise<void> {
         const words = fields === undefined ? '' : wordsOf(resource, id, fields, 1_000)
         return { id, fields, words, ifVersion: undefined }
       })
-      for (const { outcome, entry } of await store.write(place, writes)) {
+      // Of a document only so many changes may wait.
+      const written = await store.write(place, writes).catch((error: unknown) => {
+        if (toFailure(error).problem === 'limit.queue_full') return []
+        throw error
+      })
+      for (const { outcome, entry } of written) {
         if (outcome === 'written' && entry !== undefined) tell({ acknowledged: `${entry.id} ${entry.version}` })
       }
       relay.wake(task.resource)
@@ -158,6 +165,7 @@ async function finish(): Promise<void> {
 
 async function openStore(): Promise<{ readonly store: CatalogStore; close(): Promise<void> }> {
   if (task.url?.startsWith('mysql:') === true) return openMysqlItems(mysqlUrl(task.url))
+  if (task.url?.startsWith('mongodb:') === true) return openMongoDocuments(mongoUrl(task.url), logger)
   const control = await openControl()
   return { store: postgresStore(control.db, task.resource), close: () => control.close() }
 }

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { createRandom } from '../../core/model/random.ts'
 import { temporaryDirectory } from '../support/directory.ts'
 import { findMariadb, startMariadb } from '../support/servers/mariadb.ts'
+import { mongoLibraries, startMongo } from '../support/servers/mongodb.ts'
 import { findPostgres, startPostgres } from '../support/servers/postgres.ts'
 import type { Found, Task, Told } from './outbox-process.ts'
 
@@ -93,6 +94,16 @@ test.skipIf(mariadb === undefined)('items, on MariaDB', timeout, async () => {
   const server = await startMariadb(mariadb ?? '')
   try {
     expect(await survives({ resource: 'items', url: server.url() })).toBeGreaterThan(rounds)
+  } finally {
+    await server.stop()
+  }
+})
+
+const libraries = mongoLibraries()
+test.skipIf(libraries === undefined)('documents, in MongoDB', timeout, async () => {
+  const server = await startMongo(libraries ?? '')
+  try {
+    expect(await survives({ resource: 'documents', url: server.url() })).toBeGreaterThan(rounds)
   } finally {
     await server.stop()
   }
