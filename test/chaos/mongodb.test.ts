@@ -155,7 +155,7 @@ test.skipIf(libraries === undefined)(
            WHERE collection = 'notes' GROUP BY id ORDER BY id`,
         )
       const found: { id: string; n: number; different: number; latest: number }[] = []
-      for (const [id, version] of [...acknowledged].toSorted()) {
+      for (const [id, version] of [...acknowledged].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
         const { json } = await must<{ version: number; document: unknown }>(product, `/v1/documents/notes/${id}`)
         expect(json.version, id).toBeGreaterThanOrEqual(version)
         expect(json.document).toMatchObject({ 'a.b': { $set: 1 } })
