@@ -7,7 +7,6 @@ import { forgetMembers } from './store.ts'
 import { createTurns } from './turns.ts'
 import { createWaits } from './waits.ts'
 
-export type { Placed } from './deps.ts'
 export { type KafkaLimits, kafkaLimits } from './limits.ts'
 
 export const migrations = { domain: 'kafka', folder: new URL('./migrations', import.meta.url) }

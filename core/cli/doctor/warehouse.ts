@@ -2,7 +2,7 @@ import type { Finding } from '../doctor.ts'
 
 /** A ClickHouse. */
 export async function checkWarehouse(text: string): Promise<Finding> {
-const [{ parseClickHouseUrl }, { askClickHouse }] = await Promise.all([
+  const [{ parseClickHouseUrl }, { askClickHouse }] = await Promise.all([
     import('../../storage/clickhouse/url.ts'),
     import('../../storage/clickhouse/open.ts'),
   ])
