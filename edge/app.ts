@@ -93,9 +93,8 @@ export function createApp(deps: Deps): App {
   clickHousePing(app)
   for (const guarded of ['/v1/*', '/v2/*', '/redis/*']) app.use(guarded, authenticate(deps), limit(), plainQuery())
   app.use('/kafka/*', authenticate(deps, basicCredentialOf), limit(), plainQuery())
-  for (const path of ['/', '/clickhouse/*']) {
-    app.use(path, authenticate(deps, clickHouseCredential), limit(), plainQuery())
-  }
+  app.use('/clickhouse/*', authenticate(deps, clickHouseCredential), limit(), plainQuery())
+  app.post('/', authenticate(deps, clickHouseCredential), limit(), plainQuery())
   for (const resource of described) app.use(`/v1/${resource}/*`, smallBody)
 
   // What there is.

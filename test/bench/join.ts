@@ -42,7 +42,7 @@ const product = await startProduct()
 const core = connectGrpc(QueryService, { address: product.core.grpc, credential: product.key })
 try {
   const rates: string[][] = []
-  const waits: string[][] = []
+  const others: string[][] = []
   const idle = await pings(sleep(3_000))
   for (const task of tasks) {
     await prepare(task)
@@ -57,6 +57,7 @@ try {
       over.push(one)
       direct.push(other)
     }
+    const during = [...(await waits(() => overHttp(sql))), ...(await waits(() => overGrpc(sql)))]
     const label = `${task.what}, ${task.name}`
     for (const [way, all] of [
       ['HTTP', over],
@@ -71,8 +72,7 @@ try {
         median(all.map(({ cpuSeconds }) => (cpuSeconds / wanted) * 1e6)).toFixed(2),
       ])
     }
-    const during = [...over, ...direct].flatMap(({ pingsMs }) => pingsMs)
-    waits.push([
+    others.push([
       label,
       `${before} → ${memoryMiB()}, most ${Math.max(...[...over, ...direct].map(({ mostMiB }) => mostMiB))}`,
       `${median(idle).toFixed(1)} / ${quantile(idle, 0.99).toFixed(1)}`,
@@ -85,7 +85,7 @@ try {
   ])
   table('Meanwhile', [
     ['inputs', 'the core’s RSS, MiB', 'GET /v1/models before, p50 / p99 ms', 'during, p50 / p99 ms'],
-    ...waits,
+    ...others,
   ])
 } finally {
   core[Symbol.dispose]()
@@ -132,23 +132,25 @@ interface Measured extends Read {
   readonly ms: number
   readonly cpuSeconds: number
   readonly mostMiB: number
-  readonly pingsMs: readonly number[]
 }
 
 async function measured(read: () => Promise<Read>): Promise<Measured> {
   const cpu = cpuSecondsOf(product.corePid())
-  const began = performance.now()
   let mostMiB = 0
   const watch = setInterval(() => (mostMiB = Math.max(mostMiB, memoryMiB())), 100)
-  let ms = 0
-  const reading = read().then((said) => {
-    ms = performance.now() - began
-    return said
-  })
-  const pingsMs = await pings(reading)
+  const began = performance.now()
+  const said = await read()
+  const ms = performance.now() - began
   clearInterval(watch)
-  const cpuSeconds = cpuSecondsOf(product.corePid()) - cpu
-  return { ...(await reading), ms, cpuSeconds, mostMiB, pingsMs }
+  return { ...said, ms, cpuSeconds: cpuSecondsOf(product.corePid()) - cpu, mostMiB }
+}
+
+/** What others wait, in a round of its own: they have their part of the processors. */
+async function waits(read: () => Promise<Read>): Promise<readonly number[]> {
+  const reading = read()
+  const times = await pings(reading)
+  await reading
+  return times
 }
 
 /** How long a small request takes, every so often until then. */

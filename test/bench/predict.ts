@@ -127,7 +127,7 @@ async function beside(): Promise<void> {
     (own / other).toFixed(2),
   ]
   table('The model’s call alone, p50', [
-    ['', 'here', 'onnxruntime of PyPI, one thread', 'ratio (at most 1.5)'],
+    ['', 'here', 'onnxruntime of PyPI, one thread', 'ratio (of one row at most 1.5)'],
     line('one row, µs', ours(1, 5_000), native[0]!, 1_000),
     line('1,000 rows, ms', ours(1_000, 200), native[1]!, 1),
   ])

@@ -131,9 +131,9 @@ const openRpcs = new Set(['IssueToken', 'AcceptInvitation'])
 const healthRpcs = new Set(['ServerLive', 'ServerReady', 'ServerMetadata'])
 /** What would be answered, were it allowed. Those that are absent are asked with nothing. */
 const requests: Readonly<Record<string, JsonObject>> = {
+  GetEntry: { resource: 'RESOURCE_DOCUMENTS', collection: 'reviews', id: 'tea' },
   Fetch: { offsets: [{ topic: 'letters' }] },
   Consume: { group: 'readers', instance: 'one', topics: ['letters'], sessionTimeoutMs: 1_000 },
-  GetEntry: { resource: 'RESOURCE_DOCUMENTS', collection: 'reviews', id: 'tea' },
   GetModel: { name: 'pays' },
   GetVersion: { name: 'pays' },
   Predict: { name: 'pays', rows: ['{"n":1}'] },
@@ -384,7 +384,7 @@ describe('every RPC', () => {
     expect((await codesOf(key)).filter(([name, code]) => code === 0 && !own.has(name))).toEqual([])
   })
 
-  test('answers for a model and a topic here, and to another workspace’s administrator that there is none', async () => {
+  test('answers for what is here, and to another workspace’s administrator that there is none', async () => {
     const of = async (key: string) => (await codesOf(key)).filter(([name]) => Object.hasOwn(requests, name))
     expect(await of(product.key)).toEqual(Object.keys(requests).map((name) => [name, 0]))
     expect(await of(stranger)).toEqual(Object.keys(requests).map((name) => [name, 5]))
