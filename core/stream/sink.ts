@@ -89,13 +89,13 @@ export function startSink(deps: DeliverDeps) {
     while (running.size < limits.inserts) {
       const entry = takeNext()
       if (entry === undefined) return
-      running.set(entry, run(entry))
+      // One that was let go while it queued may not touch a new topic of the same name.
+      if (!entry.gone) running.set(entry, run(entry))
     }
   }
 
   async function run(entry: Entry): Promise<void> {
-    // One that was let go while it queued may not touch a new topic of the same name.
-    if (!entry.gone) await work(entry)
+    await work(entry)
     running.delete(entry)
     for (const tell of waiters) tell()
     if (entry.dirty && !entry.gone && !stopped.signal.aborted) wait(entry)
@@ -164,6 +164,7 @@ export function startSink(deps: DeliverDeps) {
         entry.gone = true
         await running.get(entry)
       }
+      for (const tell of waiters) tell()
     },
     /** Resolves when any batch has been committed, or the signal aborts. */
     progressed(signal: AbortSignal): Promise<void> {

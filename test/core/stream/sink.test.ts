@@ -276,6 +276,35 @@ describe('the sink', () => {
     await second.close()
   })
 
+  test('streams that are dropped while they queue hold nobody up', async () => {
+    const held = Promise.withResolvers<void>()
+    let begun = 0
+    const insert: Warehouse['insert'] = async (rows) => {
+      begun++
+      await held.promise
+      await warehouse.insert(rows)
+    }
+    const domain = createStream({
+      log,
+      warehouse: { ...warehouse, insert },
+      logger,
+      limits: { ...limits, inserts: 2 },
+    })
+    opened.push(domain)
+    const streams = [await newStream(domain), await newStream(domain), await newStream(domain), await newStream(domain)]
+    const [first, , ...queued] = streams
+    for (const stream of streams) {
+      await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(1)] }])
+      await sleep(50)
+    }
+    await expect.poll(() => begun).toBe(2)
+    for (const stream of queued) await domain.tables.drop('w', stream)
+    held.resolve()
+    await log.append([{ topic: `w.${first}`, partition: 0, records: [event(2)] }])
+    await settle(domain, first ?? '')
+    expect(await numbers(first ?? '')).toEqual(['1', '2'])
+  })
+
   test('a workspace has one insert under way while another has something to insert', async () => {
     const held = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const begun: string[] = []
