@@ -1,5 +1,9 @@
+import { fromBinary } from '@bufbuild/protobuf'
 import * as ort from 'onnxruntime-web'
+import type { Tensor } from '#mesh/inference/tensor.ts'
+import { walkTrees } from '#mesh/inference/walk.ts'
 import { InputType, type Signature } from '#proto/edgewise/model/v1/signature_pb.ts'
+import { ModelProtoSchema } from '#proto/onnx/onnx_pb.ts'
 import type { Table } from '../../core/model/table.ts'
 
 ort.env.wasm.numThreads = 1
@@ -13,9 +17,28 @@ export async function runOnnx(onnx: Uint8Array, signature: Signature, table: Tab
     const feeds = signature.inputs.map(({ name, type }) => [name, tensorOf(table, name, type)] as const)
     const outputs = await session.run(Object.fromEntries(feeds))
     const { data } = outputs[signature.outputs[0]!.name]!
-    return Float64Array.from(data as Float32Array | BigInt64Array, Number)
+    const said = Float64Array.from(data as Float32Array | BigInt64Array, Number)
+    checkWalk(onnx, signature, table, said)
+    return said
   } finally {
     await session.release()
+  }
+}
+
+/** What is walked at the edge and in the core says the same, of every row that a test asks about. */
+function checkWalk(onnx: Uint8Array, { inputs }: Signature, table: Table, expected: Float64Array): void {
+  const session = walkTrees(fromBinary(ModelProtoSchema, onnx))
+  if (session === undefined) return
+  const feeds = inputs.map(({ name, type }) => {
+    const { data, dims } = tensorOf(table, name, type)
+    const kind = type === InputType.CATEGORY ? 'string' : 'float'
+    return { name, type: kind, dims, data } as Tensor
+  })
+  for (const [at, value] of session.run(feeds)[0]!.data.entries()) {
+    const apart = Math.abs(Number(value) - expected[at]!)
+    if (apart > 1e-5 * Math.max(1, Math.abs(expected[at]!))) {
+      throw new Error(`Walked, value ${at} is ${value}, and ONNX Runtime says ${expected[at]}.`)
+    }
   }
 }
 
