@@ -48,10 +48,14 @@ afterAll(async () => {
   directory.remove()
 })
 
-function open(failPoint?: (at: FailPoint) => void, over: Partial<typeof limits> = {}) {
+function open(
+  failPoint?: (at: FailPoint) => void,
+  over: Partial<typeof limits> = {},
+  behaving: Partial<Warehouse> = {},
+) {
   const domain = createStream({
     log,
-    warehouse,
+    warehouse: { ...warehouse, ...behaving },
     logger,
     limits: { ...limits, ...over },
     ...(failPoint && { failPoint }),
@@ -284,13 +288,7 @@ describe('the sink', () => {
       await held.promise
       await warehouse.insert(rows)
     }
-    const domain = createStream({
-      log,
-      warehouse: { ...warehouse, insert },
-      logger,
-      limits: { ...limits, inserts: 2 },
-    })
-    opened.push(domain)
+    const domain = open(undefined, { inserts: 2 }, { insert })
     const streams = [await newStream(domain), await newStream(domain), await newStream(domain), await newStream(domain)]
     const [first, , ...queued] = streams
     for (const stream of streams) {
@@ -312,13 +310,7 @@ describe('the sink', () => {
       await held[begun.push(rows.database) - 1]?.promise
       await warehouse.insert(rows)
     }
-    const domain = createStream({
-      log,
-      warehouse: { ...warehouse, insert },
-      logger,
-      limits: { ...limits, inserts: 2 },
-    })
-    opened.push(domain)
+    const domain = open(undefined, { inserts: 2 }, { insert })
     await domain.tables.createDatabase('calm')
     const busy = [await newStream(domain), await newStream(domain), await newStream(domain)]
     await domain.tables.create('calm', 's', schema, 1)
