@@ -22,7 +22,7 @@ export function createForest({ trees, base }: Ensemble, features: number): Fores
   const scores = base.length
   // Below everything stays the one that leaves ask about.
   const cells = new Float32Array(blockRows * width).fill(-Infinity)
-  const cellCodes = new Int32Array(cells.length)
+  const cellCodes = new Int32Array(hasSets ? cells.length : 0)
   const sums = new Float64Array(blockRows * scores)
   const leaves = new Int32Array(lanes)
 

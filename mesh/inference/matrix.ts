@@ -1,4 +1,5 @@
-import type { ModelProto, NodeProto } from '#proto/onnx/onnx_pb.ts'
+import type { ModelProto } from '#proto/onnx/onnx_pb.ts'
+import { type LabelCodes, labelCodesOf, makersOf } from './graph.ts'
 import type { Tensor } from './tensor.ts'
 
 export interface Matrix {
@@ -17,23 +18,18 @@ interface Numbers {
   readonly isFinite: boolean
 }
 
-/** https://onnx.ai/onnx/operators/onnx_aionnxml_LabelEncoder.html */
-interface Labels {
+interface Labels extends LabelCodes {
   readonly kind: 'labels'
   readonly input: string
-  readonly codes: ReadonlyMap<string, number>
-  readonly other: number
 }
-
-const utf8 = new TextDecoder()
 
 /**
  * How a matrix of a graph is made, where that takes no more than numbers as they are and labels looked up. Undefined where
  * it takes more: then the graph has to be run.
  */
-export function openMatrix({ graph }: ModelProto, name: string): Matrix | undefined {
-  const inputs = new Set(graph?.input.map((input) => input.name))
-  const makers = new Map(graph?.node.flatMap((node) => node.output.map((output) => [output, node] as const)))
+export function openMatrix(model: ModelProto, name: string): Matrix | undefined {
+  const inputs = new Set(model.graph?.input.map((input) => input.name))
+  const makers = makersOf(model)
 
   function columnsOf(value: string): readonly Column[] | undefined {
     if (inputs.has(value)) return [{ kind: 'numbers', input: value, isFinite: false }]
@@ -42,7 +38,9 @@ export function openMatrix({ graph }: ModelProto, name: string): Matrix | undefi
       case 'Identity':
         return columnsOf(node.input[0]!)
       case 'LabelEncoder':
-        return inputs.has(node.input[0]!) ? [labelsOf(node)] : undefined
+        return inputs.has(node.input[0]!)
+          ? [{ kind: 'labels', input: node.input[0]!, ...labelCodesOf(node) }]
+          : undefined
       case 'Concat': {
         const parts = node.input.map(columnsOf)
         return parts.includes(undefined) ? undefined : parts.flatMap((part) => part!)
@@ -63,17 +61,6 @@ export function openMatrix({ graph }: ModelProto, name: string): Matrix | undefi
 
   const columns = columnsOf(name)
   return columns && matrixOf(columns, [...inputs])
-}
-
-function labelsOf({ input, attribute }: NodeProto): Labels {
-  const named = (name: string) => attribute.find((one) => one.name === name)
-  const values = named('values_floats')?.floats ?? []
-  return {
-    kind: 'labels',
-    input: input[0]!,
-    codes: new Map(named('keys_strings')?.strings.map((key, at) => [utf8.decode(key), values[at]!])),
-    other: named('default_float')?.f ?? 0,
-  }
 }
 
 function matrixOf(columns: readonly Column[], inputs: readonly string[]): Matrix {

@@ -1,5 +1,6 @@
 import type { ModelProto } from '#proto/onnx/onnx_pb.ts'
 import { createForest } from './forest.ts'
+import { makersOf } from './graph.ts'
 import { openMatrix } from './matrix.ts'
 import { readTrees } from './read-trees.ts'
 import type { Session } from './session.ts'
@@ -34,9 +35,9 @@ export function walkTrees(model: ModelProto): Session | undefined {
 }
 
 /** Of the one output: its name, and how it is made of the scores. */
-function answerOf({ graph }: ModelProto, scores: string): { readonly name: string; readonly link: Link } | undefined {
-  const makers = new Map(graph?.node.flatMap((node) => node.output.map((output) => [output, node] as const)))
-  const [output, another] = graph?.output ?? []
+function answerOf(model: ModelProto, scores: string): { readonly name: string; readonly link: Link } | undefined {
+  const makers = makersOf(model)
+  const [output, another] = model.graph?.output ?? []
   if (output === undefined || another !== undefined) return undefined
   let value = output.name
   while (makers.get(value)?.opType === 'Identity') value = makers.get(value)!.input[0]!

@@ -1,5 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf'
 import { readText } from '#mesh/inference/cells.ts'
+import { labelCodesOf } from '#mesh/inference/graph.ts'
 import { type ModelProto, ModelProtoSchema, type NodeProto } from '#proto/onnx/onnx_pb.ts'
 
 export interface CodedFile {
@@ -31,12 +32,8 @@ export function codedFile(file: Uint8Array): CodedFile {
   return { model, codeOf }
 }
 
-function encoderOf({ attribute }: NodeProto): (label: string) => number {
-  const utf8 = new TextDecoder()
-  const named = (name: string) => attribute.find((one) => one.name === name)
-  const values = named('values_floats')?.floats ?? []
-  const codes = new Map(named('keys_strings')?.strings.map((key, at) => [utf8.decode(key), values[at]!]))
-  const other = named('default_float')?.f ?? 0
+function encoderOf(node: NodeProto): (label: string) => number {
+  const { codes, other } = labelCodesOf(node)
   // As for one row of JSON: blank is missing.
   return (label) => codes.get(readText(label) ?? '') ?? other
 }

@@ -38,10 +38,14 @@ afterEach(async () => {
 })
 afterAll(() => directory.remove())
 
-function open(failPoint?: (at: FailPoint) => void, over: Partial<typeof limits> = {}, from = log) {
+function open(
+  failPoint?: (at: FailPoint) => void,
+  over: Partial<typeof limits> = {},
+  behaving: { log?: Partial<Log>; warehouse?: Partial<Warehouse> } = {},
+) {
   const domain = createStream({
-    log: from,
-    warehouse,
+    log: { ...log, ...behaving.log },
+    warehouse: { ...warehouse, ...behaving.warehouse },
     logger,
     limits: { ...limits, ...over },
     ...(failPoint && { failPoint }),
@@ -306,7 +310,7 @@ function takesOver(openLog: () => Promise<Log>): void {
       queueMicrotask(onAssigned)
       return { claim: () => ({ isHeld: () => isHeld, commit }), leave: () => Promise.resolve() }
     }
-    const first = open(undefined, {}, { ...log, join })
+    const first = open(undefined, {}, { log: { join } })
     const stream = await newStream(first)
     await log.append([{ topic: `w.${stream}`, partition: 0, records: [event(0)] }])
     await settle(first, stream)
@@ -327,13 +331,7 @@ function takesOver(openLog: () => Promise<Log>): void {
       await held.promise
       await warehouse.insert(rows)
     }
-    const domain = createStream({
-      log,
-      warehouse: { ...warehouse, insert },
-      logger,
-      limits: { ...limits, inserts: 2 },
-    })
-    opened.push(domain)
+    const domain = open(undefined, { inserts: 2 }, { warehouse: { insert } })
     const streams = [await newStream(domain), await newStream(domain), await newStream(domain), await newStream(domain)]
     const [first, , ...queued] = streams
     for (const stream of streams) {
@@ -355,13 +353,7 @@ function takesOver(openLog: () => Promise<Log>): void {
       await held[begun.push(rows.database) - 1]?.promise
       await warehouse.insert(rows)
     }
-    const domain = createStream({
-      log,
-      warehouse: { ...warehouse, insert },
-      logger,
-      limits: { ...limits, inserts: 2 },
-    })
-    opened.push(domain)
+    const domain = open(undefined, { inserts: 2 }, { warehouse: { insert } })
     await domain.tables.createDatabase('calm')
     const busy = [await newStream(domain), await newStream(domain), await newStream(domain)]
     await domain.tables.create('calm', 's', schema, 1)
