@@ -6,10 +6,17 @@ import { fileURLToPath } from 'node:url'
 import { temporaryDirectory } from './directory.ts'
 
 /**
- * Things that a test may need and a fresh machine lacks. A test that needs one is skipped, by name, where it is absent,
- * unless EDGEWISE_REQUIRE_ALL is set: then its absence is a failure.
+ * Things that a test may need and a fresh machine lacks. A test that needs one is skipped, by name, where it is absent.
+ * Servers are started where TEST_SERVERS says so: `found` those that the machine has; with `required` whatever is absent,
+ * a server or another thing, is a failure.
  */
-export const required = process.env['EDGEWISE_REQUIRE_ALL'] === '1'
+const servers = process.env['TEST_SERVERS']
+export const required = servers === 'required'
+
+/** What a server is run from; undefined where it is absent or none are to be started. */
+export function server(name: string, find: () => string | undefined): string | undefined {
+  return required || servers === 'found' ? present(find(), name) : undefined
+}
 
 /** Real data beside the repository; undefined where it is absent. */
 export function sampleData(name: string): string | undefined {

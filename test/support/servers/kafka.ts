@@ -6,14 +6,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type KafkaOptions, parseKafkaUrl } from '../../../core/storage/kafka/url.ts'
 import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
-import { program, tool } from '../optional.ts'
+import { program, server, tool } from '../optional.ts'
 import { end, listens } from './child.ts'
 
 const startWithinMs = 60_000
 
 /** The folder of what it is run from; undefined where that or Java is absent. */
 export function kafkaLibraries(): string | undefined {
-  return program('java') && tool('kafka-4.1.0')
+  return server('Kafka', () => program('java') && tool('kafka-4.1.0'))
 }
 
 /** TLS and a password: who asks must be this one. */

@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import mysql from 'mysql2/promise'
 import { temporaryDirectory } from '../directory.ts'
-import { required } from '../optional.ts'
+import { server } from '../optional.ts'
 
 const startWithinMs = 60_000
 const user = 'edgewise'
@@ -29,9 +29,7 @@ export interface Mariadb {
 /** The server's program; undefined where the machine lacks it. */
 export function findMariadb(): string | undefined {
   const folders = ['/usr/sbin', ...(process.env['PATH'] ?? '').split(delimiter)]
-  const found = folders.map((folder) => join(folder, 'mariadbd')).find((path) => existsSync(path))
-  if (found === undefined && required) throw new Error('MariaDB is required here and absent')
-  return found
+  return server('MariaDB', () => folders.map((folder) => join(folder, 'mariadbd')).find((path) => existsSync(path)))
 }
 
 /** A server on a loopback port, its files in a folder of its own. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
-import { program, tool } from '../optional.ts'
+import { program, server, tool } from '../optional.ts'
 import { end, listens } from './child.ts'
 
 const startWithinMs = 60_000
@@ -12,7 +12,7 @@ const source = fileURLToPath(new URL('mongodb.java', import.meta.url))
 
 /** The folder of what it is run from; undefined where that or Java is absent. */
 export function mongoLibraries(): string | undefined {
-  return program('java') && tool('mongodb-1.47.0')
+  return server('MongoDB’s protocol', () => program('java') && tool('mongodb-1.47.0'))
 }
 
 /**

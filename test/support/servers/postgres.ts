@@ -5,7 +5,7 @@ import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import { temporaryDirectory } from '../directory.ts'
-import { required } from '../optional.ts'
+import { server } from '../optional.ts'
 
 const startWithinMs = 30_000
 const user = 'edgewise'
@@ -31,9 +31,8 @@ export function findPostgres(): string | undefined {
   const debian = '/usr/lib/postgresql'
   const versions = existsSync(debian) ? readdirSync(debian).map((version) => join(debian, version, 'bin')) : []
   const folders = [...versions.sort().reverse(), ...(process.env['PATH'] ?? '').split(delimiter)]
-  const found = folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')))
-  if (found === undefined && required) throw new Error('PostgreSQL is required here and absent')
-  return found
+  const isWhole = (folder: string): boolean => ['initdb', 'postgres'].every((name) => existsSync(join(folder, name)))
+  return server('PostgreSQL', () => folders.find(isWhole))
 }
 
 /** A server on a loopback port, its files in a folder of its own. It refuses to run as root, so root runs it as another. */

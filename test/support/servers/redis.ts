@@ -4,14 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis as Client } from 'ioredis'
 import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
-import { program } from '../optional.ts'
+import { program, server } from '../optional.ts'
 
 const startWithinMs = 10_000
 export const password = 'a p@ss/word'
 
-/** The program; undefined where the machine lacks it. */
+/** The program; undefined where the machine lacks it, or no servers are to be started: so of all of them. */
 export function findRedis(): string | undefined {
-  return program('redis-server')
+  return server('Redis', () => program('redis-server'))
 }
 
 export interface RedisServer {

@@ -7,7 +7,7 @@ import { connectS3 } from '../../../core/storage/s3/client.ts'
 import { parseObjectsUrl, type S3Options } from '../../../core/storage/s3/url.ts'
 import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
-import { tool } from '../optional.ts'
+import { server, tool } from '../optional.ts'
 
 const startWithinMs = 20_000
 export const accessKey = 'tester'
@@ -32,7 +32,7 @@ export interface S3 {
 
 /** Versity's gateway to a folder, which speaks S3's protocol; undefined where the machine lacks it. */
 export function findS3(): string | undefined {
-  return tool('versitygw')
+  return server('S3', () => tool('versitygw'))
 }
 
 /** A server on a loopback port, its files in a folder of its own; over TLS it has a certificate for localhost. */
