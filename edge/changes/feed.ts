@@ -7,6 +7,8 @@ const pollMs = 2_000
 /** Older than this it decides nothing: the request waits for a poll. So whatever changes holds everywhere within 5 s. */
 const maxAgeMs = 5_000
 const timeoutMs = 2_000
+/** After a poll that failed the next may come so soon: who is back should not be taken for gone. */
+const againMs = 500
 /** After a poll that failed, a request waits so long for the next one: enough for a core that is back. */
 const briefMs = 250
 /** A clock that goes back by less was only corrected. */
@@ -78,6 +80,8 @@ export function createFeed({ config, now }: FeedDeps) {
     return work
   }
 
+  const isDue = (at: number): boolean => at - attemptedAt >= (failing ? againMs : pollMs)
+
   /** All that is remembered is dated by a clock that was set back, if it was: then none of it can be told from new. */
   function read(background: Background): number {
     const at = now()
@@ -96,14 +100,14 @@ export function createFeed({ config, now }: FeedDeps) {
       const at = read(background)
       if (at - asOf < pollMs) return true
       if (at - asOf >= maxAgeMs) return false
-      if (at - attemptedAt >= pollMs) void poll(background)
+      if (isDue(at)) void poll(background)
       return true
     },
 
     /** Waits for a poll if it must. False: the core does not answer, and the state is too old to decide. */
     async settle(background: Background): Promise<boolean> {
       if (this.current(background)) return true
-      if (polling === undefined && now() - attemptedAt < pollMs) return false
+      if (polling === undefined && !isDue(now())) return false
       const work = poll(background)
       await (failing ? Promise.race([work, pause(attemptedAt + briefMs - now())]) : work)
       return now() - asOf < maxAgeMs
