@@ -106,6 +106,28 @@ const lies: Readonly<Record<string, Lie<Log>>> = {
     foundBy: ['forgets a topic that is deleted, and begins at 0 when it is made again'],
     of: () => ({ deleteTopic: () => Promise.resolve() }),
   },
+  'counts as read whatever is there': {
+    foundBy: ['knows what a group has committed of all topics, and how far it is behind in them'],
+    of: ({ lag }) => ({ lag: async (group) => (await lag(group)).map((behind) => ({ ...behind, records: 0 })) }),
+  },
+  'keeps only keys of one length': {
+    foundBy: ['keeps keys of any length and headers, in a topic that is no stream’s'],
+    of: ({ read }) => ({
+      read: async (...asked) => (await read(...asked)).map((record) => ({ ...record, key: record.key?.slice(0, 16) })),
+    }),
+  },
+  'finds what is after a time, not at it': {
+    foundBy: ['finds the first record of a time or later, and the end where there is none'],
+    of: ({ offsetAt }) => ({ offsetAt: (topic, partition, time) => offsetAt(topic, partition, time + 1) }),
+  },
+  'expires topics that it is not told': {
+    foundBy: ['expires only the topics that it is told, whoever has still to read them'],
+    of: ({ expire }) => ({ expire: ({ before, groups }) => expire({ before, groups }) }),
+  },
+  'forgets no group': {
+    foundBy: ['forgets a group, and no other'],
+    of: () => ({ deleteGroup: () => Promise.resolve() }),
+  },
   'tells nobody': {
     foundBy: ['tells of appends'],
     of: () => ({ onAppend: () => () => undefined }),
