@@ -1,10 +1,17 @@
 import { chmodSync, mkdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { PGlite } from '@electric-sql/pglite'
 import { drizzle } from 'drizzle-orm/pglite'
 import { migrate } from 'drizzle-orm/pglite/migrator'
 import { fromPglite } from 'pg-boss'
 import type { Control, ControlDb, Migrations } from '../control.ts'
+
+/**
+ * V8 may end the process where it gives back the memory of code that it has compiled anew, which PGlite is the one to make
+ * it do (https://github.com/nodejs/node/issues/64500). So it keeps that, some megabytes.
+ */
+setFlagsFromString('--no-wasm-code-gc')
 
 /**
  * Opens PostgreSQL in process, its files in `directory`, and brings every domain's tables up to date.
