@@ -149,8 +149,8 @@ export async function startSplit({ env = {}, port = 0, kafka, databaseUrl }: Spl
   mkdirSync(at('logs'))
   const log = openLog(at('logs/edge.log'))
   let edge: Child<number>
-  const edgeAgain = (): Child<number> =>
-    (edge = startEdge({
+  const edgeAgain = async (): Promise<Child<number>> =>
+    (edge = await startEdge({
       root,
       data: directory.path,
       host: '127.0.0.1',
@@ -160,7 +160,7 @@ export async function startSplit({ env = {}, port = 0, kafka, databaseUrl }: Spl
       env: { ...process.env, ...env },
       log,
     }))
-  const first = edgeAgain()
+  const first = await edgeAgain()
   const edges = supervise(
     { name: 'edge', first, again: edgeAgain, hopeless: () => false, graceMs: 6_000 },
     () => undefined,

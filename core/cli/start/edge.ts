@@ -8,6 +8,7 @@ import { workerdPath } from '../root.ts'
 import { wranglerEnv, wranglerPath } from './bundle.ts'
 import { type Child, endOf, stopping } from './core.ts'
 import type { LogFile } from './logs.ts'
+import { sharedSocket } from './sockets.ts'
 
 export interface EdgeOptions {
   readonly root: string
@@ -20,6 +21,8 @@ export interface EdgeOptions {
   readonly edgeToken: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly log: LogFile
+  /** Which of several that share the port; undefined where there is one. */
+  readonly share?: number
 }
 
 /**
@@ -30,20 +33,24 @@ const guard = `
 exec 4<&0
 "$@" 4<&- </dev/null &
 pid=$!
-( exec 3>&-; read -r _ <&4; kill -TERM "$pid"; sleep 5; kill -KILL "$pid" ) >/dev/null 2>&1 &
+( exec 3>&- 5<&-; read -r _ <&4; kill -TERM "$pid"; sleep 5; kill -KILL "$pid" ) >/dev/null 2>&1 &
 watch=$!
-exec 3>&- 4<&-
+exec 3>&- 4<&- 5<&-
 wait "$pid"; code=$?
 kill "$watch" 2>/dev/null
 exit "$code"`
 
 interface Guarded extends Child<number> {}
 
-function guarded(command: readonly string[], options: Pick<EdgeOptions, 'env' | 'log' | 'root'>): Guarded {
+function guarded(
+  command: readonly string[],
+  options: Pick<EdgeOptions, 'env' | 'log' | 'root'>,
+  socket?: number,
+): Guarded {
   const child = spawn('/bin/sh', ['-c', guard, 'edgewise-edge', ...command], {
     cwd: options.root,
     env: options.env,
-    stdio: ['pipe', options.log.fd, options.log.fd, 'pipe'],
+    stdio: ['pipe', options.log.fd, options.log.fd, 'pipe', 'ignore', socket ?? 'ignore'],
     detached: true,
   })
   child.stdin?.on('error', () => undefined)
@@ -63,26 +70,30 @@ function guarded(command: readonly string[], options: Pick<EdgeOptions, 'env' | 
   }
 }
 
-/** The edge as it is meant to be run: the built bundle in one workerd. */
-export function startEdge(options: EdgeOptions): Child<number> {
-  const { root, data, host, port, cores, edgeToken, env } = options
+/** The edge as it is meant to be run: the built bundle in one workerd. Several share a port, and their limits by Redis. */
+export async function startEdge(options: EdgeOptions): Promise<Child<number>> {
+  const { root, data, host, port, cores, edgeToken, env, share } = options
   const { identity: core, ...others } = cores
-  const objects = join(data, 'edge')
+  const objects = join(data, share ? `edge-${share}` : 'edge')
   mkdirSync(objects, { recursive: true, mode: 0o700 })
+  const socket = share === undefined ? undefined : await sharedSocket(host, port)
   const command = [
     workerdPath(),
     'serve',
     join(root, 'infra', 'workerd.capnp'),
-    `--socket-addr=http=${host}:${port}`,
+    socket === undefined ? `--socket-addr=http=${host}:${port}` : '--socket-fd=http=5',
     ...Object.entries({ core, ...others }).map(([name, address]) => `--external-addr=${name}=${address}`),
     `--directory-path=do=${objects}`,
     '--control-fd=3',
   ]
-  return guarded(command, { ...options, env: { ...edgeEnv(env), EDGE_TOKEN: edgeToken } })
+  const limits = socket !== undefined && { LIMITS: 'redis' }
+  const child = guarded(command, { ...options, env: { ...edgeEnv(env), ...limits, EDGE_TOKEN: edgeToken } }, socket?.fd)
+  socket?.close()
+  return socket === undefined ? child : { ...child, ready: child.ready.then(() => socket.port) }
 }
 
 /** The edge that is built again whenever a source of it is saved. */
-export function startDevEdge(options: EdgeOptions): Child<number> {
+export async function startDevEdge(options: EdgeOptions): Promise<Child<number>> {
   const { root, data, host, port, cores, edgeToken, env } = options
   // Not on the command line, where every user of the machine could read it.
   const secrets = join(data, 'edge.env')

@@ -104,17 +104,26 @@ export async function run(
       log: logs.edge,
       cores: everywhere(new URL(ready.http).host),
     }
-    const edgeAt = (port: number): Child<number> => (options.dev ? startDevEdge : startEdge)({ ...edgeOptions, port })
-    const edge = edgeAt(options.port)
-    running.unshift({ stop: () => edge.stop(edgeGraceMs) })
-    const port = await abortable(hooks.signal, edgeReady(edge, logs.edge))
+    const processes = options.dev ? 1 : env.edgeProcesses
+    const edgeAt = (port: number, share: number): Promise<Child<number>> =>
+      (options.dev ? startDevEdge : startEdge)({ ...edgeOptions, port, ...(processes > 1 && { share }) })
+    const children: Child<number>[] = []
+    running.unshift({ stop: () => Promise.all(children.map((child) => child.stop(edgeGraceMs))) })
+    let { port } = options
+    while (children.length < processes) {
+      const child = await edgeAt(port, children.length)
+      children.push(child)
+      port = await abortable(hooks.signal, edgeReady(child, logs.edge))
+    }
     const url = `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`
-    await abortable(hooks.signal, answers(url, edge, logs.edge))
-    const edges = supervise(
-      { name: 'edge', first: edge, again: () => edgeAt(port), hopeless: () => false, graceMs: edgeGraceMs },
-      hooks.say,
+    await abortable(hooks.signal, answers(url, children, logs.edge))
+    const edges = children.map((first, share) =>
+      supervise(
+        { name: 'edge', first, again: () => edgeAt(port, share), hopeless: () => false, graceMs: edgeGraceMs },
+        hooks.say,
+      ),
     )
-    running[0] = edges
+    running[0] = { stop: () => Promise.all(edges.map((edge) => edge.stop())) }
 
     saveRunning(data, { pid: process.pid, url, coreHttp: ready.http, coreGrpc: ready.grpc })
     for (const [name, log] of Object.entries(logs)) {
@@ -133,7 +142,7 @@ export async function run(
       logs: join(data, 'logs'),
     })
 
-    const failed = await abortable(hooks.signal, Promise.race([cores.failed, edges.failed]))
+    const failed = await abortable(hooks.signal, Promise.race([cores.failed, ...edges.map(({ failed }) => failed)]))
     reload?.()
     throw ended(failed.name, reasonOf(failed.end), failed.name === 'core' ? logs.core : logs.edge)
   } catch (error) {
@@ -214,11 +223,11 @@ async function edgeReady(edge: Child<number>, log: LogFile): Promise<number> {
 }
 
 /** Waits for the first 200 of /health/ready: the edge answers, and reaches the core. */
-async function answers(url: string, edge: Child<number>, log: LogFile): Promise<void> {
+async function answers(url: string, edges: readonly Child<number>[], log: LogFile): Promise<void> {
   const client = createClient({ url, timeoutMs: 2_000, retries: 0 })
   const deadline = Date.now() + readyWithinMs
   let over = false
-  const gone = edge.ended.then((end) => {
+  const gone = Promise.race(edges.map((edge) => edge.ended)).then((end) => {
     over = true
     return end
   })

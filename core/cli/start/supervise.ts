@@ -11,7 +11,7 @@ export interface Supervised {
   readonly name: string
   /** The one that runs already. */
   readonly first: Child<unknown>
-  readonly again: () => Child<unknown>
+  readonly again: () => Child<unknown> | Promise<Child<unknown>>
   /** Ends that another start would only repeat. */
   readonly hopeless: (end: Ended) => boolean
   readonly graceMs: number
@@ -35,13 +35,18 @@ export function supervise(
   let wanted = false
   const starts: number[] = []
 
+  async function next(): Promise<void> {
+    current = await again()
+    if (stopped) await current.stop(graceMs)
+  }
+
   const failed = (async () => {
     for (;;) {
       const end = await current.ended
       if (stopped) return new Promise<never>(() => undefined)
       if (wanted) {
         wanted = false
-        current = again()
+        await next()
         continue
       }
       const now = Date.now()
@@ -54,7 +59,7 @@ export function supervise(
       await current.stop(0)
       await sleep(pauseMs)
       if (stopped) return new Promise<never>(() => undefined)
-      current = again()
+      await next()
       current.ready.then(
         () => say(`The ${name} runs again (process ${current.pid ?? 'unknown'}).`),
         () => undefined,
