@@ -4,7 +4,7 @@
  * the sink running, how many a second are in the warehouse, from the first append to the last row that can be queried.
  * Then once more through the broker, which is killed in the middle and started again: what of it was lost, what doubled.
  *
- *   node test/bench/log.ts [--records 400000] [--rounds 3]
+ *   TEST_SERVERS=found node test/bench/log.ts [--records 400000] [--rounds 3]
  */
 import { parseArgs } from 'node:util'
 import { hash } from 'node:crypto'

@@ -1,7 +1,7 @@
 import { startProduct } from '../support/product.ts'
 import { findRedis, startRedis } from '../support/servers/redis.ts'
 
-/** Redis over HTTP through the whole product, embedded and on a server: `node test/bench/redis.ts`. */
+/** Redis over HTTP through the whole product, embedded and on a server: `TEST_SERVERS=found node test/bench/redis.ts`. */
 const seconds = 5
 
 async function perSecond(width: number, ask: () => Promise<Response>): Promise<number> {
