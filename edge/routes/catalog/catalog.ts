@@ -26,6 +26,11 @@ function describe(kind: Kind) {
   const place = many === 'documents' ? { collection: Collection } : {}
   const params = z.object({ ...place, [param]: Id })
   const entry = `${path}/{${param}}`
+  const lines = {
+    schema: z
+      .string()
+      .openapi({ format: 'binary', description: `A JSON object on each line: \`${id}\`, and what a put takes` }),
+  }
   return {
     list: createRoute({
       tags,
@@ -81,11 +86,7 @@ function describe(kind: Kind) {
         ...failures,
       },
     }),
-    loadBody: {
-      'application/x-ndjson': {
-        schema: z.string().openapi({ description: `A JSON object on each line: \`${id}\`, and what a put takes` }),
-      },
-    },
+    loadBody: { 'application/json': lines, 'application/x-ndjson': lines },
   }
 }
 

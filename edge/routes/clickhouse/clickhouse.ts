@@ -19,7 +19,10 @@ const described = {
     'https://clickhouse.com/docs/interfaces/http, for reading: any other parameter is a setting. The key is the password of basic credentials, or X-ClickHouse-Key.',
   path: '/clickhouse',
   responses: {
-    200: { description: 'The result, streamed', content: { 'application/octet-stream': { schema: z.string() } } },
+    200: {
+      description: 'The result, streamed, in the format that was asked for',
+      content: { '*/*': { schema: z.string() } },
+    },
     '4XX': exception,
     '5XX': exception,
   },
