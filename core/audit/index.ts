@@ -27,7 +27,7 @@ export interface Audit {
   readonly note: (refusal: Refusal) => void
   /** Puts what it keeps sealed under the current master key. */
   reseal(): Promise<void>
-  /** Records what a crash cut short, where others cannot have it under way; answers how much. To be called before there are calls. */
+  /** Records what a crash cut short; answers how much. To be called by the one process that makes such changes, before there are calls. */
   settle(): Promise<number>
   /** Forgets what is older than it is kept, and says in the log what each chain ends with. Called on a schedule. */
   tend(now: number): Promise<void>
@@ -58,7 +58,7 @@ export function createAudit(options: AuditOptions): Audit {
     interceptor: refusals.interceptor,
     note: refusals.note,
     reseal: () => resealAnchors(options),
-    settle: () => settleInterrupted(db, isAlone ? undefined : new Date()),
+    settle: () => settleInterrupted(db),
     async tend(now) {
       if (!isAlone) await settleInterrupted(db, new Date(now))
       // By whole days, so that a chain has at most one entry a day about it.

@@ -33,7 +33,7 @@ export async function intend(db: ControlDb, author: Author, change: Change, dead
 
 /**
  * Makes entries of what was cut short, as `interrupted`: it may have been done in whole, in part or not at all. `before`
- * spares what others may have under way; without it nothing is, because nobody else has the store.
+ * spares what may be under way; without it nothing is, because this process alone makes such changes, and has just begun.
  */
 export async function settleInterrupted(db: ControlDb, before?: Date): Promise<number> {
   const left = await intentsBefore(db, before)

@@ -14,16 +14,22 @@ export async function begin(
   // A master key that is not the one of before is found out now, and not by the first who needs a secret.
   const resealed = await identity.reseal()
   if (roles.has('ingest')) await afterRestarts(() => ingest.maskStreams())
-  if (!roles.has('identity')) return undefined
-  await audit.reseal()
-  await config.reseal()
-  if (resealed > 0) log.warn({ secrets: resealed, key: masterKeys.from }, 'secrets are under the new master key')
-  // Not at once: what was just written does not survive a power cut yet, and the old key would open what comes back.
-  else masterKeys.settled()
-  const adminKey = await afterRestarts(() => identity.bootstrap())
-  const interrupted = await audit.settle()
-  if (interrupted > 0) log.warn({ changes: interrupted }, 'changes that were cut short are in the audit log')
+  const adminKey = roles.has('identity') ? await beginIdentity() : undefined
+  if (roles.has('ingest')) {
+    // Whoever had the lease before has none of it under way any more.
+    const interrupted = await audit.settle()
+    if (interrupted > 0) log.warn({ changes: interrupted }, 'changes that were cut short are in the audit log')
+  }
   return adminKey
+
+  async function beginIdentity(): Promise<string | undefined> {
+    await audit.reseal()
+    await config.reseal()
+    if (resealed > 0) log.warn({ secrets: resealed, key: masterKeys.from }, 'secrets are under the new master key')
+    // Not at once: what was just written does not survive a power cut yet, and the old key would open what comes back.
+    else masterKeys.settled()
+    return afterRestarts(() => identity.bootstrap())
+  }
 }
 
 /** What may be begun again, whenever the warehouse's process goes away amid it. */

@@ -116,14 +116,13 @@ interface Report {
 async function run(file: string) {
   const directory = temporaryDirectory()
   const output = join(directory.path, 'report.json')
-  const reports = ['--reporter=json', `--outputFile=${output}`]
   const patience = ['--hookTimeout=180000', '--testTimeout=60000']
-  const args = ['run', '--config', 'test/vitest.config.ts', ...reports, ...patience, file]
+  const args = ['run', '--config', 'test/vitest.config.ts', ...patience, file]
   const outer = Object.entries(process.env).filter(([name]) => !name.startsWith('VITEST'))
   const engines = { TEST_DATABASE_URL: database.url(), TEST_SPLIT_OVER: `kafka://127.0.0.1:${broker.port}` }
   const child = spawn('vitest', args, {
     cwd: root,
-    env: { ...Object.fromEntries(outer), ...engines },
+    env: { ...Object.fromEntries(outer), ...engines, TEST_REPORT: output },
     stdio: 'ignore',
   })
   await new Promise((resolve) => child.once('exit', resolve))

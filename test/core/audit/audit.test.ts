@@ -336,11 +336,10 @@ describe('a change that no transaction can hold', () => {
     expect(entries).toMatchObject([{ actor: 'key_1', requestId: 'req_1', detail: { rows: 7, interrupted: true } }])
   })
 
-  test('of another process is left alone at a start, until its time is long over', async () => {
+  test('of another process is left alone until its time is long over', async () => {
     const theirs = await intend(store.db, author, deletion, Date.now() + 10_000)
     await audit.close()
     audit = start([], false)
-    expect(await audit.settle()).toBe(0)
     await audit.tend(Date.now())
     await theirs.settle({})
     await intend(store.db, author, deletion, Date.now() + 10_000)
