@@ -73,10 +73,20 @@ export interface EngineOptions {
 /** Where chDB differs from a ClickHouse server; arguments of every connection, so that a query's settings go over them. */
 const serverDefaults = ['--implicit_select=0', '--allow_introspection_functions=0', '--session_timezone=UTC']
 
+/**
+ * Of the disk: with less left, nothing is inserted, merged or deleted. Where a merge met the end of the disk itself, the
+ * part that it made had a file of marks without marks, and took the place of those that it was made of.
+ */
+const keptFreeBytes = 64 << 20
+
 /** Opens the data directory and holds its lock until closed. Throws while another process holds it. */
 export function openEngine({ directory, memoryBytes }: EngineOptions): Engine {
   const addon = loadAddon()
-  const args = [`--max_server_memory_usage=${memoryBytes}`, ...serverDefaults]
+  const args = [
+    `--max_server_memory_usage=${memoryBytes}`,
+    `--storage_configuration.disks.default.keep_free_space_bytes=${keptFreeBytes}`,
+    ...serverDefaults,
+  ]
   // The first connection holds the directory; without it the engine would stop between two queries.
   const holder = addon.CreateConnection(directory, args)
   return {
