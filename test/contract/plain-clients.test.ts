@@ -31,9 +31,12 @@ describe.skipIf(programs === undefined || libraries === undefined)('the clients 
   async function consumed(topic: string, records: number): Promise<readonly string[]> {
     const asked = `--bootstrap-server 127.0.0.1:${broker.port} --topic ${topic} --from-beginning --timeout-ms 20000`
     const { stdout } = await exec('java', [
-      ...['-cp', join(libraries ?? '', '*'), 'org.apache.kafka.tools.consumer.ConsoleConsumer'],
+      '-cp',
+      join(libraries ?? '', '*'),
+      'org.apache.kafka.tools.consumer.ConsoleConsumer',
       ...asked.split(' '),
-      ...['--max-messages', String(records)],
+      '--max-messages',
+      String(records),
     ])
     return stdout.split('\n').filter((line) => line !== '')
   }
