@@ -4,8 +4,6 @@ import { expect, test } from 'vitest'
 import { mongoIndexes, mongoStore } from '../../core/catalog/store.mongodb.ts'
 import { createRandom } from '../../core/model/random.ts'
 import { openMongo } from '../../core/storage/mongodb/connect.ts'
-import { ask, must, rows } from '../e2e/ask.ts'
-import { startProduct } from '../support/product.ts'
 import { mongoLibraries, startMongo } from '../support/servers/mongodb.ts'
 import { mongoUrl } from '../support/mongodb.ts'
 
@@ -101,72 +99,6 @@ test.skipIf(libraries === undefined)(
     } finally {
       done.abort()
       await mongo.close()
-      await server.stop()
-    }
-  },
-)
-
-test.skipIf(libraries === undefined)(
-  'core and server killed in turn under load: 503 meanwhile, then what was acknowledged is there, and a row of each change once',
-  { timeout: 240_000 },
-  async () => {
-    const server = await startMongo(libraries ?? '')
-    const product = await startProduct({ env: { MONGODB_URL: server.url() } })
-    const acknowledged = new Map<string, number>()
-    const refused = new Set<number>()
-    const done = new AbortController()
-    // Of the core: the gateway serves what else there is.
-    const ready = () => fetch(new URL('/health/ready', product.core.http)).then(({ status }) => status)
-    let n = 0
-    try {
-      const writing = Array.from({ length: 3 }, async (_, writer) => {
-        while (!done.signal.aborted) {
-          const id = `${writer}-${n % 7}`
-          const json = { document: { n: ++n, 'a.b': { $set: 1 } } }
-          const answer = await ask<{ version: number }>(product, `/v1/documents/notes/${id}`, { method: 'PUT', json })
-          if (answer.status === 200) acknowledged.set(id, answer.json.version)
-          else refused.add(answer.status)
-          await sleep(10)
-        }
-      })
-      for (let round = 0; round < 2; round++) {
-        await sleep(1_000)
-        await server.kill()
-        await expect.poll(ready, { timeout: 20_000 }).toBe(503)
-        const meanwhile = await ask<{ code: string }>(product, '/v1/documents/notes/0-0')
-        expect(meanwhile).toMatchObject({ status: 503, json: { code: 'core.unavailable', retryable: true } })
-        expect(Number(meanwhile.headers.get('retry-after'))).toBeGreaterThan(0)
-        // All else goes on.
-        expect((await ask(product, '/v1/products')).status).toBe(200)
-        await server.restart()
-        await expect.poll(ready, { timeout: 20_000 }).toBe(200)
-        await sleep(1_000)
-        await product.killCore()
-      }
-      await sleep(1_000)
-      done.abort()
-      await Promise.all(writing)
-      expect([...refused].filter((status) => status !== 503 && status !== 504)).toEqual([])
-      expect(acknowledged.size).toBeGreaterThan(10)
-      const changes = () =>
-        rows<{ id: string; n: number; different: number; latest: number }>(
-          product,
-          `SELECT id, count() AS n, uniqExact(version) AS different, max(version) AS latest FROM _document_changes
-           WHERE collection = 'notes' GROUP BY id ORDER BY id`,
-        )
-      const found: { id: string; n: number; different: number; latest: number }[] = []
-      for (const [id, version] of [...acknowledged].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
-        const { json } = await must<{ version: number; document: unknown }>(product, `/v1/documents/notes/${id}`)
-        expect(json.version, id).toBeGreaterThanOrEqual(version)
-        expect(json.document).toMatchObject({ 'a.b': { $set: 1 } })
-        found.push({ id, n: json.version, different: json.version, latest: json.version })
-      }
-      await expect.poll(changes, { timeout: 60_000 }).toEqual(found)
-      const now = await rows<{ id: string; version: number }>(product, 'SELECT id, version FROM _documents ORDER BY id')
-      expect(now).toEqual(found.map(({ id, latest }) => ({ id, version: latest })))
-    } finally {
-      done.abort()
-      await product.stop()
       await server.stop()
     }
   },
