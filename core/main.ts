@@ -19,7 +19,7 @@ import { startWarehouse } from './roles/warehouse.ts'
 import { SealError } from './seal.ts'
 import { startServer } from './server.ts'
 import { DirectoryError, openDataDirectory } from './storage/directory.ts'
-import { DatabaseError } from './storage/postgres/start.ts'
+import { DatabaseError } from './storage/database-error.ts'
 import { workspaceOf } from './stream/index.ts'
 import { readTls } from './tls.ts'
 

@@ -1,4 +1,4 @@
-import { DatabaseError } from '../postgres/start.ts'
+import { DatabaseError } from '../database-error.ts'
 import type { Warehouse } from '../warehouse.ts'
 
 const timeoutMs = 60_000

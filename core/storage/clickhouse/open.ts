@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { DatabaseError } from '../postgres/start.ts'
+import { DatabaseError } from '../database-error.ts'
 import { type Warehouse, WarehouseError } from '../warehouse.ts'
 import { connectWarehouse } from './connect.ts'
 import { codeOf } from './patience.ts'

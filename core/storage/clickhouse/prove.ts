@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { DatabaseError } from '../postgres/start.ts'
+import { DatabaseError } from '../database-error.ts'
 import { quoteName, quoteText } from '../quote.ts'
 import type { Warehouse } from '../warehouse.ts'
 

@@ -1,5 +1,5 @@
 import { Failure } from '#mesh/errors.ts'
-import { DatabaseError } from '../postgres/start.ts'
+import { DatabaseError } from '../database-error.ts'
 import { isLost } from './lost.ts'
 import type { MongoUrl } from './url.ts'
 

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FieldPacket, Pool, PoolConnection, QueryOptions, QueryResult } from 'mysql2/promise'
 import { Failure } from '#mesh/errors.ts'
 import { createBreaker } from '#mesh/rpc/breaker.ts'
-import { codeOf, isLost, isSilent } from './lost.ts'
+import { codeOf } from '../database-error.ts'
+import { isLost, isSilent } from './lost.ts'
 import type { MysqlUrl } from './url.ts'
 
 const firstPauseMs = 50

@@ -1,3 +1,5 @@
+import { codeOf } from '../database-error.ts'
+
 /**
  * Names of errors after which a connection is of no use: it is gone, the server is going, takes no more of them, or has
  * become a replica. https://dev.mysql.com/doc/mysql-errors/8.4/en/ · https://mariadb.com/kb/en/mariadb-error-codes/
@@ -22,11 +24,4 @@ export function isLost(error: unknown): boolean {
 /** Whether nothing was heard for as long as something may take: of a server that refuses, or breaks off, one is told at once. */
 export function isSilent(error: unknown): boolean {
   return silences.test(codeOf(error))
-}
-
-/** The name of the error; empty where there is none. Of several addresses that were tried, the last one's. */
-export function codeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors.at(-1))
-  const code: unknown = (error as { readonly code?: unknown } | undefined)?.code
-  return typeof code === 'string' ? code : ''
 }

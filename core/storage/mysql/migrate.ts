@@ -3,7 +3,7 @@ import { readMigrationFiles } from 'drizzle-orm/migrator'
 import type { RowDataPacket } from 'mysql2/promise'
 import type { Migrations } from '../control.ts'
 import type { Connection, Connections } from './connections.ts'
-import { codeOf } from './lost.ts'
+import { codeOf } from '../database-error.ts'
 
 const lockSeconds = 600
 /** What was to be made is there, and what was to be dropped is not. */

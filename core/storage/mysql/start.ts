@@ -1,8 +1,7 @@
 import type { RowDataPacket } from 'mysql2/promise'
-import { Failure } from '#mesh/errors.ts'
-import { DatabaseError } from '../postgres/start.ts'
+import { cannotOpenDatabase, type DatabaseError, type Ways } from '../database-error.ts'
 import type { Connections } from './connections.ts'
-import { codeOf, isLost } from './lost.ts'
+import { isLost } from './lost.ts'
 import type { MysqlUrl } from './url.ts'
 
 /** From here on rows can be skipped that others have locked. */
@@ -24,7 +23,7 @@ export async function checkServer(connections: Connections): Promise<void> {
   if (Number(row?.['readOnly']) !== 0) throw new Error('it is read-only, as replicas are; name the primary')
 }
 
-const ways: readonly (readonly [pattern: RegExp, way: string])[] = [
+const ways: Ways = [
   [/^ER_(?:DBACCESS_DENIED|TABLEACCESS_DENIED|SPECIFIC_ACCESS_DENIED)/, 'GRANT ALL ON its database TO the user.'],
   [/^ER_(?:ACCESS_DENIED|HOST_)/, 'Check the user and password of MYSQL_URL, and from where the user may come.'],
   [/^ER_BAD_DB_ERROR$/, 'Create the database (CREATE DATABASE …), or name one that there is.'],
@@ -39,25 +38,6 @@ const ways: readonly (readonly [pattern: RegExp, way: string])[] = [
   ],
 ]
 
-/** Says which database it is, why, and the way out: nothing of the URL that is secret. */
 export function cannotOpen(url: MysqlUrl, error: unknown): DatabaseError {
-  let cause = error
-  while (cause instanceof Error && cause.cause !== undefined) cause = cause.cause
-  const migration = error instanceof Error && error.message.startsWith('the migrations') ? `${error.message}: ` : ''
-  const code = codeOf(cause)
-  const reason = `${migration}${wordsOf(cause)}${code === '' ? '' : ` (${code})`}`
-  const way = ways.find(([pattern]) => pattern.test(code) || pattern.test(wordsOf(cause)))?.[1]
-  const at = `${url.host.includes(':') ? `[${url.host}]` : url.host}:${url.port}/${url.database}`
-  const isAway = migration === '' && (isLost(cause) || error instanceof Failure)
-  return new DatabaseError(
-    `The MySQL database ${at} cannot be opened: ${reason}.${way === undefined ? '' : ` ${way}`}`,
-    isAway ? 68 : 78,
-    cause,
-  )
-}
-
-function wordsOf(cause: unknown): string {
-  if (cause instanceof AggregateError) return wordsOf(cause.errors.at(-1))
-  const said: unknown = (cause as { readonly message?: unknown } | undefined)?.message
-  return typeof said === 'string' && said !== '' ? said.replace(/\.$/, '') : 'the connection broke'
+  return cannotOpenDatabase({ name: 'The MySQL database', url, ways, isLost }, error)
 }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { codeOf } from './lost.ts'
+import { codeOf } from '../database-error.ts'
 
 const maxAttempts = 4
 const longestPauseMs = 100

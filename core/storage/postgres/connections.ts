@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Pool, PoolClient, QueryConfig, QueryResult } from 'pg'
 import { Failure } from '#mesh/errors.ts'
 import { createBreaker } from '#mesh/rpc/breaker.ts'
-import { codeOf, isLost, isSilent } from './lost.ts'
+import { codeOf } from '../database-error.ts'
+import { isLost, isSilent } from './lost.ts'
 
 const firstPauseMs = 50
 const longestPauseMs = 1_000

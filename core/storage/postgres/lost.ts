@@ -1,3 +1,5 @@
+import { codeOf } from '../database-error.ts'
+
 /**
  * SQLSTATEs after which a connection is of no use: it is gone, the server is going or not there yet, it takes no more
  * of them, or it has become a standby. https://www.postgresql.org/docs/current/errcodes-appendix.html
@@ -21,11 +23,4 @@ export function isLost(error: unknown): boolean {
 /** Whether nothing was heard for as long as something may take: of a server that refuses, or breaks off, one is told at once. */
 export function isSilent(error: unknown): boolean {
   return codeOf(error) === 'ETIMEDOUT' || (error instanceof Error && silences.test(error.message))
-}
-
-/** The SQLSTATE or the system's code; empty where there is none. Of several addresses that were tried, the last one's. */
-export function codeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors.at(-1))
-  const code: unknown = (error as { readonly code?: unknown } | undefined)?.code
-  return typeof code === 'string' ? code : ''
 }

@@ -5,7 +5,7 @@ import {
   ListObjectsV2Command,
   type S3Client,
 } from '@aws-sdk/client-s3'
-import { DatabaseError } from '../postgres/start.ts'
+import { DatabaseError } from '../database-error.ts'
 import { connectS3 } from './client.ts'
 import { codeOf, isAway, patiently, wordsOf } from './failures.ts'
 import type { S3Options } from './url.ts'

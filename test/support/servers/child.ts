@@ -9,10 +9,10 @@ export function listens(port: number): Promise<boolean> {
   })
 }
 
-/** As a crash would end it. */
-export async function end(child: ChildProcess): Promise<void> {
+/** As a crash would end it, unless another signal is named. */
+export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = new Promise((resolve) => child.once('exit', resolve))
-  child.kill('SIGKILL')
+  child.kill(signal)
   await gone
 }

@@ -1,11 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import mysql from 'mysql2/promise'
+import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
 import { server } from '../optional.ts'
+import { end } from './child.ts'
 
 const startWithinMs = 60_000
 const user = 'edgewise'
@@ -87,13 +88,6 @@ export async function startMariadb(program: string): Promise<Mariadb> {
     }
   }
 
-  async function end(signal: NodeJS.Signals): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill(signal)
-    await gone
-  }
-
   async function query<Row>(sql: string, database = 'main'): Promise<Row[]> {
     const connection = await mysql.createConnection({ host: '127.0.0.1', port, user, password, database })
     connection.on('error', () => undefined)
@@ -121,19 +115,11 @@ export async function startMariadb(program: string): Promise<Mariadb> {
     url: (database = 'main', parameters = '') =>
       `mysql://${user}:${encodeURIComponent(password)}@localhost:${port}/${database}${parameters && `?${parameters}`}`,
     query,
-    kill: () => end('SIGKILL'),
+    kill: () => end(child),
     restart: begin,
     async stop() {
-      await end('SIGTERM')
+      await end(child, 'SIGTERM')
       directory.remove()
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { readonly port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }

@@ -1,11 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { chownSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
+import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
 import { server } from '../optional.ts'
+import { end } from './child.ts'
 
 const startWithinMs = 30_000
 const user = 'edgewise'
@@ -88,13 +89,6 @@ export async function startPostgres(programs: string, { port = 0 } = {}): Promis
     }
   }
 
-  async function end(signal: NodeJS.Signals): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill(signal)
-    await gone
-  }
-
   async function query<Row>(sql: string, database = 'postgres'): Promise<Row[]> {
     const client = new pg.Client({ host: '127.0.0.1', port: bound, user, password, database })
     client.on('error', () => undefined)
@@ -125,13 +119,13 @@ export async function startPostgres(programs: string, { port = 0 } = {}): Promis
     query,
     async kill() {
       const backends = await query<{ pid: number }>('select pid from pg_stat_activity where pid <> pg_backend_pid()')
-      await end('SIGKILL')
+      await end(child)
       // Its children see that it is gone a moment later; the next one does not start beside them.
       for (const { pid } of backends) while (isRunning(pid)) await sleep(20)
     },
     restart: begin,
     async stop() {
-      await end('SIGINT')
+      await end(child, 'SIGINT')
       directory.remove()
     },
   }
@@ -146,12 +140,4 @@ function ownerOf(): { readonly uid: number; readonly gid: number } {
 
 function isRunning(pid: number): boolean {
   return existsSync(join('/proc', String(pid)))
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { readonly port: number }
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
