@@ -19,7 +19,7 @@ const examples: Readonly<Record<string, unknown>> = {
   hashes: { came: ['joe', { name: 'joe', age: 30 }, 31] },
   sets: { came: [1, 1, 0] },
   pipeline: { came: ['OK', 2, 2] },
-  autoPipelining: { came: ['OK', 2, 2] },
+  autoPipelining: { came: ['OK', 2, 2, 1] },
   multi: { came: ['OK', 'v'] },
   scan: { came: ['user:1', 'user:2'] },
   fixedWindow: { came: [10, 0, true, 6, 10] },

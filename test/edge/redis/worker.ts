@@ -55,7 +55,9 @@ const examples: Readonly<Record<string, Example>> = {
     return pipeline.exec()
   },
   async autoPipelining(redis) {
-    return Promise.all([redis.set('auto', 1), redis.incr('auto'), redis.get('auto')])
+    // What reads goes in a pipeline of its own, beside that of what writes.
+    const written = await Promise.all([redis.set('auto', 1), redis.incr('auto')])
+    return [...written, ...(await Promise.all([redis.get('auto'), redis.strlen('auto')]))]
   },
   async multi(redis) {
     const transaction = redis.multi()
