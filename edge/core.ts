@@ -31,10 +31,8 @@ export interface Core {
   readonly model: Client<typeof ModelService>
   readonly redis: Client<typeof RedisService>
   /** What this isolate thinks of each service, which in a mesh is a deployment of its own. */
-  readonly breakers: Readonly<Record<ServiceName, Breaker>>
+  readonly breakers: Readonly<Record<Exclude<keyof Core, 'breakers'>, Breaker>>
 }
-
-type ServiceName = 'identity' | 'tokens' | 'catalog' | 'config' | 'ingest' | 'kafka' | 'query' | 'model' | 'redis'
 
 interface CoreOptions {
   /** Where each role of the core is. */

@@ -6,6 +6,7 @@ import mysql from 'mysql2/promise'
 import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
 import { server } from '../optional.ts'
+import { writeCertificate } from './certificate.ts'
 import { end } from './child.ts'
 
 const startWithinMs = 60_000
@@ -46,13 +47,7 @@ export async function startMariadb(program: string): Promise<Mariadb> {
     [...files, '--auth-root-authentication-method=normal', '--skip-test-db', '--skip-name-resolve'],
     quiet,
   )
-  const certificate = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost'
-  const names = '-addext subjectAltName=DNS:localhost'
-  execFileSync(
-    'openssl',
-    `req ${certificate} ${names} -keyout ${at('server.key')} -out ${at('server.crt')}`.split(' '),
-    quiet,
-  )
+  const { certFile, keyFile } = writeCertificate(directory.path)
   writeFileSync(
     at('first.sql'),
     `CREATE DATABASE IF NOT EXISTS main;
@@ -71,8 +66,8 @@ export async function startMariadb(program: string): Promise<Mariadb> {
       `--socket=${at('socket')}`,
       `--pid-file=${at('pid')}`,
       `--init-file=${at('first.sql')}`,
-      `--ssl-cert=${at('server.crt')}`,
-      `--ssl-key=${at('server.key')}`,
+      `--ssl-cert=${certFile}`,
+      `--ssl-key=${keyFile}`,
       // What is committed is the operating system's at once, which is what a kill leaves alone.
       '--innodb-flush-log-at-trx-commit=2',
       '--innodb-buffer-pool-size=64M',
@@ -111,7 +106,7 @@ export async function startMariadb(program: string): Promise<Mariadb> {
   })
   return {
     port,
-    caFile: at('server.crt'),
+    caFile: certFile,
     url: (database = 'main', parameters = '') =>
       `mysql://${user}:${encodeURIComponent(password)}@localhost:${port}/${database}${parameters && `?${parameters}`}`,
     query,

@@ -6,6 +6,7 @@ import pg from 'pg'
 import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
 import { server } from '../optional.ts'
+import { writeCertificate } from './certificate.ts'
 import { end } from './child.ts'
 
 const startWithinMs = 30_000
@@ -55,10 +56,7 @@ export async function startPostgres(programs: string, { port = 0 } = {}): Promis
     '--locale=C',
     '--no-sync',
   ])
-  const certificate = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost'
-  const names = '-addext subjectAltName=DNS:localhost'
-  const files = `-keyout ${at('server.key')} -out ${at('server.crt')}`
-  run('openssl', `req ${certificate} ${names} ${files}`.split(' '))
+  const { certFile, keyFile } = writeCertificate(directory.path, owner)
   const bound = port === 0 ? await freePort() : port
   let said = ''
   let child: ChildProcess
@@ -73,8 +71,8 @@ export async function startPostgres(programs: string, { port = 0 } = {}): Promis
       '--fsync=off',
       '--max_connections=200',
       '--ssl=on',
-      `--ssl_cert_file=${at('server.crt')}`,
-      `--ssl_key_file=${at('server.key')}`,
+      `--ssl_cert_file=${certFile}`,
+      `--ssl_key_file=${keyFile}`,
     ]
     child = spawn(join(programs, 'postgres'), options, {
       ...owner,
@@ -113,7 +111,7 @@ export async function startPostgres(programs: string, { port = 0 } = {}): Promis
   })
   return {
     port: bound,
-    caFile: at('server.crt'),
+    caFile: certFile,
     url: (database = 'postgres', parameters = '') =>
       `postgres://${user}:${encodeURIComponent(password)}@localhost:${bound}/${database}${parameters && `?${parameters}`}`,
     query,

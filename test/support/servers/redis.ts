@@ -1,10 +1,10 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { join } from 'node:path'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis as Client } from 'ioredis'
 import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
 import { program, server } from '../optional.ts'
+import { writeCertificate } from './certificate.ts'
 
 const startWithinMs = 10_000
 export const password = 'a p@ss/word'
@@ -38,24 +38,11 @@ export async function startRedis(path: string, { tls = false } = {}): Promise<Re
   const directory = temporaryDirectory()
   const port = await freePort()
   const tlsPort = tls ? await freePort() : 0
-  const at = (name: string): string => join(directory.path, name)
-  if (tls) {
-    const certificate = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost'
-    const names = '-addext subjectAltName=DNS:localhost'
-    const files = `-keyout ${at('server.key')} -out ${at('server.crt')}`
-    execFileSync('openssl', `req ${certificate} ${names} ${files}`.split(' '), { stdio: 'pipe' })
-  }
+  const { certFile, keyFile } = writeCertificate(directory.path)
   let child: ChildProcess
 
   async function begin(): Promise<void> {
-    const secured = [
-      '--tls-port',
-      String(tlsPort),
-      '--tls-cert-file',
-      at('server.crt'),
-      '--tls-key-file',
-      at('server.key'),
-    ]
+    const secured = ['--tls-port', String(tlsPort), '--tls-cert-file', certFile, '--tls-key-file', keyFile]
     const place = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory.path, '--requirepass', password]
     const durable = ['--appendonly', 'yes', '--appendfsync', 'always', '--save', '']
     const options = [...place, ...durable, ...(tls ? [...secured, '--tls-auth-clients', 'no'] : [])]
@@ -104,7 +91,7 @@ export async function startRedis(path: string, { tls = false } = {}): Promise<Re
     port,
     url: (parameters = '') => `redis://${credential}127.0.0.1:${port}${search(parameters)}`,
     tlsUrl: (parameters = '') => `rediss://${credential}localhost:${tlsPort}${search(parameters)}`,
-    ca: at('server.crt'),
+    ca: certFile,
     ask,
     kill: () => end('SIGKILL'),
     freeze: () => void child.kill('SIGSTOP'),

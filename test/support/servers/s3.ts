@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -8,6 +8,7 @@ import { parseObjectsUrl, type S3Options } from '../../../core/storage/s3/url.ts
 import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
 import { server, tool } from '../optional.ts'
+import { writeCertificate } from './certificate.ts'
 
 const startWithinMs = 20_000
 export const accessKey = 'tester'
@@ -40,18 +41,13 @@ export async function startS3(program: string, { tls = false } = {}): Promise<S3
   const directory = temporaryDirectory()
   const at = (name: string): string => join(directory.path, name)
   mkdirSync(at('files'))
-  if (tls) {
-    const certificate = '-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost'
-    const names = '-addext subjectAltName=DNS:localhost'
-    const files = `-keyout ${at('server.key')} -out ${at('server.crt')}`
-    execFileSync('openssl', `req ${certificate} ${names} ${files}`.split(' '), { stdio: 'pipe' })
-  }
+  const { certFile, keyFile } = writeCertificate(directory.path)
   const port = await freePort()
   let said = ''
   let child: ChildProcess
 
   async function begin(): Promise<void> {
-    const secured = tls ? ['--cert', at('server.crt'), '--key', at('server.key')] : []
+    const secured = tls ? ['--cert', certFile, '--key', keyFile] : []
     child = spawn(program, ['--port', `127.0.0.1:${port}`, ...secured, 'posix', at('files')], {
       env: { ...process.env, ROOT_ACCESS_KEY: accessKey, ROOT_SECRET_KEY: secretKey },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -94,10 +90,10 @@ export async function startS3(program: string, { tls = false } = {}): Promise<S3
   })
   return {
     port,
-    caFile: at('server.crt'),
+    caFile: certFile,
     url,
     async createBucket(name) {
-      const client = connectS3(s3Options(url(name, tls ? `ca=${at('server.crt')}` : '')))
+      const client = connectS3(s3Options(url(name, tls ? `ca=${certFile}` : '')))
       await client.send(new CreateBucketCommand({ Bucket: name }))
       client.destroy()
     },
