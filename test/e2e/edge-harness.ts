@@ -74,16 +74,22 @@ export function partly<S extends DescService>(desc: S, handlers: Partial<Service
   return mount(desc, all as Service<S>)
 }
 
+/** One that nobody has, for somebody who begins a little later: outside those that systems give to connections. */
 export async function freePort(): Promise<number> {
-  const server = createNetServer()
-  await listen(server)
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000)
+    const server = createNetServer()
+    const isFree = await listen(server, port).then(
+      () => true,
+      () => false,
+    )
+    await new Promise((resolve) => server.close(resolve))
+    if (isFree) return port
+  }
 }
 
-async function listen(server: Server | ReturnType<typeof createNetServer>): Promise<void> {
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+async function listen(server: Server | ReturnType<typeof createNetServer>, port = 0): Promise<void> {
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', resolve))
 }
 
 export async function untilUp(url: string, child: ChildProcess): Promise<void> {
