@@ -41,6 +41,9 @@ export function cannotOpenDatabase({ name, url, ways, isLost }: Refusing, error:
   )
 }
 
+/** What a socket says of a peer that is not there, or not any more. */
+export const network = /^(?:ECONN\w+|EPIPE|ETIMEDOUT|E(?:HOST|NET)\w+|ENOTFOUND|EAI_AGAIN|ERR_SOCKET_\w+)$/
+
 /** The SQLSTATE, the driver's name of it or the system's code; empty where there is none. Of several addresses that were tried, the last one's. */
 export function codeOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return codeOf(error.errors.at(-1))

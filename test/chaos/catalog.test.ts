@@ -83,6 +83,8 @@ describe.each(stores)('$store', ({ isAbsent, start, variable, path, body, kept, 
         done.abort()
         await Promise.all(writing)
         expect([...refused].filter((status) => status !== 503 && status !== 504)).toEqual([])
+        // For a moment after the core is back it may still be taken for gone.
+        await expect.poll(async () => (await ask(product, `${path}/0-0`)).status, { timeout: 20_000 }).toBe(200)
         expect(acknowledged.size).toBeGreaterThan(10)
         const changes = () =>
           rows<{ id: string; n: number; different: number; latest: number }>(

@@ -9,6 +9,7 @@ import {
   MongoServerSelectionError,
   MongoTopologyClosedError,
 } from 'mongodb'
+import { codeOf, network } from '../database-error.ts'
 
 const away = [
   MongoNetworkError,
@@ -29,6 +30,8 @@ const codes = new Set<unknown>([6, 7, 64, 89, 91, 189, 262, 9001, 10107, 11600, 
 /** Whether it is the server that failed, and not what was asked. */
 export function isLost(error: unknown): boolean {
   if (isSlow(error)) return false
+  // Of a socket that is written to in the moment in which the server goes, the driver hands on what it is told.
+  if (network.test(codeOf(error))) return true
   if (away.some((kind) => error instanceof kind)) return true
   // Of a bulk write the connection's own error is within.
   if (error instanceof MongoServerError) return codes.has(error.code) || isLost(error.errorResponse)

@@ -1,4 +1,4 @@
-import { codeOf } from '../database-error.ts'
+import { codeOf, network } from '../database-error.ts'
 
 /**
  * Names of errors after which a connection is of no use: it is gone, the server is going, takes no more of them, or has
@@ -6,8 +6,7 @@ import { codeOf } from '../database-error.ts'
  */
 const servers =
   /^(?:ER_CON_COUNT_ERROR|ER_TOO_MANY_USER_CONNECTIONS|ER_SERVER_SHUTDOWN|ER_NORMAL_SHUTDOWN|ER_SHUTDOWN_COMPLETE|ER_CONNECTION_KILLED|ER_NEW_ABORTING_CONNECTION|ER_ABORTING_CONNECTION|ER_NET_\w+|ER_CLIENT_INTERACTION_TIMEOUT|ER_OPTION_PREVENTS_STATEMENT|ER_READ_ONLY_MODE|ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION)$/
-const network =
-  /^(?:ECONN\w+|EPIPE|ETIMEDOUT|E(?:HOST|NET)\w+|ENOTFOUND|EAI_AGAIN|ERR_SOCKET_\w+|PROTOCOL_CONNECTION_LOST|PROTOCOL_SEQUENCE_TIMEOUT)$/
+const protocol = /^PROTOCOL_(?:CONNECTION_LOST|SEQUENCE_TIMEOUT)$/
 /** What the driver says without a code. */
 const words = /^(?:Can't (?:add new command|write) (?:when connection is )?in closed state|Pool is closed)/
 const silences = /^(?:ETIMEDOUT|PROTOCOL_SEQUENCE_TIMEOUT)$/
@@ -17,7 +16,7 @@ export function isLost(error: unknown): boolean {
   const code = codeOf(error)
   // The socket of a server that does not run, and not a file of ours.
   if (code === 'ENOENT') return (error as NodeJS.ErrnoException).syscall === 'connect'
-  if (code !== '') return servers.test(code) || network.test(code)
+  if (code !== '') return servers.test(code) || network.test(code) || protocol.test(code)
   return error instanceof Error && words.test(error.message)
 }
 

@@ -1,11 +1,10 @@
-import { codeOf } from '../database-error.ts'
+import { codeOf, network } from '../database-error.ts'
 
 /**
  * SQLSTATEs after which a connection is of no use: it is gone, the server is going or not there yet, it takes no more
  * of them, or it has become a standby. https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 const states = /^(?:08...|57P0[1-5]|53300|25006|25P0[23])$/
-const network = /^(?:ECONN\w+|EPIPE|ETIMEDOUT|E(?:HOST|NET)\w+|ENOTFOUND|EAI_AGAIN|ERR_SOCKET_\w+)$/
 /** What the driver says without a code. */
 const words = /^(?:Connection terminated|Client (?:has encountered|was closed)|timeout exceeded|Query read timeout)/
 const silences = /^(?:Connection terminated due to connection timeout|timeout exceeded|Query read timeout)/
