@@ -5,6 +5,7 @@ import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
 import { program, server } from '../optional.ts'
 import { writeCertificate } from './certificate.ts'
+import { end } from './child.ts'
 
 const startWithinMs = 10_000
 export const password = 'a p@ss/word'
@@ -74,13 +75,6 @@ export async function startRedis(path: string, { tls = false } = {}): Promise<Re
     }
   }
 
-  async function end(signal: NodeJS.Signals): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill(signal)
-    await gone
-  }
-
   await begin().catch((error: unknown) => {
     directory.remove()
     throw error
@@ -93,13 +87,13 @@ export async function startRedis(path: string, { tls = false } = {}): Promise<Re
     tlsUrl: (parameters = '') => `rediss://${credential}localhost:${tlsPort}${search(parameters)}`,
     ca: certFile,
     ask,
-    kill: () => end('SIGKILL'),
+    kill: () => end(child),
     freeze: () => void child.kill('SIGSTOP'),
     thaw: () => void child.kill('SIGCONT'),
     restart: begin,
     async stop() {
       child.kill('SIGCONT')
-      await end('SIGKILL')
+      await end(child)
       directory.remove()
     },
   }

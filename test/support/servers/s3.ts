@@ -9,6 +9,7 @@ import { freePort } from '../../e2e/edge-harness.ts'
 import { temporaryDirectory } from '../directory.ts'
 import { server, tool } from '../optional.ts'
 import { writeCertificate } from './certificate.ts'
+import { end } from './child.ts'
 
 const startWithinMs = 20_000
 export const accessKey = 'tester'
@@ -71,13 +72,6 @@ export async function startS3(program: string, { tls = false } = {}): Promise<S3
     )
   }
 
-  async function end(): Promise<void> {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const gone = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGKILL')
-    await gone
-  }
-
   const url: S3['url'] = (bucket, parameters = '', by = port) => {
     const credentials = `${accessKey}:${encodeURIComponent(secretKey)}`
     const endpoint = `${tls ? 'https' : 'http'}://localhost:${by}`
@@ -98,10 +92,10 @@ export async function startS3(program: string, { tls = false } = {}): Promise<S3
       client.destroy()
     },
     folder: (bucket) => join(at('files'), bucket),
-    kill: end,
+    kill: () => end(child),
     restart: begin,
     async stop() {
-      await end()
+      await end(child)
       directory.remove()
     },
   }
